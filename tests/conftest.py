@@ -1,0 +1,54 @@
+"""Fixtures for all cases: the shared broker, brokers of one's own, a workspace."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.kafka import Kafka
+from harness.workspace import Workspace
+from services.kafka import Broker
+
+
+def pytest_addoption(parser):
+    """Here rather than beside the crash suite, so that one command line fits every part."""
+    group = parser.getgroup("crash suite")
+    group.addoption("--rounds", type=int, default=20, help="how often SIGKILL strikes at a random moment")
+    group.addoption("--minutes", type=float, help="go on with such rounds for this long instead of counting them")
+    group.addoption("--seed", type=int, default=int(time.time()), help="of all that is random; printed by every run")
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory) -> Kafka:
+    """The broker that `tests/run` started and named, else one for this session. There is no skipping without."""
+    address = os.environ.get("CATCHWATER_TEST_KAFKA")
+    if address:
+        yield Kafka(address)
+        return
+    broker = Broker(tmp_path_factory.mktemp("kafka")).start()
+    yield Kafka(broker.address)
+    broker.stop()
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Broker:
+    """A broker that the test may stop, kill and start again."""
+    broker = Broker(tmp_path / "kafka").start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="module")
+def secured_broker(tmp_path_factory) -> Broker:
+    """A broker that also listens with SASL and with TLS."""
+    broker = Broker(tmp_path_factory.mktemp("kafka"), secured=True).start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    place = Workspace(tmp_path)
+    yield place
+    place.end()

@@ -1,0 +1,1 @@
+"""The crash suite: load, faults, and the audit of what the lake holds afterwards."""

@@ -1,0 +1,70 @@
+"""Two instances in one group: killed and back, frozen past the session time-out and woken, joined and left under load."""
+
+from harness.waiting import wait_until
+
+SESSION_SECONDS = 10
+
+
+def test_a_killed_instance_comes_back_beside_another(scene):
+    scene.load()
+    first, second = scene.start(), scene.start()
+    scene.grows(first, rows=2000)
+    for _ in range(3):
+        second.kill()
+        second = scene.start()
+        scene.grows(second, rows=2000)
+    scene.catch_up(first, second)
+    scene.audit()
+
+
+def test_instances_that_come_and_go_hand_over_without_gap_or_repeat(scene):
+    scene.load()
+    first = scene.start()
+    scene.grows(first, rows=1000)
+    for _ in range(3):
+        second = scene.start()
+        wait_until("both hold partitions", lambda: holders(scene) >= 2)
+        scene.grows(first, rows=1000)
+        second.stop().succeeded()
+        scene.grows(first, rows=1000)
+    scene.catch_up(first)
+    scene.audit()
+
+
+def test_a_zombie_that_wakes_with_a_commit_in_its_hands_is_fenced(scene):
+    """The instance is frozen between its data file and its log entry, for longer than the session: the other takes over what it
+    holds, commits further, and then the first goes on with the commit that it was about to make."""
+    scene.load()
+    zombie = scene.start(failpoints="lake::before_log_entry=5*off->1*sleep(4000)->off")
+    wait_until("the zombie sleeps with a data file that no log entry names", lambda: orphans(scene) and scene.stored() > 0)
+    zombie.freeze()
+    heir = scene.start()
+    scene.grows(heir, rows=3000)
+    zombie.thaw()
+    scene.grows(heir, rows=3000)
+    scene.catch_up(zombie, heir)
+    assert "fenced" in zombie.err.lower(), zombie.err[-4000:]
+    scene.audit()
+
+
+def test_a_zombie_that_wakes_with_records_in_its_queues_stores_none_twice(scene):
+    scene.load()
+    zombie = scene.start()
+    scene.grows(zombie, rows=1000)
+    zombie.freeze()
+    heir = scene.start()
+    scene.grows(heir, rows=3000)
+    zombie.thaw()
+    scene.grows(heir, rows=3000)
+    scene.catch_up(zombie, heir)
+    scene.audit()
+
+
+def holders(scene) -> int:
+    return sum(1 for partitions in scene.kafka.members(scene.group).values() if partitions)
+
+
+def orphans(scene) -> int:
+    """Data files on disk that the log does not name."""
+    table = scene.workspace.table()
+    return len(set(table.path.glob("date=*/*.parquet")) - set(table.live_files()))

@@ -1,0 +1,1 @@
+"""Real servers for the tests: installed, started on free loopback ports, ended by process id."""

@@ -1,0 +1,316 @@
+//! What a mistake of syntax is in plain words, and what to paint over to read on.
+//!
+//! The parser tells what it did not expect; what the author did wrong often stands earlier. So each kind of error looks at
+//! the text around it for the mistakes that people make.
+
+use std::ops::Range;
+
+use granit_parser::ErrorKind;
+
+use super::{Mistake, Problem};
+
+/// Where and how reading ended.
+pub(super) struct Broken<'a> {
+    pub(super) text: &'a str,
+    pub(super) error: &'a ErrorKind,
+    /// Where the parser gave up.
+    pub(super) at: usize,
+    /// The last text it had read.
+    pub(super) last: Option<Range<usize>>,
+    /// Where each open bracket or brace stands.
+    pub(super) open: Vec<usize>,
+}
+
+/// A mistake, and what to take out.
+pub(super) struct Repair {
+    pub(super) mistake: Mistake,
+    /// The value at fault, when it has a key that can stay.
+    pub(super) value: Option<Range<usize>>,
+    /// Its line, with the lines that belong to it.
+    pub(super) extent: Range<usize>,
+}
+
+/// Explains an error of the parser.
+pub(super) fn explain(broken: &Broken<'_>) -> Repair {
+    let found = tab(broken)
+        .or_else(|| placeholder_in_flow(broken))
+        .or_else(|| unclosed_flow(broken))
+        .or_else(|| quotes(broken))
+        .or_else(|| merged_lines(broken))
+        .or_else(|| mapping_in_value(broken))
+        .or_else(|| missing_space(broken))
+        .or_else(|| value_start(broken))
+        .unwrap_or_else(|| Found::line(broken.place(broken.at), fallback(broken.error)));
+    let line = line_at(broken.text, found.mistake.span.start);
+    let extent = with_deeper_lines(broken.text, line.clone());
+    let value = found.in_value.then(|| value_of(broken.text, &line)).flatten();
+    Repair { mistake: found.mistake, value: value.map(|start| start..extent.end), extent }
+}
+
+/// The line around an offset, without its line break.
+pub(super) fn line_at(text: &str, at: usize) -> Range<usize> {
+    let at = at.min(text.len());
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
+    start..end
+}
+
+/// Paints over a value with one word of the same length, so that its key keeps a value.
+pub(super) fn paint_value(text: &str, value: &Range<usize>) -> String {
+    let first = value.start..line_at(text, value.start).end.min(value.end);
+    let word = "x".repeat(text[first.clone()].trim_end_matches('\r').len());
+    let rest = blank(&text[first.start + word.len()..value.end]);
+    [&text[..value.start], &word, &rest, &text[value.end..]].concat()
+}
+
+/// Paints over lines.
+pub(super) fn paint_line(text: &str, lines: &Range<usize>) -> String {
+    [&text[..lines.start], &blank(&text[lines.clone()]), &text[lines.end..]].concat()
+}
+
+fn blank(text: &str) -> String {
+    text.bytes().map(|byte| if byte == b'\n' || byte == b'\r' { byte as char } else { ' ' }).collect()
+}
+
+/// A mistake, and whether it lies in the value of its line.
+struct Found {
+    mistake: Mistake,
+    in_value: bool,
+}
+
+impl Found {
+    fn value(span: Range<usize>, problem: Problem) -> Option<Found> {
+        Some(Found { mistake: problem.at(span), in_value: true })
+    }
+
+    fn line(span: Range<usize>, problem: Problem) -> Found {
+        Found { mistake: problem.at(span), in_value: false }
+    }
+}
+
+impl Broken<'_> {
+    /// From `at` to the end of what is written on its line.
+    fn place(&self, at: usize) -> Range<usize> {
+        let line = line_at(self.text, at);
+        let end = line.start + self.text[line].trim_end().len();
+        at..end.max(at)
+    }
+
+    /// The same without a comment.
+    fn written(&self, at: usize) -> &str {
+        let written = &self.text[self.place(at)];
+        written.find(" #").map_or(written, |comment| written[..comment].trim_end())
+    }
+
+    fn same_line(&self, one: usize, other: usize) -> bool {
+        line_at(self.text, one) == line_at(self.text, other)
+    }
+}
+
+fn tab(broken: &Broken<'_>) -> Option<Found> {
+    use ErrorKind::{TabInBlockIndentation, TabInIndentation, TabInPlainScalar, TabNotAllowed};
+    if !matches!(broken.error, TabInBlockIndentation | TabInIndentation | TabInPlainScalar | TabNotAllowed) {
+        return None;
+    }
+    let here = line_at(broken.text, broken.at);
+    let next = line_at(broken.text, here.end + 1);
+    let indent_tab = |line: &Range<usize>| {
+        let line_text = &broken.text[line.clone()];
+        let indent = line_text.len() - line_text.trim_start().len();
+        line_text[..indent].find('\t').map(|tab| line.start + tab)
+    };
+    let at = indent_tab(&here).or_else(|| indent_tab(&next))?;
+    let problem = Problem::new("a tab indents this line").help("YAML wants spaces");
+    Some(Found::line(at..at + 1, problem))
+}
+
+/// `[${env:X}]`: within brackets a brace opens a map.
+fn placeholder_in_flow(broken: &Broken<'_>) -> Option<Found> {
+    use ErrorKind::{ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator};
+    if !matches!(broken.error, ExpectedFlowSequenceSeparator | ExpectedFlowMappingSeparator) {
+        return None;
+    }
+    let start = broken.text[..broken.at].ends_with('$').then(|| broken.at - 1)?;
+    let end = broken.at + broken.text[broken.at..].find('}')? + 1;
+    let written = &broken.text[start..end];
+    let problem = Problem::new(format!("`{written}` needs quotes within brackets"));
+    Found::value(start..end, problem.help(format!("write \"{written}\"")))
+}
+
+fn unclosed_flow(broken: &Broken<'_>) -> Option<Found> {
+    use ErrorKind::UnclosedFlowCollection;
+    let opener = *broken.open.last()?;
+    let ended = matches!(broken.error, UnclosedFlowCollection { .. }) || broken.at >= broken.text.trim_end().len();
+    if !ended && broken.same_line(opener, broken.at) {
+        return None;
+    }
+    let bracket = &broken.text[opener..opener + 1];
+    let closing = if bracket == "[" { "]" } else { "}" };
+    let problem = Problem::new(format!("this `{bracket}` is never closed"));
+    Found::value(opener..opener + 1, problem.help(format!("close it with `{closing}`, or quote the text if it is none")))
+}
+
+fn quotes(broken: &Broken<'_>) -> Option<Found> {
+    use ErrorKind::{InvalidTrailingDoubleQuotedScalar, InvalidTrailingSingleQuotedScalar, UnclosedQuotedScalar};
+    let opener = match broken.error {
+        UnclosedQuotedScalar => broken.at,
+        InvalidTrailingDoubleQuotedScalar => opening_quote(broken, '"')?,
+        InvalidTrailingSingleQuotedScalar => opening_quote(broken, '\'')?,
+        _ => return bad_escape(broken),
+    };
+    if *broken.error == UnclosedQuotedScalar || !broken.same_line(opener, broken.at) {
+        return Found::value(broken.place(opener), Problem::new("this quote is never closed"));
+    }
+    let problem = Problem::new("there is text after the closing quote");
+    Found::value(broken.place(broken.at), problem.help(format!("quote all of it: {}", quoted(broken.written(opener)))))
+}
+
+fn opening_quote(broken: &Broken<'_>, quote: char) -> Option<usize> {
+    let from = broken.last.as_ref().map_or(0, |last| last.end.min(broken.at));
+    broken.text[from..broken.at].find(quote).map(|at| from + at)
+}
+
+fn bad_escape(broken: &Broken<'_>) -> Option<Found> {
+    use ErrorKind::{InvalidQuotedScalarHexEscape, InvalidUnicodeEscape, UnknownQuotedScalarEscape};
+    if !matches!(broken.error, UnknownQuotedScalarEscape | InvalidQuotedScalarHexEscape | InvalidUnicodeEscape) {
+        return None;
+    }
+    let problem = Problem::new("a backslash begins an escape in double quotes, and this is none");
+    Found::value(broken.place(broken.at), problem.help("use single quotes, where it stands for itself"))
+}
+
+/// A line that the parser took for the continuation of the one before.
+fn merged_lines(broken: &Broken<'_>) -> Option<Found> {
+    use ErrorKind::{InvalidSimpleKey, MappingValueNotAllowed, SimpleKeyExpected};
+    if !matches!(broken.error, MappingValueNotAllowed | SimpleKeyExpected | InvalidSimpleKey) {
+        return None;
+    }
+    let last = broken.last.clone()?;
+    if last.end > broken.at || broken.same_line(last.start, broken.at) || !broken.same_line(last.end, broken.at) {
+        return None;
+    }
+    if let Some(problem) = without_space(&broken.text[broken.place(last.start)]) {
+        return Some(Found::line(broken.place(last.start), problem));
+    }
+    let here = line_at(broken.text, broken.at);
+    let start = here.start + indent(&broken.text[here]);
+    if value_of(broken.text, &line_at(broken.text, last.start)) == Some(last.start) {
+        let problem = Problem::new("this line is indented deeper than the keys above it");
+        return Some(Found::line(broken.place(start), problem.help("indent it as they are")));
+    }
+    let problem = Problem::new("this line has no `:`, so it is not a key");
+    Some(Found::line(broken.place(last.start), problem))
+}
+
+/// `where: a: b`.
+fn mapping_in_value(broken: &Broken<'_>) -> Option<Found> {
+    use ErrorKind::{InvalidColonPlacement, MappingValueNotAllowed};
+    if !matches!(broken.error, MappingValueNotAllowed | InvalidColonPlacement) {
+        return None;
+    }
+    let start = value_of(broken.text, &line_at(broken.text, broken.at)).filter(|start| *start <= broken.at)?;
+    let problem = Problem::new("a `: ` within a value starts a map");
+    Found::value(broken.place(start), problem.help(format!("quote it: {}", quoted(broken.written(start)))))
+}
+
+/// `group:g` and `-item`, on a line of their own.
+fn missing_space(broken: &Broken<'_>) -> Option<Found> {
+    if *broken.error != ErrorKind::SimpleKeyExpected {
+        return None;
+    }
+    let place = broken.place(broken.at);
+    let problem = without_space(&broken.text[place.clone()])
+        .unwrap_or_else(|| Problem::new("this line has no `:`, so it is not a key").help("write `key: value`"));
+    Some(Found::line(place, problem))
+}
+
+fn without_space(written: &str) -> Option<Problem> {
+    if let Some(item) = written.strip_prefix('-').filter(|item| item.starts_with(|c: char| c.is_alphanumeric())) {
+        return Some(Problem::new("a space is missing after the `-`").help(format!("write `- {item}`")));
+    }
+    let (key, value) = written.split_once(':')?;
+    let word = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_.-".contains(c));
+    let problem = Problem::new(format!("a space is missing after `{key}:`"));
+    word.then(|| problem.help(format!("write `{key}: {}`", value.trim())))
+}
+
+/// A value that begins with a character that means something to YAML.
+fn value_start(broken: &Broken<'_>) -> Option<Found> {
+    use ErrorKind::{BlockSequenceEntryNotAllowed, InvalidBlockScalarHeader, ZeroBlockScalarIndent};
+    let line = line_at(broken.text, broken.at);
+    let start = value_of(broken.text, &line)?;
+    let written = broken.written(start);
+    let quote = format!("quote it: {}", quoted(written));
+    let problem = match broken.error {
+        InvalidBlockScalarHeader | ZeroBlockScalarIndent => {
+            let opener = &written[..1];
+            Problem::new(format!("`{opener}` opens a block of text")).help(quote)
+        }
+        BlockSequenceEntryNotAllowed => Problem::new("a list cannot start on the line of its key").help(format!(
+            "begin a new line, or write it in brackets: [{}]",
+            written.trim_start_matches('-').trim()
+        )),
+        _ if start == broken.at => {
+            let first = written.chars().next()?;
+            Problem::new(format!("a value cannot start with `{first}`")).help(quote)
+        }
+        _ => return None,
+    };
+    Found::value(broken.place(start), problem)
+}
+
+fn fallback(error: &ErrorKind) -> Problem {
+    use ErrorKind::{DirectiveDisallowed, ExpectedBlockMappingKey, ExpectedBlockSequenceEntry, InvalidIndentation};
+    match error {
+        ExpectedBlockMappingKey | ExpectedBlockSequenceEntry | InvalidIndentation => {
+            Problem::new("the indentation of this line fits nothing above it")
+        }
+        DirectiveDisallowed => Problem::new("YAML directives (`%`) are not used here"),
+        other => Problem::new(format!("this is not YAML: {other}")),
+    }
+}
+
+/// Where the value on a line begins: after its `key: `, or after the dashes of a list.
+fn value_of(text: &str, line: &Range<usize>) -> Option<usize> {
+    let written = &text[line.clone()];
+    let item = item_start(written);
+    let after_key = written[item..].find(": ").map(|colon| item + colon + 2);
+    let start = after_key.unwrap_or(item);
+    let start = start + indent(&written[start..]);
+    let has_value = start < written.trim_end().len() && (after_key.is_some() || item > indent(written));
+    has_value.then_some(line.start + start)
+}
+
+/// After the indentation and the dashes of a list.
+fn item_start(written: &str) -> usize {
+    let mut at = indent(written);
+    while written[at..].starts_with("- ") {
+        at += 1;
+        at += indent(&written[at..]);
+    }
+    at
+}
+
+fn indent(written: &str) -> usize {
+    written.len() - written.trim_start_matches(' ').len()
+}
+
+/// The line and those after it that are deeper than its key.
+fn with_deeper_lines(text: &str, line: Range<usize>) -> Range<usize> {
+    let column = item_start(&text[line.clone()]);
+    let mut extent = line;
+    while extent.end < text.len() {
+        let next = line_at(text, extent.end + 1);
+        let written = text[next.clone()].trim_end();
+        if !written.is_empty() && indent(written) <= column {
+            break;
+        }
+        extent.end = next.end;
+    }
+    extent
+}
+
+/// In quotes that change nothing in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

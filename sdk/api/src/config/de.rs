@@ -1,6 +1,7 @@
 //! A [`Node`] as the input of serde. Text takes the type of its target; the innermost node that fails names the place.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use serde::de::value::StrDeserializer;
@@ -18,7 +19,12 @@ const TEMPLATE: &str = "$catchwater::Template";
 impl Node {
     /// Deserializes it. The walker has found what a schema can say; what is left is what `Deserialize` itself refuses.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Mistake> {
-        T::deserialize(self).map_err(Mistake::from)
+        self.seed(PhantomData).map_err(Mistake::from)
+    }
+
+    /// Reads it, and sets the place of an error that has none: also of one that comes after reading, as from `try_from`.
+    fn seed<'de, T: DeserializeSeed<'de>>(&'de self, seed: T) -> Result<T::Value, Unreadable> {
+        self.at(seed.deserialize(self))
     }
 
     /// Sets the place of an error that has none, and withholds a message that might quote a secret.
@@ -167,7 +173,7 @@ impl de::Error for Unreadable {
 macro_rules! visit {
     ($visit:ident: $($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-            self.at(self.$visit(visitor))
+            self.$visit(visitor)
         })*
     };
 }
@@ -182,7 +188,7 @@ impl<'de> Deserializer<'de> for &'de Node {
     visit!(visit_integer: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64);
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        self.at(self.text("text").and_then(|text| visitor.visit_borrowed_str(text)))
+        visitor.visit_borrowed_str(self.text("text")?)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
@@ -203,15 +209,15 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unreadable> {
         match self.as_scalar() {
-            Some(scalar) if name == TEMPLATE => self.at(visitor.visit_borrowed_str(scalar.template())),
-            _ => self.at(visitor.visit_newtype_struct(self)),
+            Some(scalar) if name == TEMPLATE => visitor.visit_borrowed_str(scalar.template()),
+            _ => visitor.visit_newtype_struct(self),
         }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
         match &self.kind {
-            Kind::Seq(items, _) => self.at(visitor.visit_seq(Items { items: items.iter(), index: 0 })),
-            _ => self.at(self.expected("a list")),
+            Kind::Seq(items, _) => visitor.visit_seq(Items { items: items.iter(), index: 0 }),
+            _ => self.expected("a list"),
         }
     }
 
@@ -225,8 +231,8 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
         match &self.kind {
-            Kind::Map(entries, _) => self.at(visitor.visit_map(Entries { entries: entries.iter(), value: None })),
-            _ => self.at(self.expected("a map of keys and values")),
+            Kind::Map(entries, _) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
+            _ => self.expected("a map of keys and values"),
         }
     }
 
@@ -246,9 +252,9 @@ impl<'de> Deserializer<'de> for &'de Node {
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
         match &self.kind {
-            Kind::Scalar(scalar) => self.at(visitor.visit_enum(scalar.text.as_str().into_deserializer())),
-            Kind::Map(entries, _) if entries.len() == 1 => self.at(visitor.visit_enum(Variant(&entries[0]))),
-            _ => self.at(self.expected("one of the choices, as text or as a map with one key")),
+            Kind::Scalar(scalar) => visitor.visit_enum(scalar.text.as_str().into_deserializer()),
+            Kind::Map(entries, _) if entries.len() == 1 => visitor.visit_enum(Variant(&entries[0])),
+            _ => self.expected("one of the choices, as text or as a map with one key"),
         }
     }
 
@@ -271,7 +277,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
         let Some(item) = self.items.next() else { return Ok(None) };
         let parent = format!("[{}]", self.index);
         self.index += 1;
-        seed.deserialize(item).map(Some).map_err(|error| error.within(&parent))
+        item.seed(seed).map(Some).map_err(|error| error.within(&parent))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -295,7 +301,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unreadable> {
         let (key, value) = self.value.take().expect("serde asks for a value after its key");
-        seed.deserialize(value).map_err(|error| error.within(&key.text))
+        value.seed(seed).map_err(|error| error.within(&key.text))
     }
 }
 
@@ -333,15 +339,15 @@ impl<'de> VariantAccess<'de> for Content<'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Unreadable> {
-        seed.deserialize(self.value).map_err(|error| error.within(&self.key.text))
+        self.value.seed(seed).map_err(|error| error.within(&self.key.text))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Unreadable> {
-        self.value.deserialize_seq(visitor).map_err(|error| error.within(&self.key.text))
+        self.value.at(self.value.deserialize_seq(visitor)).map_err(|error| error.within(&self.key.text))
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Unreadable> {
-        self.value.deserialize_map(visitor).map_err(|error| error.within(&self.key.text))
+        self.value.at(self.value.deserialize_map(visitor)).map_err(|error| error.within(&self.key.text))
     }
 }
 

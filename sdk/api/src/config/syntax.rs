@@ -42,7 +42,8 @@ pub(super) fn explain(broken: &Broken<'_>) -> Repair {
         .or_else(|| value_start(broken))
         .unwrap_or_else(|| Found::line(broken.place(broken.at), fallback(broken.error)));
     let line = line_at(broken.text, found.mistake.span.start);
-    let extent = with_deeper_lines(broken.text, line.clone());
+    let sibling = if found.in_value { None } else { column_above(broken.text, &line) };
+    let extent = with_deeper_lines(broken.text, line.clone(), sibling);
     let value = found.in_value.then(|| value_of(broken.text, &line)).flatten();
     Repair { mistake: found.mistake, value: value.map(|start| start..extent.end), extent }
 }
@@ -151,14 +152,16 @@ fn unclosed_flow(broken: &Broken<'_>) -> Option<Found> {
 }
 
 fn quotes(broken: &Broken<'_>) -> Option<Found> {
-    use ErrorKind::{InvalidTrailingDoubleQuotedScalar, InvalidTrailingSingleQuotedScalar, UnclosedQuotedScalar};
+    use ErrorKind::{DocumentIndicatorInQuotedScalar, UnclosedQuotedScalar};
+    use ErrorKind::{InvalidTrailingDoubleQuotedScalar, InvalidTrailingSingleQuotedScalar};
+    let unclosed = matches!(broken.error, UnclosedQuotedScalar | DocumentIndicatorInQuotedScalar);
     let opener = match broken.error {
-        UnclosedQuotedScalar => broken.at,
+        _ if unclosed => broken.at,
         InvalidTrailingDoubleQuotedScalar => opening_quote(broken, '"')?,
         InvalidTrailingSingleQuotedScalar => opening_quote(broken, '\'')?,
         _ => return bad_escape(broken),
     };
-    if *broken.error == UnclosedQuotedScalar || !broken.same_line(opener, broken.at) {
+    if unclosed || !broken.same_line(opener, broken.at) {
         return Found::value(broken.place(opener), Problem::new("this quote is never closed"));
     }
     let problem = Problem::new("there is text after the closing quote");
@@ -295,14 +298,21 @@ fn indent(written: &str) -> usize {
     written.len() - written.trim_start_matches(' ').len()
 }
 
-/// The line and those after it that are deeper than its key.
-fn with_deeper_lines(text: &str, line: Range<usize>) -> Range<usize> {
+/// The column of the last line above that is not empty.
+fn column_above(text: &str, line: &Range<usize>) -> Option<usize> {
+    let above = text[..line.start].lines().rev().find(|above| !above.trim().is_empty())?;
+    Some(item_start(above))
+}
+
+/// The line and those after it that are deeper than its key, up to one in the column of a `sibling`.
+fn with_deeper_lines(text: &str, line: Range<usize>, sibling: Option<usize>) -> Range<usize> {
     let column = item_start(&text[line.clone()]);
     let mut extent = line;
     while extent.end < text.len() {
         let next = line_at(text, extent.end + 1);
         let written = text[next.clone()].trim_end();
-        if !written.is_empty() && indent(written) <= column {
+        let deep = indent(written);
+        if !written.is_empty() && (deep <= column || Some(deep) == sibling) {
             break;
         }
         extent.end = next.end;

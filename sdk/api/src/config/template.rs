@@ -22,7 +22,7 @@ use super::{Problem, de};
 /// | `${time:%Y-%m-%d}` | the record's time, UTC |
 ///
 /// `$${` stands for `${`. What came from the environment is taken literally.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     written: String,
     parts: Vec<Part>,
@@ -116,7 +116,7 @@ fn time_format(format: &str) -> Result<String, Problem> {
     }
 }
 
-/// As it was written, with what came from the environment hidden by nobody: not for logs of secrets.
+/// As it was written, with what came from the environment put in.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written)

@@ -1,0 +1,189 @@
+//! What a task needs to build its components, once at its start and again after it abandoned what it held.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use catchwater_sdk::clock::Clock;
+use catchwater_sdk::config::Mistake;
+use catchwater_sdk::format::Format;
+use catchwater_sdk::sink::BoxSink;
+use catchwater_sdk::source::{BoxSource, SourceTraits};
+use catchwater_sdk::{Context, Error, Registry, Result};
+use tokio::sync::mpsc;
+
+use crate::backoff::Backoff;
+use crate::plan::Planned;
+use crate::spec::{Component, OnError, Retry};
+use crate::status::Status;
+use crate::task::{Driver, Report, Stage, Stages};
+
+/// What all pipelines of a process share.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// The folder for positions of sources that have no other place.
+    pub data_dir: Arc<Path>,
+    /// The name under which brokers know this process; it survives a restart.
+    pub instance: Arc<str>,
+    /// How many bytes all sinks together may hold in buffers.
+    pub memory_bytes: u64,
+    /// Tells the time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// One task's view of its pipeline.
+#[derive(Clone)]
+pub(crate) struct Blueprint {
+    pub(crate) planned: Arc<Planned>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) host: Host,
+    pub(crate) status: Arc<Status>,
+    pub(crate) number: u16,
+    /// What one sink of one task may hold.
+    pub(crate) sink_memory_bytes: u64,
+}
+
+/// A sink with its branch, built and untouched.
+pub(crate) struct Parts {
+    pub(crate) step: Arc<str>,
+    pub(crate) sink: BoxSink,
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) on_error: OnError,
+    pub(crate) dead_letters: bool,
+}
+
+impl Blueprint {
+    pub(crate) fn build_source(&self) -> Result<BoxSource> {
+        let source = &self.planned.spec.source;
+        self.registry.build_source(&source.type_name, &source.node, &self.context(source)).map_err(built_before)
+    }
+
+    pub(crate) fn build_stages(&self) -> Result<Vec<Stage>> {
+        self.planned.spec.transforms.iter().map(|transform| self.build_stage(transform)).collect()
+    }
+
+    /// The sinks in order; the dead letters' last.
+    pub(crate) fn build_sinks(&self) -> Result<Vec<Parts>> {
+        let spec = &self.planned.spec;
+        let mut parts = Vec::with_capacity(spec.sinks.len() + 1);
+        for sink in &spec.sinks {
+            let stages = sink.transforms.iter().map(|transform| self.build_stage(transform)).collect::<Result<_>>()?;
+            parts.push(self.build_sink(&sink.component, stages, false)?);
+        }
+        if let Some(letters) = &spec.dead_letters {
+            parts.push(self.build_sink(letters, Vec::new(), true)?);
+        }
+        Ok(parts)
+    }
+
+    fn build_sink(&self, component: &Component, stages: Vec<Stage>, dead_letters: bool) -> Result<Parts> {
+        let context = self.context(component);
+        let sink = self.registry.build_sink(&component.type_name, &component.node, &context).map_err(built_before)?;
+        // A dead letter that cannot be stored must not be lost: the pipeline stops instead.
+        let on_error = if dead_letters { OnError::Fail } else { self.planned.spec.on_error(component) };
+        Ok(Parts { step: component.name.as_str().into(), sink, stages, on_error, dead_letters })
+    }
+
+    fn build_stage(&self, component: &Component) -> Result<Stage> {
+        let context = self.context(component);
+        let transform = self.registry.build_transform(&component.type_name, &component.node, &context).map_err(built_before)?;
+        Ok(Stage::new(component.name.as_str().into(), transform, self.planned.spec.on_error(component)))
+    }
+
+    fn context(&self, component: &Component) -> Context {
+        Context {
+            pipeline: self.planned.spec.name.as_str().into(),
+            component: component.name.as_str().into(),
+            task: self.number,
+            tasks: self.planned.tasks,
+            data_dir: self.host.data_dir.to_path_buf(),
+            instance: Arc::clone(&self.host.instance),
+            memory_bytes: self.sink_memory_bytes,
+            clock: Arc::clone(&self.host.clock),
+        }
+    }
+
+    pub(crate) fn driver(
+        &self,
+        number: usize,
+        part: Parts,
+        source: &SourceTraits,
+        reports: mpsc::Sender<Report>,
+    ) -> Driver {
+        Driver {
+            number,
+            step: part.step,
+            sink: part.sink,
+            stages: Stages::new(part.stages),
+            on_error: part.on_error,
+            source: self.named(source),
+            backoff: Backoff::new(self.retry(), self.random()),
+            status: Arc::clone(&self.status),
+            reports,
+        }
+    }
+
+    /// The source's traits with its capture named.
+    fn named(&self, source: &SourceTraits) -> SourceTraits {
+        let capture = source.capture.clone().unwrap_or_else(|| self.planned.spec.name.as_str().into());
+        SourceTraits { capture: Some(capture), ..source.clone() }
+    }
+
+    pub(crate) fn format(&self) -> &Arc<dyn Format> {
+        &self.planned.format
+    }
+
+    pub(crate) fn retry(&self) -> &Retry {
+        &self.planned.spec.settings.retry
+    }
+
+    pub(crate) fn random(&self) -> fastrand::Rng {
+        fastrand::Rng::new()
+    }
+
+    pub(crate) fn pipeline(&self) -> &str {
+        &self.planned.spec.name
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.host.data_dir
+    }
+
+    pub(crate) fn source_step(&self) -> Arc<str> {
+        self.planned.spec.source.name.as_str().into()
+    }
+
+    pub(crate) fn source_on_error(&self) -> OnError {
+        self.planned.spec.on_error(&self.planned.spec.source)
+    }
+
+    pub(crate) fn has_dead_letters(&self) -> bool {
+        self.planned.spec.dead_letters.is_some()
+    }
+
+    pub(crate) fn checkpoint_interval(&self) -> Duration {
+        self.planned.spec.settings.checkpoint_interval.get()
+    }
+
+    pub(crate) fn idle(&self) -> Duration {
+        self.planned.spec.settings.idle.get()
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    pub(crate) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    pub(crate) fn note_commit(&self) {
+        self.status.committed_micros.store(self.host.clock.now_micros(), Relaxed);
+    }
+}
+
+/// The plan built every component once; one that cannot be built now changed its mind.
+fn built_before(mistake: Mistake) -> Error {
+    Error::config(mistake.to_string())
+}

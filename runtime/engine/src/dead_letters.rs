@@ -1,0 +1,54 @@
+//! A record that could not be processed or stored becomes a dead letter: itself, with the reason in headers.
+
+use catchwater_sdk::sink::Rejected;
+use catchwater_sdk::{Batch, BatchBuilder, Field, FieldKind, Record, RecordRef};
+
+/// Why the record is here.
+pub const REASON: &str = "catchwater.reason";
+/// The step that could not handle it.
+pub const STEP: &str = "catchwater.step";
+/// How often that step tried.
+pub const ATTEMPTS: &str = "catchwater.attempts";
+/// The pipeline.
+pub const PIPELINE: &str = "catchwater.pipeline";
+/// Where it came from: the stream's name.
+pub const STREAM: &str = "catchwater.stream";
+/// Where it came from: the partition's number.
+pub const PARTITION: &str = "catchwater.partition";
+/// Where it came from: its place in the partition.
+pub const POSITION: &str = "catchwater.position";
+
+/// The dead letters of rejected records: each as it entered the failing step, its own headers first.
+pub(crate) fn dead_letters(pipeline: &str, step: &str, attempts: u32, rejected: &Rejected) -> Batch {
+    let mut letters = BatchBuilder::like(&rejected.records);
+    let attempts = attempts.to_string();
+    for record in rejected.records.iter() {
+        let (partition, position) = (record.partition().number.to_string(), record.position().to_string());
+        let stream = record.partition().stream.clone();
+        let said = [
+            Field::text(REASON, &rejected.reason),
+            Field::text(STEP, step),
+            Field { kind: FieldKind::Int, ..Field::text(ATTEMPTS, &attempts) },
+            Field::text(PIPELINE, pipeline),
+            Field::text(STREAM, &stream),
+            Field { kind: FieldKind::Int, ..Field::text(PARTITION, &partition) },
+            Field { kind: FieldKind::Int, ..Field::text(POSITION, &position) },
+        ];
+        push(&mut letters, record, &said);
+    }
+    letters.finish()
+}
+
+fn push(letters: &mut BatchBuilder, record: RecordRef<'_>, said: &[Field<'_>]) {
+    let headers: Vec<_> = record.headers().chain(said.iter().copied()).collect();
+    let properties: Vec<_> = record.properties().collect();
+    let letter = Record {
+        payload: record.payload(),
+        key: record.key(),
+        headers: &headers,
+        properties: &properties,
+        timestamp: record.timestamp(),
+        redelivered: record.redelivered(),
+    };
+    letters.push_from(record, record.index(), letter);
+}

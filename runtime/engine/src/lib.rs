@@ -1,0 +1,1 @@
+//! The engine: spec, plan, diff, topology, tasks, checkpoints

@@ -1,0 +1,166 @@
+//! Positions of a source that has no other place for them: one file per pipeline in the data folder.
+//!
+//! Replaced atomically and synced at each commit; locked, so that two processes cannot read the same source twice
+//! under one name. The lock is the file system's and goes with the process, however it ends.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use catchwater_sdk::{Error, Partition, Positions, Result, ResultExt};
+use serde::{Deserialize, Serialize};
+
+/// The committed positions of one pipeline.
+#[derive(Debug)]
+pub(crate) struct PositionsFile {
+    path: PathBuf,
+    committed: Positions,
+    _lock: File,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry<'a> {
+    source: &'a str,
+    stream: &'a str,
+    incarnation: &'a str,
+    partition: i32,
+    position: i64,
+}
+
+impl PositionsFile {
+    /// Opens and locks the file of `pipeline`; it may not exist yet.
+    pub(crate) fn open(data_dir: &Path, pipeline: &str) -> Result<PositionsFile> {
+        let folder = data_dir.join("positions");
+        fs::create_dir_all(&folder).or_refused(|| format!("create {}", folder.display()))?;
+        let path = folder.join(format!("{}.json", file_name(pipeline)));
+        let lock = lock(&path.with_extension("lock"), pipeline)?;
+        let committed = read(&path)?;
+        Ok(PositionsFile { path, committed, _lock: lock })
+    }
+
+    /// What was committed last.
+    pub(crate) fn committed(&self) -> &Positions {
+        &self.committed
+    }
+
+    /// Commits: on return the positions survive a crash of the machine.
+    pub(crate) fn commit(&mut self, positions: &Positions) -> Result<()> {
+        let mut next = self.committed.clone();
+        next.advance_all(positions); // Invariant 2
+        if next == self.committed {
+            return Ok(());
+        }
+        write(&self.path, &next).or_unavailable(|| format!("write {}", self.path.display()))?;
+        self.committed = next;
+        Ok(())
+    }
+}
+
+/// A pipeline's name as a file's: what a file system may not take is written as `%XX`.
+fn file_name(pipeline: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    pipeline.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02x}") }).collect()
+}
+
+fn lock(path: &Path, pipeline: &str) -> Result<File> {
+    let file = File::create(path).or_refused(|| format!("create {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::refused(format!(
+            "another process runs pipeline `{pipeline}` with this data folder and holds {}; stop it, or give this one another --data-dir",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(error).or_refused(|| format!("lock {}", path.display())),
+    }
+}
+
+fn read(path: &Path) -> Result<Positions> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Positions::new()),
+        Err(error) => return Err(error).or_refused(|| format!("read {}", path.display())),
+    };
+    let damaged = || format!("read {}: it is damaged; restore it, or delete it to read the source from its start", path.display());
+    let entries: Vec<OwnedEntry> = serde_json::from_str(&text).or_refused(damaged)?;
+    Ok(entries.into_iter().map(OwnedEntry::into_position).collect())
+}
+
+fn write(path: &Path, positions: &Positions) -> std::io::Result<()> {
+    let entry = |(partition, position): (&'_ Arc<Partition>, i64)| {
+        serde_json::to_value(Entry {
+            source: &partition.source,
+            stream: &partition.stream,
+            incarnation: &partition.incarnation,
+            partition: partition.number,
+            position,
+        })
+    };
+    let entries = positions.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    serde_json::to_writer_pretty(&mut file, &entries)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(path.parent().expect("the file is in a folder"))?.sync_all()
+}
+
+#[derive(Deserialize)]
+struct OwnedEntry {
+    source: String,
+    stream: String,
+    incarnation: String,
+    partition: i32,
+    position: i64,
+}
+
+impl OwnedEntry {
+    fn into_position(self) -> (Arc<Partition>, i64) {
+        let partition = Partition {
+            source: self.source.into(),
+            stream: self.stream.into(),
+            incarnation: self.incarnation.into(),
+            number: self.partition,
+        };
+        (Arc::new(partition), self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(position: i64) -> Positions {
+        let partition = Partition { source: "h".into(), stream: "a b".into(), incarnation: "1".into(), number: 0 };
+        [(Arc::new(partition), position)].into_iter().collect()
+    }
+
+    #[test]
+    fn reads_back_what_was_committed_and_never_moves_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut file = PositionsFile::open(folder.path(), "a/b").expect("opens");
+        assert!(file.committed().is_empty());
+        file.commit(&at(7)).expect("commits");
+        file.commit(&at(5)).expect("commits");
+        drop(file);
+        assert_eq!(PositionsFile::open(folder.path(), "a/b").expect("opens").committed(), &at(7));
+    }
+
+    #[test]
+    fn a_second_process_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let _first = PositionsFile::open(folder.path(), "p").expect("opens");
+        let error = PositionsFile::open(folder.path(), "p").expect_err("it is locked");
+        assert!(error.to_string().contains("--data-dir"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_with_the_way_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        PositionsFile::open(folder.path(), "p").expect("opens").commit(&at(7)).expect("commits");
+        fs::write(folder.path().join("positions/p.json"), "[{").expect("writes");
+        let error = PositionsFile::open(folder.path(), "p").expect_err("it is damaged");
+        assert!(error.to_string().contains("delete it"), "{error}");
+    }
+}

@@ -1,0 +1,248 @@
+//! One sink with its own transforms, driven on its own: a slow sink holds back the source by its full channel, and an
+//! absent one is tried again here without anyone else noticing before that.
+
+use std::sync::Arc;
+
+use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room, Sink};
+use catchwater_sdk::source::SourceTraits;
+use catchwater_sdk::{Barrier, Batch, Error, ErrorKind, Partition, Positions, Result};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use super::stages::{Stages, StepRejected, failure, halves};
+use crate::backoff::Backoff;
+use crate::spec::OnError;
+use crate::status::Status;
+
+/// Batches that wait for a sink. With the size of a batch this bounds what is under way. (Invariant 9)
+const WAITING_MAX: usize = 2;
+
+/// What a task tells a sink's branch; order is kept.
+pub(super) enum Item {
+    /// Records to store.
+    Batch(Batch),
+    /// A barrier behind them.
+    Barrier(Barrier),
+    /// What is stored of these partitions?
+    Stored(Vec<Arc<Partition>>, oneshot::Sender<Option<Positions>>),
+}
+
+/// What a branch tells its task.
+pub(super) struct Report {
+    /// Which branch.
+    pub(super) branch: usize,
+    /// What.
+    pub(super) said: Said,
+}
+
+/// See [`Report`].
+pub(super) enum Said {
+    /// An answer to a barrier, with all records rejected since the last one.
+    Answered { barrier: u64, through: Option<u64> },
+    /// Records for the dead letters.
+    Rejected(Vec<StepRejected>),
+    /// The sink wants a cut.
+    Full,
+    /// The branch has ended; nothing more comes from it.
+    Failed(Error),
+}
+
+/// The task's end of a branch.
+pub(super) struct Branch {
+    pub(super) items: mpsc::Sender<Item>,
+    driver: JoinHandle<()>,
+}
+
+/// What it takes to run a branch.
+pub(super) struct Driver {
+    pub(super) number: usize,
+    pub(super) step: Arc<str>,
+    pub(super) sink: BoxSink,
+    pub(super) stages: Stages,
+    pub(super) on_error: OnError,
+    pub(super) source: SourceTraits,
+    pub(super) backoff: Backoff,
+    pub(super) status: Arc<Status>,
+    pub(super) reports: mpsc::Sender<Report>,
+}
+
+// === impl Branch ===
+
+impl Branch {
+    /// Starts a branch.
+    pub(super) fn start(driver: Driver) -> Branch {
+        let (items, receiver) = mpsc::channel(WAITING_MAX);
+        let running = Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, attempts: 1 };
+        Branch { items, driver: tokio::spawn(running.run()) }
+    }
+
+    /// Lets the branch close its sink and end.
+    pub(super) async fn close(self) {
+        drop(self.items);
+        if let Err(error) = self.driver.await {
+            warn!(%error, "sink ended badly");
+        }
+    }
+
+    /// Drops the sink where it stands: what is not durable is abandoned.
+    pub(super) async fn abandon(self) {
+        self.driver.abort();
+        let _ = self.driver.await; // cancelled, as was asked
+    }
+}
+
+struct Running {
+    driver: Driver,
+    items: mpsc::Receiver<Item>,
+    taken: u64,
+    written: u64,
+    rejected: u64,
+    /// How often the last call was tried until it was answered.
+    attempts: u32,
+}
+
+// === impl Running ===
+
+impl Running {
+    async fn run(mut self) {
+        let ended = self.drive().await;
+        if let Err(error) = ended {
+            self.report(Said::Failed(error)).await;
+        }
+        let (step, sink) = (self.driver.step, self.driver.sink);
+        if let Err(error) = sink.close().await {
+            warn!(sink = %step, error = %error.chain(), "sink did not close cleanly");
+        }
+    }
+
+    async fn drive(&mut self) -> Result<()> {
+        let source = self.driver.source.clone();
+        self.persist("open", async |sink| sink.open(&source).await).await?;
+        while let Some(item) = self.items.recv().await {
+            match item {
+                Item::Batch(batch) => self.take(batch).await?,
+                Item::Barrier(barrier) => self.answer(&barrier).await?,
+                Item::Stored(partitions, reply) => {
+                    let stored = self.persist("ask what is stored", async |sink| sink.stored(&partitions).await).await?;
+                    let _ = reply.send(stored); // a task that no longer waits has abandoned this branch
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, batch: Batch) -> Result<()> {
+        self.taken += batch.len() as u64;
+        let mut rejected = Vec::new();
+        let batches = self.driver.stages.apply(batch, &mut rejected)?;
+        self.reject(rejected).await;
+        for batch in batches {
+            self.write(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a batch; one that the sink cannot store as a whole is halved until the records to blame stand alone.
+    async fn write(&mut self, batch: Batch) -> Result<()> {
+        let mut todo = vec![batch];
+        while let Some(batch) = todo.pop() {
+            self.written += batch.len() as u64;
+            match self.persist("write", async |sink| sink.write(&batch).await).await {
+                Ok(Room::Left) => {}
+                Ok(Room::Full) => self.report(Said::Full).await,
+                Err(error) if error.kind() != ErrorKind::Data => return Err(error),
+                Err(_) if batch.len() > 1 => {
+                    self.written -= batch.len() as u64;
+                    let (first, second) = halves(&batch);
+                    todo.extend([second, first]);
+                }
+                Err(error) => self.reject_here(Rejected { records: batch, reason: error.chain() }).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, barrier: &Barrier) -> Result<()> {
+        self.driver.stages.check_balance(self.taken, self.written)?;
+        let durable: Durable = self.persist("barrier", async |sink| sink.barrier(barrier).await).await?;
+        for event in &durable.events {
+            info!(sink = %self.driver.step, "{event}");
+        }
+        for rejected in durable.rejected {
+            self.reject_here(rejected).await?;
+        }
+        // Invariant 3: a sink may reject each record that it took once, and no other.
+        if self.rejected > self.written {
+            let text = format!("{} rejected {} records of {}", self.driver.step, self.rejected, self.written);
+            return Err(Error::bug(text));
+        }
+        self.report(Said::Answered { barrier: barrier.number, through: durable.through }).await;
+        Ok(())
+    }
+
+    async fn reject_here(&mut self, rejected: Rejected) -> Result<()> {
+        self.rejected += rejected.records.len() as u64;
+        match self.driver.on_error {
+            OnError::Fail => Err(failure(&self.driver.step, &rejected)),
+            OnError::Drop => {
+                self.driver.status.dropped.fetch_add(rejected.records.len() as u64, std::sync::atomic::Ordering::Relaxed);
+                Ok(())
+            }
+            OnError::DeadLetter => {
+                let step = Arc::clone(&self.driver.step);
+                self.reject(vec![StepRejected { step, attempts: self.attempts, rejected }]).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn reject(&mut self, rejected: Vec<StepRejected>) {
+        if !rejected.is_empty() {
+            self.report(Said::Rejected(rejected)).await;
+        }
+    }
+
+    async fn report(&mut self, said: Said) {
+        let report = Report { branch: self.driver.number, said };
+        let _ = self.driver.reports.send(report).await; // a task that is gone needs no report
+    }
+
+    /// The same call again as long as the other system is away, `open` before each.
+    async fn persist<T>(&mut self, doing: &str, mut call: impl AsyncFnMut(&mut dyn Sink) -> Result<T>) -> Result<T> {
+        let source = self.driver.source.clone();
+        let mut reopen = false;
+        loop {
+            let result = match reopen {
+                true => self.driver.sink.open(&source).await,
+                false => Ok(()),
+            };
+            let result = match result {
+                Ok(()) => call(self.driver.sink.as_mut()).await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(error) if error.kind() == ErrorKind::Unavailable => self.wait(doing, error).await?,
+                other => {
+                    self.attempts = self.driver.backoff.attempts() + 1;
+                    self.driver.backoff.worked();
+                    self.driver.status.set_trouble(&self.driver.step, None);
+                    return other;
+                }
+            }
+            reopen = true;
+        }
+    }
+
+    async fn wait(&mut self, doing: &str, error: Error) -> Result<()> {
+        let attempt = self.driver.backoff.attempts() + 1;
+        let Some(delay) = self.driver.backoff.failed() else {
+            return Err(Error::refused(format!("{}: gave up after {attempt} attempts to {doing}", self.driver.step)).because(error));
+        };
+        let delay_ms = delay.as_millis() as u64;
+        warn!(sink = %self.driver.step, attempt, delay_ms, error = %error.chain(), "sink unavailable, will retry");
+        self.driver.status.set_trouble(&self.driver.step, Some(error.chain()));
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Which barriers are under way, and which are durable everywhere.
+//!
+//! Sinks see a barrier first; dead letters see it once all sinks are durable through it, because until then a sink may
+//! still answer that records before it could not be stored. Only then the barrier is complete and its positions may be
+//! committed upstream.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use catchwater_sdk::{Barrier, BarrierKind, Positions};
+
+/// More barriers than this are not sent: a slow sink answers the ones it has first. (Invariant 9)
+const IN_FLIGHT_MAX: usize = 16;
+
+/// The barriers of one task.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    next: u64,
+    in_flight: VecDeque<Barrier>,
+    sinks: Vec<Answers>,
+    dead_letters: Option<Answers>,
+    dead_letters_sent: u64,
+}
+
+/// What one sink has said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answers {
+    durable: u64,
+    answered: u64,
+}
+
+impl Checkpoints {
+    pub(super) fn new(sinks: usize, dead_letters: bool) -> Checkpoints {
+        Checkpoints {
+            next: 1,
+            in_flight: VecDeque::new(),
+            sinks: vec![Answers::default(); sinks],
+            dead_letters: dead_letters.then(Answers::default),
+            dead_letters_sent: 0,
+        }
+    }
+
+    /// Forgets what is under way: it was abandoned. Numbers go on ascending.
+    pub(super) fn abandon(&mut self) {
+        let next = self.next;
+        *self = Checkpoints::new(self.sinks.len(), self.dead_letters.is_some());
+        let before = Answers { durable: next - 1, answered: next - 1 };
+        self.sinks.fill(before);
+        self.dead_letters = self.dead_letters.map(|_| before);
+        self.dead_letters_sent = next - 1;
+        self.next = next;
+    }
+
+    /// Whether another barrier may go out.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight.len() < IN_FLIGHT_MAX
+    }
+
+    /// Whether every sink has answered what it was sent.
+    pub(super) fn all_answered(&self) -> bool {
+        let all = self.sinks.iter().chain(&self.dead_letters);
+        all.into_iter().all(|sink| sink.answered + 1 >= self.next)
+    }
+
+    /// The next barrier; it is under way from now on.
+    pub(super) fn issue(&mut self, kind: BarrierKind, positions: Arc<Positions>, last: bool) -> Barrier {
+        let barrier = Barrier { number: self.next, kind, positions, last };
+        self.next += 1;
+        self.in_flight.push_back(barrier.clone());
+        barrier
+    }
+
+    /// A sink answered barrier `answered`: it is durable through `through`.
+    pub(super) fn sink_answered(&mut self, sink: usize, answered: u64, through: Option<u64>) {
+        self.sinks[sink].note(answered, through);
+    }
+
+    /// The dead letters' sink answered.
+    pub(super) fn dead_letters_answered(&mut self, answered: u64, through: Option<u64>) {
+        self.dead_letters.as_mut().expect("only a pipeline with dead letters hears of them").note(answered, through);
+    }
+
+    /// The barrier that dead letters are to see next: the newest through which all sinks are durable.
+    pub(super) fn due_at_dead_letters(&mut self) -> Option<Barrier> {
+        self.dead_letters?;
+        let durable = self.durable_in_sinks();
+        let due = self.in_flight.iter().rev().find(|barrier| barrier.number <= durable)?;
+        if due.number <= self.dead_letters_sent {
+            return None;
+        }
+        self.dead_letters_sent = due.number;
+        Some(due.clone())
+    }
+
+    /// The newest barrier that became complete, once. Invariant 1: nothing is committed before.
+    pub(super) fn take_complete(&mut self) -> Option<Barrier> {
+        let durable = self.durable_in_sinks();
+        let durable = self.dead_letters.map_or(durable, |letters| letters.durable.min(durable));
+        let mut complete = None;
+        while self.in_flight.front().is_some_and(|barrier| barrier.number <= durable) {
+            complete = self.in_flight.pop_front();
+        }
+        complete
+    }
+
+    fn durable_in_sinks(&self) -> u64 {
+        self.sinks.iter().map(|sink| sink.durable).min().expect("a pipeline has a sink")
+    }
+}
+
+impl Answers {
+    fn note(&mut self, answered: u64, through: Option<u64>) {
+        self.answered = self.answered.max(answered);
+        self.durable = self.durable.max(through.unwrap_or(0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issue(checkpoints: &mut Checkpoints) -> u64 {
+        checkpoints.issue(BarrierKind::Mark, Arc::default(), false).number
+    }
+
+    fn complete(checkpoints: &mut Checkpoints) -> Option<u64> {
+        checkpoints.take_complete().map(|barrier| barrier.number)
+    }
+
+    #[test]
+    fn a_barrier_is_complete_once_every_sink_is_durable() {
+        let mut checkpoints = Checkpoints::new(2, false);
+        assert_eq!((issue(&mut checkpoints), issue(&mut checkpoints)), (1, 2));
+        checkpoints.sink_answered(0, 2, Some(2));
+        assert_eq!(complete(&mut checkpoints), None);
+        checkpoints.sink_answered(1, 1, Some(1));
+        assert_eq!(complete(&mut checkpoints), Some(1));
+        assert_eq!(complete(&mut checkpoints), None);
+        checkpoints.sink_answered(1, 2, Some(2));
+        assert_eq!(complete(&mut checkpoints), Some(2));
+    }
+
+    #[test]
+    fn dead_letters_see_a_barrier_only_after_all_sinks() {
+        let mut checkpoints = Checkpoints::new(1, true);
+        issue(&mut checkpoints);
+        assert!(checkpoints.due_at_dead_letters().is_none());
+        checkpoints.sink_answered(0, 1, Some(1));
+        assert_eq!(checkpoints.due_at_dead_letters().map(|barrier| barrier.number), Some(1));
+        assert!(checkpoints.due_at_dead_letters().is_none());
+        assert_eq!(complete(&mut checkpoints), None);
+        checkpoints.dead_letters_answered(1, Some(1));
+        assert_eq!(complete(&mut checkpoints), Some(1));
+    }
+
+    #[test]
+    fn an_answer_that_names_an_earlier_barrier_completes_only_that() {
+        let mut checkpoints = Checkpoints::new(1, false);
+        (0..3).for_each(|_| drop(issue(&mut checkpoints)));
+        checkpoints.sink_answered(0, 3, Some(2));
+        assert_eq!(complete(&mut checkpoints), Some(2));
+        assert!(checkpoints.all_answered());
+    }
+
+    #[test]
+    fn what_was_abandoned_never_completes() {
+        let mut checkpoints = Checkpoints::new(1, false);
+        issue(&mut checkpoints);
+        checkpoints.abandon();
+        checkpoints.sink_answered(0, 1, Some(1));
+        assert_eq!(complete(&mut checkpoints), None);
+        assert_eq!(issue(&mut checkpoints), 2);
+        checkpoints.sink_answered(0, 2, Some(2));
+        assert_eq!(complete(&mut checkpoints), Some(2));
+    }
+}

@@ -1,0 +1,137 @@
+//! The transforms of a task or of a sink's branch, one after the other, with their balance.
+
+use std::sync::Arc;
+
+use catchwater_sdk::sink::Rejected;
+use catchwater_sdk::transform::{Balance, BoxTransform, Outcome, Output};
+use catchwater_sdk::{Batch, Error, ErrorKind, Result};
+
+use crate::spec::OnError;
+
+/// Records that a step could not handle, and what the pipeline wants done about it.
+#[derive(Debug)]
+pub(super) struct StepRejected {
+    /// The step's name.
+    pub(super) step: Arc<str>,
+    /// How often it was tried.
+    pub(super) attempts: u32,
+    /// The records as they entered the step, and why.
+    pub(super) rejected: Rejected,
+}
+
+/// Transforms in order.
+pub(super) struct Stages {
+    stages: Vec<Stage>,
+}
+
+/// One transform.
+pub(super) struct Stage {
+    pub(super) step: Arc<str>,
+    pub(super) transform: BoxTransform,
+    pub(super) on_error: OnError,
+    balance: Balance,
+}
+
+impl Stage {
+    pub(super) fn new(step: Arc<str>, transform: BoxTransform, on_error: OnError) -> Stage {
+        Stage { step, transform, on_error, balance: Balance::default() }
+    }
+
+    /// Applies the transform; a batch that fails as a whole is halved until the records to blame stand alone.
+    fn apply(&mut self, batch: Batch, rejected: &mut Vec<StepRejected>) -> Result<Vec<Batch>> {
+        let (mut todo, mut done) = (vec![batch], Vec::new());
+        while let Some(batch) = todo.pop() {
+            match self.apply_once(&batch) {
+                Ok(outcome) => done.push(self.settle(outcome, rejected)?),
+                Err(error) if error.kind() != ErrorKind::Data => return Err(error),
+                Err(error) if batch.len() > 1 => {
+                    let (first, second) = halves(&batch);
+                    todo.extend([second, first]);
+                    drop(error);
+                }
+                Err(error) => done.push(self.settle(Outcome::rejecting(&batch, error.chain()), rejected)?),
+            }
+        }
+        Ok(done)
+    }
+
+    fn apply_once(&mut self, batch: &Batch) -> Result<Outcome> {
+        let mut output = Output::new(batch);
+        self.transform.apply(batch, &mut output)?;
+        output.finish()
+    }
+
+    fn settle(&mut self, outcome: Outcome, rejected: &mut Vec<StepRejected>) -> Result<Batch> {
+        let mut balance = outcome.balance;
+        for bad in outcome.rejected {
+            match self.on_error {
+                OnError::Fail => return Err(failure(&self.step, &bad)),
+                OnError::Drop => {
+                    balance.rejected -= bad.records.len() as u64;
+                    balance.dropped += bad.records.len() as u64;
+                }
+                OnError::DeadLetter => rejected.push(StepRejected { step: Arc::clone(&self.step), attempts: 1, rejected: bad }),
+            }
+        }
+        self.balance.add(&balance);
+        Ok(outcome.emitted)
+    }
+}
+
+impl Stages {
+    pub(super) fn new(stages: Vec<Stage>) -> Stages {
+        Stages { stages }
+    }
+
+    /// Sends a batch through all transforms. What cannot be processed is added to `rejected`.
+    pub(super) fn apply(&mut self, batch: Batch, rejected: &mut Vec<StepRejected>) -> Result<Vec<Batch>> {
+        let mut batches = vec![batch];
+        for stage in &mut self.stages {
+            let mut next = Vec::with_capacity(batches.len());
+            for batch in batches {
+                next.extend(stage.apply(batch, rejected)?);
+            }
+            batches = next;
+        }
+        batches.retain(|batch| !batch.is_empty());
+        Ok(batches)
+    }
+
+    /// Invariant 3, checked at each barrier: what `read` records became is all accounted for, up to the `emitted` ones.
+    pub(super) fn check_balance(&self, read: u64, emitted: u64) -> Result<()> {
+        let mut before = read;
+        for stage in &self.stages {
+            if !stage.balance.holds() || stage.balance.read != before {
+                let text = format!("step {} took {before} records but accounts for {:?}", stage.step, stage.balance);
+                return Err(Error::bug(text));
+            }
+            before = stage.balance.emitted;
+        }
+        if before == emitted {
+            return Ok(());
+        }
+        Err(Error::bug(format!("{before} records left the transforms and {emitted} arrived behind them")))
+    }
+
+    /// How many records were dropped on purpose.
+    pub(super) fn dropped(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.balance.dropped).sum()
+    }
+}
+
+/// The error that stops a pipeline whose step may not reject.
+pub(super) fn failure(step: &str, rejected: &Rejected) -> Error {
+    let place = rejected.records.iter().next().map(|record| format!("{} at {}", record.partition(), record.position()));
+    let place = place.unwrap_or_default();
+    Error::new(
+        ErrorKind::Data,
+        format!("{step}: record {place}: {} (to go on without such records, add `dead_letters` or `on_error: drop`)", rejected.reason),
+    )
+}
+
+/// A batch of several records as two.
+pub(super) fn halves(batch: &Batch) -> (Batch, Batch) {
+    let numbers: Vec<usize> = (0..batch.len()).collect();
+    let (first, second) = numbers.split_at(batch.len() / 2);
+    (batch.select(first), batch.select(second))
+}

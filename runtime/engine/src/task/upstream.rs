@@ -1,0 +1,71 @@
+//! The source of a task together with the place where its positions are committed: the other system, or a file here.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use catchwater_sdk::source::{BoxSource, Polled, SourceTraits};
+use catchwater_sdk::{Limit, Partition, Positions, Result};
+
+use crate::positions_file::PositionsFile;
+
+/// A source and its committed positions.
+pub(super) struct Upstream {
+    source: BoxSource,
+    traits: SourceTraits,
+    file: Option<PositionsFile>,
+}
+
+impl Upstream {
+    pub(super) fn new(source: BoxSource) -> Upstream {
+        Upstream { traits: source.traits(), source, file: None }
+    }
+
+    pub(super) fn traits(&self) -> &SourceTraits {
+        &self.traits
+    }
+
+    /// Connects; the first time also takes the positions file, where the source needs one.
+    pub(super) async fn open(&mut self, data_dir: &Path, pipeline: &str) -> Result<()> {
+        if !self.traits.keeps_positions && self.file.is_none() {
+            self.file = Some(PositionsFile::open(data_dir, pipeline)?);
+        }
+        self.source.open().await
+    }
+
+    /// As [`Source::poll`](catchwater_sdk::source::Source::poll); an assignment starts at what the file has.
+    pub(super) async fn poll(&mut self, limit: Limit) -> Result<Polled> {
+        let mut polled = self.source.poll(limit).await?;
+        if let (Polled::Assigned(assignments), Some(file)) = (&mut polled, &self.file) {
+            for assignment in assignments {
+                if let Some(at) = file.committed().get(&assignment.partition) {
+                    (assignment.at, assignment.committed) = (at, true);
+                }
+            }
+        }
+        Ok(polled)
+    }
+
+    pub(super) async fn start(&mut self, at: &Positions) -> Result<()> {
+        self.source.start(at).await
+    }
+
+    /// The source hears of it too: it may have something to let go.
+    pub(super) async fn commit(&mut self, positions: &Positions) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            file.commit(positions)?;
+        }
+        self.source.commit(positions).await
+    }
+
+    pub(super) async fn release(&mut self, partitions: &[Arc<Partition>]) -> Result<()> {
+        self.source.release(partitions).await
+    }
+
+    pub(super) async fn close(self, leave: bool) -> Result<()> {
+        self.source.close(leave).await
+    }
+
+    pub(super) fn lag(&self) -> Option<u64> {
+        self.source.lag()
+    }
+}

@@ -1,0 +1,109 @@
+//! How a source or a transform fills a batch.
+
+use std::sync::Arc;
+
+use super::columns::{Columns, Origin};
+use super::{Batch, Limit};
+use crate::position::Partition;
+use crate::record::{Record, RecordRef};
+
+/// A batch under construction.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    columns: Columns,
+    limit: Limit,
+    bytes: usize,
+}
+
+impl BatchBuilder {
+    /// An empty one that is full at `limit`.
+    pub fn new(limit: Limit) -> BatchBuilder {
+        BatchBuilder { columns: Columns::default(), limit, bytes: 0 }
+    }
+
+    /// One for records that are made out of those of `batch`: it knows the same origins under the same numbers.
+    pub fn like(batch: &Batch) -> BatchBuilder {
+        let limit = Limit { records: usize::MAX, bytes: usize::MAX };
+        let mut builder = BatchBuilder::new(limit);
+        builder.columns.origins = batch.origins().to_vec();
+        if let Some(format) = batch.format() {
+            builder.columns.format.get_or_init(|| Arc::clone(format));
+        }
+        builder
+    }
+
+    /// The number under which records of `partition` are pushed. Ask once per run of records, not per record.
+    pub fn origin(&mut self, partition: &Arc<Partition>) -> u32 {
+        let origins = &mut self.columns.origins;
+        let same = |origin: &Origin| Arc::ptr_eq(&origin.partition, partition) || origin.partition == *partition;
+        let number = origins.iter().position(same).unwrap_or_else(|| {
+            origins.push(Origin { partition: Arc::clone(partition), after: i64::MIN });
+            origins.len() - 1
+        });
+        number as u32
+    }
+
+    /// Appends a record. `position` is its own place, `after` the place where reading goes on behind it.
+    #[inline]
+    pub fn push(&mut self, origin: u32, position: i64, after: i64, record: Record<'_>) {
+        let at = &mut self.columns.origins[origin as usize];
+        debug_assert!(position >= at.after || at.after == i64::MIN, "positions ascend within a partition");
+        at.after = after;
+        self.push_row(origin, position, 0, record);
+    }
+
+    /// Moves a partition's position on without a record: past what the source skips, such as a transaction's marker.
+    pub fn advance(&mut self, origin: u32, after: i64) {
+        let at = &mut self.columns.origins[origin as usize];
+        at.after = at.after.max(after);
+    }
+
+    /// Appends a record that cannot be read, with what is left of it; the engine dead-letters it under `reason`.
+    pub fn reject(&mut self, origin: u32, position: i64, after: i64, record: Record<'_>, reason: String) {
+        let row = self.len() as u32;
+        self.push(origin, position, after, record);
+        self.columns.rejected.insert(row, reason);
+    }
+
+    /// Appends a copy of `parent` with another content: what a transform makes out of a record.
+    /// `index` tells apart several records made out of one.
+    pub fn push_from(&mut self, parent: RecordRef<'_>, index: i32, record: Record<'_>) {
+        self.push_row(parent.origin() as u32, parent.position(), index, record);
+    }
+
+    fn push_row(&mut self, origin: u32, position: i64, index: i32, record: Record<'_>) {
+        let size = record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
+        self.bytes += size + 64 * (1 + record.headers.len() + record.properties.len());
+        let columns = &mut self.columns;
+        columns.payload.push(record.payload);
+        columns.key.push(record.key);
+        columns.headers.push(record.headers.iter().copied());
+        columns.properties.push(record.properties.iter().copied());
+        columns.timestamp.push(record.timestamp);
+        columns.origin.push(origin);
+        columns.position.push(position);
+        columns.index.push(index);
+        columns.redelivered.push(record.redelivered);
+    }
+
+    /// How many records are in.
+    pub fn len(&self) -> usize {
+        self.columns.rows()
+    }
+
+    /// Whether no record is in.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the limit is reached.
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.limit.records || self.bytes >= self.limit.bytes
+    }
+
+    /// The batch.
+    pub fn finish(mut self) -> Batch {
+        self.columns.origins.iter_mut().filter(|origin| origin.after == i64::MIN).for_each(|origin| origin.after = 0);
+        Batch::new(self.columns)
+    }
+}

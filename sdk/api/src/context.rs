@@ -1,0 +1,43 @@
+//! What a component is told when it is built.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::clock::{Clock, SystemClock};
+
+/// Where a component stands. Building one has no side effects (Invariant 6), so nothing here may be touched before `open`.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The pipeline's name.
+    pub pipeline: Arc<str>,
+    /// The component's name within the pipeline.
+    pub component: Arc<str>,
+    /// Which of the pipeline's tasks this copy belongs to, from 0.
+    pub task: u16,
+    /// How many tasks the pipeline has in this process.
+    pub tasks: u16,
+    /// A folder for this process alone: positions, instance id. It exists once the pipeline runs.
+    pub data_dir: PathBuf,
+    /// A name for this process that survives a restart; a static group member is known by it.
+    pub instance: Arc<str>,
+    /// How many bytes this component may hold in buffers.
+    pub memory_bytes: u64,
+    /// Tells the time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// A context for `check` and for tests: nothing in it points anywhere but to `data_dir`.
+    pub fn unattached(pipeline: &str, data_dir: PathBuf) -> Context {
+        Context {
+            pipeline: pipeline.into(),
+            component: pipeline.into(),
+            task: 0,
+            tasks: 1,
+            data_dir,
+            instance: "unattached".into(),
+            memory_bytes: 64 << 20,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}

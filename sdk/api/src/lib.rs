@@ -1,0 +1,33 @@
+//! The contracts of Catchwater.
+//!
+//! A connector is a [`Source`](source::Source), a [`Transform`](transform::Transform), a [`Sink`](sink::Sink) or a
+//! [`Format`](format::Format). Whoever writes one, built in or not, uses this crate and nothing else of Catchwater:
+//! a configuration struct whose doc comments are its manual, a constructor without side effects, and the trait of its role.
+//! [`conformance`] holds one suite per role, which every connector passes.
+//!
+//! Records travel in a [`Batch`](batch::Batch): flat buffers, cheap to filter and to share, with a table of where they came
+//! from. A [`Barrier`](position::Barrier) travels with them and carries the positions of everything before it.
+
+pub mod batch;
+pub mod clock;
+pub mod config;
+pub mod conformance;
+pub mod context;
+pub mod error;
+pub mod format;
+pub mod position;
+pub mod record;
+pub mod registry;
+pub mod sink;
+pub mod source;
+pub mod transform;
+pub mod value;
+
+pub use async_trait::async_trait;
+pub use batch::{Batch, BatchBuilder, Limit};
+pub use context::Context;
+pub use error::{Error, ErrorKind, Result, ResultExt};
+pub use position::{Barrier, BarrierKind, Partition, Positions};
+pub use record::{Field, FieldKind, Record, RecordRef, Timestamp, TimestampKind};
+pub use registry::Registry;
+pub use value::Value;

@@ -1,0 +1,90 @@
+//! What reads records from another system.
+
+pub mod simple;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+use crate::batch::{Batch, Limit};
+use crate::error::Result;
+use crate::position::{Partition, Positions};
+
+/// What the engine must know about a source, before it is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceTraits {
+    /// Who captures: a consumer group's name. `None` stands for the pipeline's name.
+    /// A lake keeps positions by capture, so that two captures of one topic do not fence each other.
+    pub capture: Option<Arc<str>>,
+    /// Whether what was read and not committed comes again after a crash. Without it records need a hot log.
+    pub rereadable: bool,
+    /// Whether `commit` stores positions in the other system. If not, the engine keeps them in the data folder.
+    pub keeps_positions: bool,
+    /// Whether several copies can run side by side, each with partitions of its own.
+    pub shareable: bool,
+    /// How many records the other system hands out before it wants some of them committed.
+    pub unacknowledged_max: Option<usize>,
+}
+
+/// A partition that this copy now owns.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The partition.
+    pub partition: Arc<Partition>,
+    /// Where reading goes on as far as the source knows: the last commit, else what its `start` setting resolved to.
+    pub at: i64,
+    /// Whether `at` is a commit. If not, the engine commits it before the first record, so that `latest` or a time
+    /// means the same after a crash.
+    pub committed: bool,
+}
+
+/// What a source has to say.
+#[derive(Debug)]
+pub enum Polled {
+    /// The next records; at least the positions moved.
+    Records(Batch),
+    /// These partitions are ours now. Nothing of them comes before `start` was called for them. May be empty.
+    Assigned(Vec<Assignment>),
+    /// These will be taken away. No record of them follows; `release` is awaited until the deadline.
+    Revoking(Vec<Arc<Partition>>, Instant),
+    /// These were taken away: abandon what is not durable, commit nothing.
+    Lost(Vec<Arc<Partition>>),
+    /// There is nothing more to come, ever.
+    End,
+}
+
+/// Reads records from another system. Owned by one task: `&mut self`, no locks.
+///
+/// The engine calls `open`, then `poll` again and again; it answers `Assigned` with `start` and `Revoking` with
+/// `release`, calls `commit` as barriers become durable, and `close` last, also after a failed `open`.
+#[async_trait]
+pub trait Source: Send {
+    /// What the engine must know, before anything was opened.
+    fn traits(&self) -> SourceTraits;
+
+    /// Connects. Called again after `Unavailable`; reading then goes on where it was, not at the last commit.
+    async fn open(&mut self) -> Result<()>;
+
+    /// Waits for what comes next. Cancel safe: a record counts as read only once a returned batch holds it.
+    async fn poll(&mut self, limit: Limit) -> Result<Polled>;
+
+    /// Where to start each of these partitions. For one that is being read already: go on from there instead.
+    async fn start(&mut self, at: &Positions) -> Result<()>;
+
+    /// Answers `Revoking`, after the drain or at its deadline.
+    async fn release(&mut self, partitions: &[Arc<Partition>]) -> Result<()>;
+
+    /// Everything before these positions is durable everywhere (Invariant 1): advance the group's offsets, acknowledge.
+    /// `Unavailable` is not the end of it: the next checkpoint commits again.
+    async fn commit(&mut self, positions: &Positions) -> Result<()>;
+
+    /// Lets go. `leave` says that no copy comes back soon, so that others may take over at once.
+    async fn close(self: Box<Self>, leave: bool) -> Result<()>;
+
+    /// How far the read position is behind the end, in records or bytes, where that is known without asking anyone.
+    fn lag(&self) -> Option<u64>;
+}
+
+/// A source as a pipeline holds it.
+pub type BoxSource = Box<dyn Source>;

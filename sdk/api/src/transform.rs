@@ -1,0 +1,276 @@
+//! What turns records into others between a source and a sink.
+
+use crate::batch::{Batch, BatchBuilder};
+use crate::error::{Error, Result};
+use crate::record::{Record, RecordRef};
+use crate::sink::Rejected;
+
+/// Turns a batch into batches. Synchronous, no I/O.
+pub trait Transform: Send {
+    /// Accounts for each record of `batch` exactly once: keep, replace, reject or drop (Invariant 3).
+    /// On `Err` nothing of the batch counts as processed.
+    fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()>;
+}
+
+/// A transform as a pipeline holds it.
+pub type BoxTransform = Box<dyn Transform>;
+
+/// Where a transform says what became of each record. Records go on in the order of the input.
+#[derive(Debug)]
+pub struct Output<'a> {
+    batch: &'a Batch,
+    fates: Vec<Fate>,
+    made: Option<BatchBuilder>,
+    replaced_last: usize,
+    rejected: Vec<(usize, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Open,
+    Kept,
+    Dropped,
+    Rejected,
+    /// Replaced by so many records.
+    Replaced(u32),
+}
+
+/// What a transform made of a batch.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What goes on.
+    pub emitted: Batch,
+    /// What does not, with the reason.
+    pub rejected: Vec<Rejected>,
+    /// The balance: `read + added = emitted + rejected + dropped`.
+    pub balance: Balance,
+}
+
+/// How the records of a stage add up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// Records that came in.
+    pub read: u64,
+    /// Records made beyond those that came in.
+    pub added: u64,
+    /// Records that went on.
+    pub emitted: u64,
+    /// Records that could not be processed.
+    pub rejected: u64,
+    /// Records dropped on purpose.
+    pub dropped: u64,
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Every record of the batch is rejected for the same reason.
+    pub fn rejecting(batch: &Batch, reason: String) -> Outcome {
+        let count = batch.len() as u64;
+        Outcome {
+            emitted: batch.select(&[]),
+            rejected: vec![Rejected { records: batch.clone(), reason }],
+            balance: Balance { read: count, rejected: count, ..Balance::default() },
+        }
+    }
+}
+
+// === impl Output ===
+
+impl<'a> Output<'a> {
+    /// Nothing is said yet about any record of `batch`.
+    pub fn new(batch: &'a Batch) -> Output<'a> {
+        Output { batch, fates: vec![Fate::Open; batch.len()], made: None, replaced_last: 0, rejected: Vec::new() }
+    }
+
+    /// The record goes on as it is.
+    pub fn keep(&mut self, i: usize) {
+        self.settle(i, Fate::Kept);
+    }
+
+    /// The record is dropped on purpose.
+    pub fn drop_record(&mut self, i: usize) {
+        self.settle(i, Fate::Dropped);
+    }
+
+    /// The record cannot be processed; `reason` says why, lowercase.
+    pub fn reject(&mut self, i: usize, reason: impl Into<String>) {
+        self.settle(i, Fate::Rejected);
+        self.rejected.push((i, reason.into()));
+    }
+
+    /// Another record takes its place. Called again for the same record, it adds one behind.
+    /// Records are replaced in the order of the input.
+    pub fn replace(&mut self, i: usize, record: Record<'_>) {
+        assert!(i >= self.replaced_last, "record {i} is replaced after record {}", self.replaced_last);
+        self.replaced_last = i;
+        let before = match self.fates[i] {
+            Fate::Replaced(n) => n,
+            _ => 0,
+        };
+        self.settle(i, Fate::Replaced(before + 1));
+        let parent = self.batch.get(i);
+        let made = self.made.get_or_insert_with(|| BatchBuilder::like(self.batch));
+        made.push_from(parent, parent.index() + before as i32, record);
+    }
+
+    fn settle(&mut self, i: usize, fate: Fate) {
+        let settled = matches!((self.fates[i], fate), (Fate::Open, _) | (Fate::Replaced(_), Fate::Replaced(_)));
+        assert!(settled, "record {i} was settled as {:?} and now as {fate:?}", self.fates[i]);
+        self.fates[i] = fate;
+    }
+
+    /// What became of the batch; an error if a record was forgotten.
+    pub fn finish(self) -> Result<Outcome> {
+        // Invariant 3: an imbalance is an error, never a silence.
+        if let Some(i) = self.fates.iter().position(|fate| *fate == Fate::Open) {
+            let record = self.batch.get(i);
+            let place = format!("{} at {}", record.partition(), record.position());
+            return Err(Error::bug(format!("the transform did not say what becomes of record {place}")));
+        }
+        let balance = self.balance();
+        let rejected = self.rejected.iter();
+        let rejected =
+            rejected.map(|(i, reason)| Rejected { records: self.batch.select(&[*i]), reason: reason.clone() });
+        Ok(Outcome { rejected: rejected.collect(), balance, emitted: self.emitted() })
+    }
+
+    fn balance(&self) -> Balance {
+        let mut balance = Balance { read: self.batch.len() as u64, ..Balance::default() };
+        for fate in &self.fates {
+            match fate {
+                Fate::Open => {}
+                Fate::Kept => balance.emitted += 1,
+                Fate::Dropped => balance.dropped += 1,
+                Fate::Rejected => balance.rejected += 1,
+                Fate::Replaced(n) => {
+                    balance.emitted += u64::from(*n);
+                    balance.added += u64::from(*n) - 1;
+                }
+            }
+        }
+        balance
+    }
+
+    /// Rows of the input where all went on as they were; else kept and new records, in order, in a batch of their own.
+    fn emitted(self) -> Batch {
+        let Some(made) = self.made else {
+            let mut fates = self.fates.iter();
+            return self.batch.filter(|_| fates.next() == Some(&Fate::Kept));
+        };
+        let made = made.finish();
+        if self.fates.iter().all(|fate| *fate != Fate::Kept) {
+            return made;
+        }
+        let mut merged = BatchBuilder::like(self.batch);
+        let mut next = 0;
+        for (record, fate) in self.batch.iter().zip(&self.fates) {
+            let count = if let Fate::Replaced(n) = fate { *n as usize } else { 0 };
+            (next..next + count).for_each(|i| copy(&mut merged, made.get(i)));
+            next += count;
+            if *fate == Fate::Kept {
+                copy(&mut merged, record);
+            }
+        }
+        merged.finish()
+    }
+}
+
+fn copy(to: &mut BatchBuilder, record: RecordRef<'_>) {
+    let (headers, properties): (Vec<_>, Vec<_>) = (record.headers().collect(), record.properties().collect());
+    let content = Record {
+        payload: record.payload(),
+        key: record.key(),
+        headers: &headers,
+        properties: &properties,
+        timestamp: record.timestamp(),
+        redelivered: record.redelivered(),
+    };
+    to.push_from(record, record.index(), content);
+}
+
+// === impl Balance ===
+
+impl Balance {
+    /// Whether everything that came in or was made is accounted for.
+    pub fn holds(&self) -> bool {
+        self.read + self.added == self.emitted + self.rejected + self.dropped
+    }
+
+    /// Adds another's counts.
+    pub fn add(&mut self, other: &Balance) {
+        self.read += other.read;
+        self.added += other.added;
+        self.emitted += other.emitted;
+        self.rejected += other.rejected;
+        self.dropped += other.dropped;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Limit;
+    use crate::position::Partition;
+    use std::sync::Arc;
+
+    fn numbers(n: i64) -> Batch {
+        let partition = Partition { source: "t".into(), stream: "n".into(), incarnation: "1".into(), number: 0 };
+        let mut builder = BatchBuilder::new(Limit::default());
+        let origin = builder.origin(&Arc::new(partition));
+        (0..n).for_each(|i| builder.push(origin, i, i + 1, Record::payload(i.to_string().as_bytes())));
+        builder.finish()
+    }
+
+    fn check(say: impl FnOnce(&mut Output<'_>), emitted: &[&str], balance: [u64; 5]) {
+        let batch = numbers(4);
+        let mut output = Output::new(&batch);
+        say(&mut output);
+        let outcome = output.finish().expect("all are accounted for");
+        let payloads: Vec<_> =
+            outcome.emitted.iter().map(|r| String::from_utf8_lossy(r.payload().expect("set")).into_owned()).collect();
+        assert_eq!(payloads, emitted);
+        let [read, added, went_on, rejected, dropped] = balance;
+        assert_eq!(outcome.balance, Balance { read, added, emitted: went_on, rejected, dropped });
+        assert!(outcome.balance.holds());
+        assert_eq!(outcome.emitted.positions(), batch.positions());
+    }
+
+    #[test]
+    fn what_is_kept_goes_on_in_order() {
+        check(
+            |out| {
+                out.keep(3);
+                out.keep(0);
+                out.drop_record(1);
+                out.reject(2, "odd");
+            },
+            &["0", "3"],
+            [4, 0, 2, 1, 1],
+        );
+    }
+
+    #[test]
+    fn what_is_replaced_stands_where_the_record_stood() {
+        check(
+            |out| {
+                out.keep(0);
+                out.replace(1, Record::payload(b"1a"));
+                out.replace(1, Record::payload(b"1b"));
+                out.keep(2);
+                out.replace(3, Record::payload(b"3a"));
+            },
+            &["0", "1a", "1b", "2", "3a"],
+            [4, 1, 5, 0, 0],
+        );
+    }
+
+    #[test]
+    fn a_forgotten_record_is_an_error() {
+        let batch = numbers(2);
+        let mut output = Output::new(&batch);
+        output.keep(0);
+        let error = output.finish().expect_err("record 1 was forgotten");
+        assert!(error.to_string().contains("n[0] at 1"), "{error}");
+    }
+}

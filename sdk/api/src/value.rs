@@ -1,0 +1,310 @@
+//! Decoded payloads: flat, made once for a batch, read by cursor.
+//!
+//! A format writes each record as a run of nodes in document order. A list or an object says how many elements it has and
+//! how many nodes they take, so that a reader can step over it. Text is in one buffer. Nothing is allocated per record.
+
+use crate::format::Format;
+
+/// One decoded value. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// Null.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// An integer above `i64::MAX`.
+    UInt(u64),
+    /// A number with a fraction, an exponent or more digits than 64 bits hold.
+    Float(f64),
+    /// Text.
+    Text(&'a str),
+    /// Elements in order.
+    List(List<'a>),
+    /// Keys with values in order; a key may come twice.
+    Object(Object<'a>),
+}
+
+/// What is known of a record's payload.
+#[derive(Clone, Copy, Debug)]
+pub enum Decoded<'a> {
+    /// The payload is null: a tombstone.
+    Absent,
+    /// The format understood it.
+    Value(Value<'a>),
+    /// The format did not, and why.
+    Undecodable(&'a str),
+}
+
+/// The decoded payloads of a batch.
+#[derive(Debug, Default)]
+pub struct Values {
+    nodes: Vec<Node>,
+    text: String,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Node {
+    Null,
+    Bool(bool),
+    Int(i64),
+    UInt(u64),
+    Float(f64),
+    Text { start: u32, len: u32 },
+    List { len: u32, nodes: u32 },
+    Object { len: u32, nodes: u32 },
+}
+
+#[derive(Debug)]
+enum Row {
+    Absent,
+    Value(u32),
+    Undecodable(String),
+}
+
+/// The elements of a list.
+#[derive(Clone, Copy)]
+pub struct List<'a> {
+    values: &'a Values,
+    start: usize,
+    len: usize,
+}
+
+/// The keys and values of an object.
+#[derive(Clone, Copy)]
+pub struct Object<'a> {
+    values: &'a Values,
+    start: usize,
+    len: usize,
+}
+
+// === impl Values ===
+
+impl Values {
+    /// Decodes the payloads of a batch.
+    pub fn decode<'a>(format: &dyn Format, payloads: impl ExactSizeIterator<Item = Option<&'a [u8]>>) -> Values {
+        let mut values = Values { rows: Vec::with_capacity(payloads.len()), ..Values::default() };
+        let mut decoder = format.decoder();
+        for payload in payloads {
+            let row = match payload {
+                None => Row::Absent,
+                Some(payload) => values.decode_one(|writer| decoder.decode(payload, writer)),
+            };
+            values.rows.push(row);
+        }
+        values
+    }
+
+    fn decode_one(&mut self, decode: impl FnOnce(&mut ValueWriter<'_>) -> Result<(), String>) -> Row {
+        let (nodes, text) = (self.nodes.len(), self.text.len());
+        let result = decode(&mut ValueWriter { values: self });
+        match result {
+            Ok(()) if self.nodes.len() > nodes && self.text.len() <= u32::MAX as usize => Row::Value(nodes as u32),
+            other => {
+                self.nodes.truncate(nodes);
+                self.text.truncate(text);
+                Row::Undecodable(other.err().unwrap_or_else(|| "the format gave no value".into()))
+            }
+        }
+    }
+
+    /// For a batch whose bytes nobody is to understand.
+    pub fn opaque(rows: usize) -> Values {
+        let rows = (0..rows).map(|_| Row::Undecodable("no format".into())).collect();
+        Values { rows, ..Values::default() }
+    }
+
+    /// What is known of a row's payload.
+    #[inline]
+    pub fn get(&self, row: usize) -> Decoded<'_> {
+        match &self.rows[row] {
+            Row::Absent => Decoded::Absent,
+            Row::Value(node) => Decoded::Value(self.value(*node as usize)),
+            Row::Undecodable(reason) => Decoded::Undecodable(reason),
+        }
+    }
+
+    #[inline]
+    fn value(&self, node: usize) -> Value<'_> {
+        match self.nodes[node] {
+            Node::Null => Value::Null,
+            Node::Bool(value) => Value::Bool(value),
+            Node::Int(value) => Value::Int(value),
+            Node::UInt(value) => Value::UInt(value),
+            Node::Float(value) => Value::Float(value),
+            Node::Text { start, len } => Value::Text(&self.text[start as usize..][..len as usize]),
+            Node::List { len, .. } => Value::List(List { values: self, start: node + 1, len: len as usize }),
+            Node::Object { len, .. } => Value::Object(Object { values: self, start: node + 1, len: len as usize }),
+        }
+    }
+
+    /// The node behind the value at `node`.
+    #[inline]
+    fn next(&self, node: usize) -> usize {
+        match self.nodes[node] {
+            Node::List { nodes, .. } | Node::Object { nodes, .. } => node + 1 + nodes as usize,
+            _ => node + 1,
+        }
+    }
+}
+
+// === impl List, Object ===
+
+impl<'a> List<'a> {
+    /// How many elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The elements in order.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        let (values, mut at) = (self.values, self.start);
+        (0..self.len).map(move |_| {
+            let value = values.value(at);
+            at = values.next(at);
+            value
+        })
+    }
+}
+
+impl<'a> Object<'a> {
+    /// How many keys, duplicates counted.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Keys and values in order.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let (values, mut at) = (self.values, self.start);
+        (0..self.len).map(move |_| {
+            let Value::Text(key) = values.value(at) else { unreachable!("a key is text: the writer sees to it") };
+            let value = values.value(at + 1);
+            at = values.next(at + 1);
+            (key, value)
+        })
+    }
+
+    /// The value of the first key of that name.
+    pub fn get(&self, name: &str) -> Option<Value<'a>> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+impl std::fmt::Debug for List<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl std::fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Value<'_>) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::UInt(a), Value::UInt(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::Text(a), Value::Text(b)) => a == b,
+            (Value::List(a), Value::List(b)) => a.len == b.len && a.iter().eq(b.iter()),
+            (Value::Object(a), Value::Object(b)) => a.len == b.len && a.iter().eq(b.iter()),
+            _ => false,
+        }
+    }
+}
+
+/// What a format writes into: one value per record, in document order.
+#[derive(Debug)]
+pub struct ValueWriter<'a> {
+    values: &'a mut Values,
+}
+
+/// A list or object that was begun.
+#[derive(Debug)]
+#[must_use = "a container that was begun must be ended"]
+pub struct Begun(usize);
+
+impl ValueWriter<'_> {
+    /// Null.
+    pub fn null(&mut self) {
+        self.values.nodes.push(Node::Null);
+    }
+
+    /// True or false.
+    pub fn bool(&mut self, value: bool) {
+        self.values.nodes.push(Node::Bool(value));
+    }
+
+    /// An integer.
+    pub fn int(&mut self, value: i64) {
+        self.values.nodes.push(Node::Int(value));
+    }
+
+    /// An integer that may be above `i64::MAX`.
+    pub fn uint(&mut self, value: u64) {
+        self.values.nodes.push(i64::try_from(value).map_or(Node::UInt(value), Node::Int));
+    }
+
+    /// Any other number.
+    pub fn float(&mut self, value: f64) {
+        self.values.nodes.push(Node::Float(value));
+    }
+
+    /// Text, or the key before a value.
+    #[inline]
+    pub fn text(&mut self, text: &str) {
+        let start = self.values.text.len() as u32;
+        self.values.text.push_str(text);
+        self.values.nodes.push(Node::Text { start, len: text.len() as u32 });
+    }
+
+    /// Begins a list or object; its elements follow.
+    pub fn begin(&mut self) -> Begun {
+        self.values.nodes.push(Node::Null);
+        Begun(self.values.nodes.len() - 1)
+    }
+
+    /// Ends a list of `len` elements.
+    pub fn end_list(&mut self, begun: Begun, len: usize) {
+        let nodes = (self.values.nodes.len() - begun.0 - 1) as u32;
+        self.values.nodes[begun.0] = Node::List { len: len as u32, nodes };
+    }
+
+    /// Ends an object of `len` keys, each of which was written as text before its value.
+    pub fn end_object(&mut self, begun: Begun, len: usize) {
+        let nodes = (self.values.nodes.len() - begun.0 - 1) as u32;
+        self.values.nodes[begun.0] = Node::Object { len: len as u32, nodes };
+    }
+
+    /// Writes a list header when its extent is known beforehand, as on a parser's tape.
+    #[inline]
+    pub fn list(&mut self, len: usize, nodes: usize) {
+        self.values.nodes.push(Node::List { len: len as u32, nodes: nodes as u32 });
+    }
+
+    /// Writes an object header when its extent is known beforehand, as on a parser's tape.
+    #[inline]
+    pub fn object(&mut self, len: usize, nodes: usize) {
+        self.values.nodes.push(Node::Object { len: len as u32, nodes: nodes as u32 });
+    }
+}

@@ -49,21 +49,20 @@ class Kafka:
 
     def produce(self, topic: str, messages: list[Message] | list[bytes | None], **config) -> None:
         """Returns once the broker has confirmed all, in their order."""
-        with_defaults = [message if isinstance(message, Message) else Message(message) for message in messages]
         producer = Producer({"bootstrap.servers": self.address, "enable.idempotence": True, "linger.ms": 5, "log_level": 0, **config})
         failures = []
-        for message in with_defaults:
+        for message in map(as_message, messages):
             send(producer, topic, message, failures)
         producer.flush()
         assert not failures, failures[0]
 
-    def transactional(self, topic: str, messages: list[bytes], commit: bool = True) -> None:
+    def transactional(self, topic: str, messages: list[bytes | Message], commit: bool = True) -> None:
         """One transaction: its marker takes an offset of its own behind the messages."""
         producer = Producer({"bootstrap.servers": self.address, "transactional.id": uuid.uuid4().hex, "log_level": 0})
         producer.init_transactions(30)
         producer.begin_transaction()
-        for payload in messages:
-            producer.produce(topic, payload, partition=0)
+        for message in map(as_message, messages):
+            producer.produce(topic, message.payload, key=message.key, partition=0)
         producer.flush()
         producer.commit_transaction(30) if commit else producer.abort_transaction(30)
 
@@ -109,6 +108,10 @@ class Kafka:
     def _has_leaders(self, topic: str, partitions: int) -> bool:
         known = self.admin.list_topics(topic, timeout=5).topics[topic]
         return known.error is None and len(known.partitions) == partitions and all(part.leader >= 0 for part in known.partitions.values())
+
+
+def as_message(message: Message | bytes | None) -> Message:
+    return message if isinstance(message, Message) else Message(message)
 
 
 def send(producer: Producer, topic: str, message: Message, failures: list) -> None:

@@ -1,0 +1,126 @@
+"""Measures each way through beside its peer and prints one table."""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import peers
+from bench.measure import Cost, machine, measure
+from bench.orders import orders_file
+from harness import yaml
+from harness.kafka import Kafka, Message
+from harness.lake import Table
+from harness.pipelines import from_file, from_kafka, pipeline, to_kafka
+from harness.process import binary
+from services.kafka import Broker
+
+PARTITIONS = 4
+HEADINGS = ("", "events/s", "events per CPU s", "MB/s", "peak MB")
+
+
+class Bench:
+    """The orders, as a file and as a topic, and the rows measured so far."""
+
+    def __init__(self, folder: Path, broker: Broker, count: int, seed: int, runs: int):
+        self.folder, self.kafka, self.count, self.runs = folder, Kafka(broker.address), count, runs
+        self.orders = orders_file(count, seed)
+        self.bytes = self.orders.stat().st_size - count
+        self.lake = folder / "lake"
+        self.rows: list[tuple] = []
+
+    def topic_with_orders(self) -> str:
+        topic = self.kafka.topic("orders", PARTITIONS)
+        with open(self.orders, "rb") as lines:
+            messages = (Message(line.rstrip(b"\n"), b"%d" % (number % 10_000), partition=number % PARTITIONS) for number, line in enumerate(lines))
+            self.kafka.produce(topic, messages, **{"linger.ms": 20, "compression.type": "lz4"})
+        return topic
+
+    def kafka_to_lake(self) -> None:
+        topic = self.topic_with_orders()
+        self.lake_row("Kafka to lake", lambda: from_kafka(self.kafka, topic))
+        self.peer_row(*peers.consume_to_nothing(self.kafka.address, topic, self.count))
+
+    def file_to_lake(self) -> None:
+        self.lake_row("file to lake", lambda: from_file(self.orders))
+        self.peer_row(*peers.to_parquet(str(self.orders), str(self.folder / "orders.parquet")))
+
+    def kafka_to_kafka(self) -> None:
+        source = self.topic_with_orders()
+        target = self.kafka.topic("copy", PARTITIONS)
+        sink = to_kafka(self.kafka, target, partition="${partition}", compression="lz4")
+        before = [0]
+
+        def prepare():
+            self.write(pipeline(from_kafka(self.kafka, source), sink))
+            before[0] = sum(self.kafka.end_offsets(target).values())
+
+        def verify():
+            arrived = sum(self.kafka.end_offsets(target).values()) - before[0]
+            assert arrived == self.count, f"{arrived} of {self.count} events arrived"
+        self.row("Kafka to Kafka", self.command(), prepare, verify)
+        self.row(*peers.copy(self.kafka.address, source, target, self.count), prepare, verify)
+
+    def lake_row(self, name: str, source: Callable[[], dict]) -> None:
+        def prepare():
+            self.write(pipeline(source(), {"type": "lake", "path": str(self.lake), "collection": "orders"}))
+
+        def verify():
+            stored = Table(self.lake / "orders").count()
+            assert stored == self.count, f"{stored} of {self.count} events are in the lake"
+        self.row(name, self.command(), prepare, verify)
+
+    def peer_row(self, name: str, command: list[str]) -> None:
+        self.row(name, command, lambda: None, lambda: None)
+
+    def row(self, name: str, command: list[str], prepare, verify) -> None:
+        cost = measure(command, self.folder, self.runs, prepare, verify)
+        self.rows.append((name, *figures(cost, self.count, self.bytes)))
+
+    def command(self) -> list[str]:
+        return [binary(), "run", "pipeline.yaml", "--data-dir", "data"]
+
+    def write(self, document: dict) -> None:
+        """A fresh pipeline for each run: nothing stored, nothing committed."""
+        for folder in (self.lake, self.folder / "data"):
+            shutil.rmtree(folder, ignore_errors=True)
+        (self.folder / "pipeline.yaml").write_text(yaml.dump(document))
+
+
+def figures(cost: Cost, events: int, size: int) -> tuple[str, ...]:
+    return f"{events / cost.seconds:,.0f}", f"{events / cost.cpu_seconds:,.0f}", f"{size / cost.seconds / 1e6:,.0f}", f"{cost.peak_mb:,.0f}"
+
+
+def table(rows: list[tuple]) -> str:
+    """Markdown: it goes into notes as it is."""
+    everything = [HEADINGS, *rows]
+    widths = [max(len(row[column]) for row in everything) for column in range(len(HEADINGS))]
+    lines = ["| " + " | ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths))) + " |"
+             for row in everything]
+    lines.insert(1, "|" + "|".join("-" * (width + 1) + ("-" if column == 0 else ":") for column, width in enumerate(widths)) + "|")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    ways = {"kafka-to-lake": Bench.kafka_to_lake, "file-to-lake": Bench.file_to_lake, "kafka-to-kafka": Bench.kafka_to_kafka}
+    parser = argparse.ArgumentParser(prog="tests/bench/run")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join(ways)}; all by default")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
+        broker = Broker(Path(folder) / "kafka", java=()).start()
+        try:
+            bench = Bench(Path(folder), broker, options.count, options.seed, options.runs)
+            for name in options.ways or ways:
+                ways[name](bench)
+            print(table(bench.rows))
+            print(f"\n{options.count:,} orders of {bench.bytes / options.count:.0f} bytes, {PARTITIONS} partitions; medians of {options.runs}; {machine()}")
+        finally:
+            broker.stop()
+
+
+if __name__ == "__main__":
+    main()

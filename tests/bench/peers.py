@@ -1,0 +1,62 @@
+"""What Catchwater is compared with: librdkafka alone, and DuckDB."""
+
+import shutil
+import sys
+
+CONSUME_TO_NOTHING = """
+import sys, confluent_kafka as ck
+address, topic, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+consumer = ck.Consumer({"bootstrap.servers": address, "group.id": "bench-nothing", "enable.auto.commit": False})
+parts = consumer.list_topics(topic).topics[topic].partitions
+consumer.assign([ck.TopicPartition(topic, part, ck.OFFSET_BEGINNING) for part in parts])
+while count > 0:
+    count -= len(consumer.consume(10000, 1.0))
+"""
+
+COPY = """
+import sys, confluent_kafka as ck
+address, source, target, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+consumer = ck.Consumer({"bootstrap.servers": address, "group.id": "bench-copy", "enable.auto.commit": False})
+producer = ck.Producer({"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 20, "compression.type": "lz4"})
+parts = consumer.list_topics(source).topics[source].partitions
+consumer.assign([ck.TopicPartition(source, part, ck.OFFSET_BEGINNING) for part in parts])
+while count > 0:
+    for message in consumer.consume(10000, 1.0):
+        while True:
+            try:
+                producer.produce(target, message.value(), message.key(), message.partition())
+                break
+            except BufferError:
+                producer.poll(0.05)
+        count -= 1
+    producer.poll(0)
+producer.flush()
+"""
+
+TO_PARQUET = """
+import sys, duckdb
+duckdb.sql("SET threads=1")
+duckdb.sql(f"COPY (SELECT * FROM read_json('{sys.argv[1]}', format='newline_delimited')) TO '{sys.argv[2]}' (FORMAT parquet, COMPRESSION zstd)")
+"""
+
+
+def consume_to_nothing(address: str, topic: str, count: int) -> tuple[str, list[str]]:
+    """A name for the table and the command. kcat is plain C; else Python holds librdkafka's hand."""
+    if shutil.which("kcat"):
+        # `%%` once a message: an empty format would print the payload.
+        return "librdkafka to nothing (kcat)", ["kcat", "-b", address, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%%"]
+    return "librdkafka to nothing (Python)", [sys.executable, "-c", CONSUME_TO_NOTHING, address, topic, str(count)]
+
+
+def copy(address: str, source: str, target: str, count: int) -> tuple[str, list[str]]:
+    """Consume and produce with the same guarantees and compression."""
+    if shutil.which("kcat"):
+        consume = f"kcat -b {address} -C -t {source} -o beginning -e -q"
+        produce = f"kcat -b {address} -P -t {target} -z lz4 -X enable.idempotence=true -X linger.ms=20"
+        return "librdkafka loop (kcat | kcat)", ["bash", "-o", "pipefail", "-c", f"{consume} | {produce}"]
+    return "librdkafka loop (Python)", [sys.executable, "-c", COPY, address, source, target, str(count)]
+
+
+def to_parquet(source: str, target: str) -> tuple[str, list[str]]:
+    """One thread, the same compression as the lake's."""
+    return "DuckDB, one thread", [sys.executable, "-c", TO_PARQUET, source, target]

@@ -81,14 +81,14 @@ impl Blueprint {
         let context = self.context(component);
         let sink = self.registry.build_sink(&component.type_name, &component.node, &context).map_err(built_before)?;
         // A dead letter that cannot be stored must not be lost: the pipeline stops instead.
-        let on_error = if dead_letters { OnError::Fail } else { self.planned.spec.on_error(component) };
+        let on_error = if dead_letters { OnError::Fail } else { component.on_error };
         Ok(Parts { step: component.name.as_str().into(), sink, stages, on_error, dead_letters })
     }
 
     fn build_stage(&self, component: &Component) -> Result<Stage> {
         let context = self.context(component);
         let transform = self.registry.build_transform(&component.type_name, &component.node, &context).map_err(built_before)?;
-        Ok(Stage::new(component.name.as_str().into(), transform, self.planned.spec.on_error(component)))
+        Ok(Stage::new(component.name.as_str().into(), transform, component.on_error))
     }
 
     fn context(&self, component: &Component) -> Context {
@@ -155,7 +155,7 @@ impl Blueprint {
     }
 
     pub(crate) fn source_on_error(&self) -> OnError {
-        self.planned.spec.on_error(&self.planned.spec.source)
+        self.planned.spec.source.on_error
     }
 
     pub(crate) fn has_dead_letters(&self) -> bool {

@@ -1,1 +1,17 @@
-//! The engine: spec, plan, diff, topology, tasks, checkpoints
+//! The engine: from what was asked to what runs.
+//!
+//! [`spec`] reads files, [`plan`] proves that what they ask for can be built, [`diff`] says what must change, [`topology`]
+//! runs it, a [`task`] for each copy of a pipeline. Starting is a diff from nothing.
+
+mod backoff;
+mod blueprint;
+pub mod data_dir;
+pub mod dead_letters;
+pub mod diff;
+pub mod docs;
+pub mod plan;
+mod positions_file;
+pub mod spec;
+pub mod status;
+mod task;
+pub mod topology;

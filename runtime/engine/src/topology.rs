@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{Instrument, error, info, info_span};
 
-use crate::blueprint::{Blueprint, Host};
+use crate::blueprint::Blueprint;
+pub use crate::blueprint::Host;
 use crate::diff::{Changes, diff};
 use crate::plan::{Plan, Planned};
 use crate::status::Status;

@@ -1,1 +1,1 @@
-//! Rules of the house, kept by tests: who imports whom, fresh docs
+//! Rules of the house that the compiler does not know; `tests/` beside this file keeps them.

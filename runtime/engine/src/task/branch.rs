@@ -2,8 +2,9 @@
 //! absent one is tried again here without anyone else noticing before that.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room, Sink};
+use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room};
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Barrier, Batch, Error, ErrorKind, Partition, Positions, Result};
 use tokio::sync::{mpsc, oneshot};
@@ -29,7 +30,7 @@ pub(super) enum Item {
 }
 
 /// What a branch tells its task.
-pub(super) struct Report {
+pub(crate) struct Report {
     /// Which branch.
     pub(super) branch: usize,
     /// What.
@@ -37,7 +38,7 @@ pub(super) struct Report {
 }
 
 /// See [`Report`].
-pub(super) enum Said {
+pub(crate) enum Said {
     /// An answer to a barrier, with all records rejected since the last one.
     Answered { barrier: u64, through: Option<u64> },
     /// Records for the dead letters.
@@ -55,7 +56,7 @@ pub(super) struct Branch {
 }
 
 /// What it takes to run a branch.
-pub(super) struct Driver {
+pub(crate) struct Driver {
     pub(super) number: usize,
     pub(super) step: Arc<str>,
     pub(super) sink: BoxSink,
@@ -102,6 +103,21 @@ struct Running {
     attempts: u32,
 }
 
+/// The same call of the sink again as long as the other system is away, `open` before each.
+macro_rules! persist {
+    ($running:ident, $doing:literal, $call:ident($argument:expr)) => {
+        loop {
+            match $running.driver.sink.$call($argument).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable => $running.reopen($doing, error).await?,
+                answer => {
+                    $running.worked();
+                    break answer;
+                }
+            }
+        }
+    };
+}
+
 // === impl Running ===
 
 impl Running {
@@ -117,14 +133,13 @@ impl Running {
     }
 
     async fn drive(&mut self) -> Result<()> {
-        let source = self.driver.source.clone();
-        self.persist("open", async |sink| sink.open(&source).await).await?;
+        self.open().await?;
         while let Some(item) = self.items.recv().await {
             match item {
                 Item::Batch(batch) => self.take(batch).await?,
                 Item::Barrier(barrier) => self.answer(&barrier).await?,
                 Item::Stored(partitions, reply) => {
-                    let stored = self.persist("ask what is stored", async |sink| sink.stored(&partitions).await).await?;
+                    let stored = persist!(self, "ask what is stored", stored(&partitions))?;
                     let _ = reply.send(stored); // a task that no longer waits has abandoned this branch
                 }
             }
@@ -132,10 +147,21 @@ impl Running {
         Ok(())
     }
 
+    async fn open(&mut self) -> Result<()> {
+        let source = self.driver.source.clone();
+        match self.driver.sink.open(&source).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => self.reopen("connect", error).await?,
+            opened => opened?,
+        }
+        self.worked();
+        Ok(())
+    }
+
     async fn take(&mut self, batch: Batch) -> Result<()> {
         self.taken += batch.len() as u64;
         let mut rejected = Vec::new();
         let batches = self.driver.stages.apply(batch, &mut rejected)?;
+        self.driver.status.dropped.fetch_add(self.driver.stages.take_dropped(), Relaxed);
         self.reject(rejected).await;
         for batch in batches {
             self.write(batch).await?;
@@ -148,7 +174,7 @@ impl Running {
         let mut todo = vec![batch];
         while let Some(batch) = todo.pop() {
             self.written += batch.len() as u64;
-            match self.persist("write", async |sink| sink.write(&batch).await).await {
+            match persist!(self, "write", write(&batch)) {
                 Ok(Room::Left) => {}
                 Ok(Room::Full) => self.report(Said::Full).await,
                 Err(error) if error.kind() != ErrorKind::Data => return Err(error),
@@ -165,7 +191,7 @@ impl Running {
 
     async fn answer(&mut self, barrier: &Barrier) -> Result<()> {
         self.driver.stages.check_balance(self.taken, self.written)?;
-        let durable: Durable = self.persist("barrier", async |sink| sink.barrier(barrier).await).await?;
+        let durable: Durable = persist!(self, "make records durable", barrier(barrier))?;
         for event in &durable.events {
             info!(sink = %self.driver.step, "{event}");
         }
@@ -186,7 +212,7 @@ impl Running {
         match self.driver.on_error {
             OnError::Fail => Err(failure(&self.driver.step, &rejected)),
             OnError::Drop => {
-                self.driver.status.dropped.fetch_add(rejected.records.len() as u64, std::sync::atomic::Ordering::Relaxed);
+                self.driver.status.dropped.fetch_add(rejected.records.len() as u64, Relaxed);
                 Ok(())
             }
             OnError::DeadLetter => {
@@ -208,29 +234,23 @@ impl Running {
         let _ = self.driver.reports.send(report).await; // a task that is gone needs no report
     }
 
-    /// The same call again as long as the other system is away, `open` before each.
-    async fn persist<T>(&mut self, doing: &str, mut call: impl AsyncFnMut(&mut dyn Sink) -> Result<T>) -> Result<T> {
-        let source = self.driver.source.clone();
-        let mut reopen = false;
+    /// The other system is away: waits and opens again until that works.
+    async fn reopen(&mut self, doing: &str, mut error: Error) -> Result<()> {
         loop {
-            let result = match reopen {
-                true => self.driver.sink.open(&source).await,
-                false => Ok(()),
-            };
-            let result = match result {
-                Ok(()) => call(self.driver.sink.as_mut()).await,
-                Err(error) => Err(error),
-            };
-            match result {
-                Err(error) if error.kind() == ErrorKind::Unavailable => self.wait(doing, error).await?,
-                other => {
-                    self.attempts = self.driver.backoff.attempts() + 1;
-                    self.driver.backoff.worked();
-                    self.driver.status.set_trouble(&self.driver.step, None);
-                    return other;
-                }
+            self.wait(doing, error).await?;
+            let source = self.driver.source.clone();
+            match self.driver.sink.open(&source).await {
+                Err(again) if again.kind() == ErrorKind::Unavailable => error = again,
+                opened => return opened,
             }
-            reopen = true;
+        }
+    }
+
+    fn worked(&mut self) {
+        self.attempts = self.driver.backoff.attempts() + 1;
+        if self.attempts > 1 {
+            self.driver.backoff.worked();
+            self.driver.status.set_trouble(&self.driver.step, None);
         }
     }
 

@@ -22,10 +22,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, sleep_until};
 use tracing::{debug, info, warn};
 
-use self::branch::{Branch, Item, Report, Said};
+use self::branch::{Branch, Item, Said};
+pub(crate) use self::branch::{Driver, Report};
 use self::checkpoint::Checkpoints;
 use self::owned::Owned;
-use self::stages::{Stages, StepRejected};
+use self::stages::StepRejected;
+pub(crate) use self::stages::{Stage, Stages};
 use self::upstream::Upstream;
 use crate::backoff::Backoff;
 use crate::dead_letters::dead_letters;
@@ -170,7 +172,7 @@ impl Task {
     }
 
     async fn step(&mut self, ticks: &mut Interval) -> Result<Next> {
-        if let Wish::Stop { .. } = *self.wish.borrow() {
+        if self.is_stopping() {
             return self.finish().await;
         }
         if self.pending.is_some() {
@@ -213,7 +215,7 @@ impl Task {
         let source = self.blueprint.source_step();
         let delay_ms = delay.as_millis() as u64;
         warn!(source = %source, attempt, delay_ms, error = %error.chain(), "source unavailable, will retry");
-        self.blueprint.status().set_trouble(source, Some(error.chain()));
+        self.blueprint.status().set_trouble(&source, Some(error.chain()));
         let until = sleep(delay);
         tokio::pin!(until);
         loop {
@@ -247,7 +249,7 @@ impl Task {
         let polled = polled?;
         if self.backoff.attempts() > 0 {
             self.backoff.worked();
-            self.blueprint.status().set_trouble(self.blueprint.source_step(), None);
+            self.blueprint.status().set_trouble(&self.blueprint.source_step(), None);
         }
         match polled {
             Polled::Records(batch) => self.take(batch).await,
@@ -269,6 +271,7 @@ impl Task {
         let batch = self.split_rejected(batch, &mut rejected)?;
         self.read += batch.len() as u64;
         let batches = self.stages.apply(batch, &mut rejected)?;
+        self.blueprint.status().dropped.fetch_add(self.stages.take_dropped(), Relaxed);
         self.add_letters(rejected);
         for batch in batches {
             self.emitted += batch.len() as u64;
@@ -298,9 +301,9 @@ impl Task {
             let Some(reason) = record.rejected() else { continue };
             let bad = catchwater_sdk::sink::Rejected { records: batch.select(&[i]), reason: reason.to_owned() };
             match self.blueprint.source_on_error() {
-                OnError::Fail => return Err(stages::failure(step, &bad)),
+                OnError::Fail => return Err(stages::failure(&step, &bad)),
                 OnError::Drop => drop(self.blueprint.status().dropped.fetch_add(1, Relaxed)),
-                OnError::DeadLetter => rejected.push(StepRejected { step: Arc::clone(step), attempts: 1, rejected: bad }),
+                OnError::DeadLetter => rejected.push(StepRejected { step: Arc::clone(&step), attempts: 1, rejected: bad }),
             }
         }
         Ok(batch.filter(|record| record.rejected().is_none()))
@@ -416,11 +419,12 @@ impl Task {
 
     /// Hands an item to a branch; hears reports while the branch is busy, so that neither waits for the other.
     async fn deliver(&mut self, number: usize, item: Item) -> Result<()> {
+        let branch = self.branches.get(number).or(self.dead_letters.as_ref()).expect("the branch runs");
+        let items = branch.items.clone();
         loop {
-            let branch = self.branches.get(number).or(self.dead_letters.as_ref()).expect("the branch runs");
             tokio::select! {
                 biased;
-                permit = branch.items.reserve() => match permit {
+                permit = items.reserve() => match permit {
                     Ok(permit) => return Ok(permit.send(item)),
                     Err(_) => return Err(self.why_ended().await),
                 },

@@ -10,7 +10,7 @@ use crate::spec::OnError;
 
 /// Records that a step could not handle, and what the pipeline wants done about it.
 #[derive(Debug)]
-pub(super) struct StepRejected {
+pub(crate) struct StepRejected {
     /// The step's name.
     pub(super) step: Arc<str>,
     /// How often it was tried.
@@ -20,21 +20,22 @@ pub(super) struct StepRejected {
 }
 
 /// Transforms in order.
-pub(super) struct Stages {
+pub(crate) struct Stages {
     stages: Vec<Stage>,
 }
 
 /// One transform.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     pub(super) step: Arc<str>,
     pub(super) transform: BoxTransform,
     pub(super) on_error: OnError,
     balance: Balance,
+    dropped: u64,
 }
 
 impl Stage {
-    pub(super) fn new(step: Arc<str>, transform: BoxTransform, on_error: OnError) -> Stage {
-        Stage { step, transform, on_error, balance: Balance::default() }
+    pub(crate) fn new(step: Arc<str>, transform: BoxTransform, on_error: OnError) -> Stage {
+        Stage { step, transform, on_error, balance: Balance::default(), dropped: 0 }
     }
 
     /// Applies the transform; a batch that fails as a whole is halved until the records to blame stand alone.
@@ -73,13 +74,14 @@ impl Stage {
                 OnError::DeadLetter => rejected.push(StepRejected { step: Arc::clone(&self.step), attempts: 1, rejected: bad }),
             }
         }
+        self.dropped += balance.dropped;
         self.balance.add(&balance);
         Ok(outcome.emitted)
     }
 }
 
 impl Stages {
-    pub(super) fn new(stages: Vec<Stage>) -> Stages {
+    pub(crate) fn new(stages: Vec<Stage>) -> Stages {
         Stages { stages }
     }
 
@@ -113,9 +115,9 @@ impl Stages {
         Err(Error::bug(format!("{before} records left the transforms and {emitted} arrived behind them")))
     }
 
-    /// How many records were dropped on purpose.
-    pub(super) fn dropped(&self) -> u64 {
-        self.stages.iter().map(|stage| stage.balance.dropped).sum()
+    /// How many records were dropped on purpose since this was last asked.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        self.stages.iter_mut().map(|stage| std::mem::take(&mut stage.dropped)).sum()
     }
 }
 

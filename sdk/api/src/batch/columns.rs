@@ -19,7 +19,7 @@ pub struct Origin {
 
 /// Byte strings back to back, each present or absent.
 #[derive(Debug, Default)]
-pub struct BytesColumn {
+pub(crate) struct BytesColumn {
     data: Vec<u8>,
     ends: Vec<u32>,
     absent: Vec<bool>,
@@ -34,7 +34,7 @@ impl BytesColumn {
 
     /// The value of a row.
     #[inline]
-    pub fn get(&self, row: usize) -> Option<&[u8]> {
+    pub(crate) fn get(&self, row: usize) -> Option<&[u8]> {
         if self.absent[row] {
             return None;
         }
@@ -49,7 +49,7 @@ impl BytesColumn {
 
 /// For each row a list of named values.
 #[derive(Debug, Default)]
-pub struct FieldsColumn {
+pub(crate) struct FieldsColumn {
     names: BytesColumn,
     values: BytesColumn,
     kinds: Vec<FieldKind>,
@@ -73,7 +73,7 @@ impl FieldsColumn {
     }
 
     /// The fields of a row, in order.
-    pub fn get(&self, row: usize) -> impl ExactSizeIterator<Item = Field<'_>> {
+    pub(crate) fn get(&self, row: usize) -> impl ExactSizeIterator<Item = Field<'_>> {
         let end_of = |row: usize| self.ends.get(row).map_or(0, |end| *end as usize);
         let start = if row == 0 { 0 } else { end_of(row - 1) };
         (start..end_of(row).max(start)).map(|i| self.field(i))

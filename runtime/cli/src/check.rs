@@ -1,0 +1,25 @@
+//! `catchwater check`: every mistake of every file, without contact or side effect.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use catchwater_engine::plan::plan;
+use catchwater_sdk::Registry;
+
+use crate::output::{complain, say};
+
+/// Exits 0 when all is well, 2 when anything is wrong.
+pub(crate) fn check(paths: &[PathBuf], registry: &Registry) -> ExitCode {
+    match plan(paths, registry) {
+        Ok(plan) => {
+            for planned in &plan.pipelines {
+                say(&format!("{}: ok\n", planned.spec.name));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(mistakes) => {
+            complain(&mistakes.to_string());
+            ExitCode::from(2)
+        }
+    }
+}

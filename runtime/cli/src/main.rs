@@ -1,0 +1,83 @@
+//! The `catchwater` binary: wiring and subcommands, nothing else.
+
+mod check;
+mod connectors;
+mod generate;
+mod output;
+mod progress;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use catchwater_sdk::Registry;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Gathers events off message brokers, leads them to a data lake, and leads them back again.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log: a level, or levels by module (`info,catchwater_lake=debug`).
+    #[arg(long, global = true, env = "CATCHWATER_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+    /// Log one JSON object per line.
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run pipelines until their sources end, or Ctrl-C.
+    Run(run::Arguments),
+    /// Name every mistake in pipelines; contacts nothing, changes nothing.
+    Check {
+        /// Pipeline files, or folders of them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// List the connectors, or explain one.
+    Connectors {
+        /// A connector's name.
+        name: Option<String>,
+    },
+    /// Generate files for editors and for the documentation.
+    #[command(subcommand)]
+    Generate(generate::What),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = start_log(&arguments) {
+        output::complain(&error);
+        return ExitCode::from(2);
+    }
+    let registry = registry();
+    match arguments.command {
+        Command::Run(arguments) => run::run(arguments, registry),
+        Command::Check { paths } => check::check(&paths, &registry),
+        Command::Connectors { name } => connectors::connectors(name.as_deref(), &registry),
+        Command::Generate(what) => generate::generate(&what, &registry),
+    }
+}
+
+/// Everything that this binary was built with.
+fn registry() -> Registry {
+    let mut registry = Registry::new();
+    catchwater_connectors::register(&mut registry);
+    catchwater_lake::register(&mut registry);
+    registry
+}
+
+fn start_log(arguments: &Arguments) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| format!("--log {}: {error}", arguments.log))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    match arguments.log_json {
+        true => log.json().init(),
+        false => log.init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! What the command line says: results to standard output, complaints to standard error.
+
+use std::io::{self, Write};
+
+/// Writes a result. A reader that has gone away, such as `head`, is not an error.
+pub(crate) fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes what went wrong.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}

@@ -1,0 +1,114 @@
+//! `catchwater run`: pipelines without a server; ends with their sources.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use catchwater_engine::data_dir::DataDir;
+use catchwater_engine::plan::{Plan, plan};
+use catchwater_engine::topology::{Host, Stopper, Topology};
+use catchwater_sdk::clock::SystemClock;
+use catchwater_sdk::config::Size;
+use catchwater_sdk::{Error, Registry, Result, ResultExt};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+use crate::output::complain;
+use crate::progress::Progress;
+
+/// What a shell reports of a process that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Pipeline files, or folders of them.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Positions of sources that have no other place, and this process's identity.
+    #[arg(long, env = "CATCHWATER_DATA_DIR", default_value = ".catchwater", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// The memory budget for records in flight.
+    #[arg(long, env = "CATCHWATER_MEMORY", default_value = "256MiB", value_name = "SIZE")]
+    memory: Size,
+}
+
+/// Exits 0 when every source has ended or a stop was asked for, 1 when a pipeline failed, 2 on a mistake in a file.
+pub(crate) fn run(arguments: Arguments, registry: Registry) -> ExitCode {
+    let plan = match plan(&arguments.paths, &registry) {
+        Ok(plan) => plan,
+        Err(mistakes) => {
+            complain(&mistakes.to_string());
+            return ExitCode::from(2);
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let runtime = runtime.expect("a process that starts can start its threads");
+    let ended = runtime.block_on(run_plan(&plan, arguments, registry));
+    runtime.shutdown_background();
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            complain(&error.chain());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all pipelines ended well.
+async fn run_plan(plan: &Plan, arguments: Arguments, registry: Registry) -> Result<bool> {
+    let data_dir = DataDir::take(&arguments.data_dir)?;
+    let host = Host {
+        data_dir: data_dir.path().into(),
+        instance: Arc::clone(data_dir.instance()),
+        memory_bytes: arguments.memory.bytes(),
+        clock: Arc::new(SystemClock),
+    };
+    let mut topology = Topology::new(Arc::new(registry), host);
+    topology.apply(plan).await?;
+    let progress = tokio::spawn(Progress::new(topology.statuses()).run());
+    let signals = stop_on_signals(topology.stopper())?;
+    let mut well = true;
+    for (name, outcome) in topology.ended().await {
+        match outcome {
+            Ok(()) => info!(pipeline = %name, "ended"),
+            Err(failure) => {
+                well = false;
+                report(&name, &failure);
+            }
+        }
+    }
+    signals.abort();
+    progress.abort();
+    if let Ok(progress) = progress.await {
+        progress
+    }
+    Ok(well)
+}
+
+fn report(name: &str, failure: &Error) {
+    error!(pipeline = %name, kind = ?failure.kind(), error = %failure.chain(), "failed");
+}
+
+/// The first Ctrl-C (or termination) drains, commits and stops; a second one stops at once.
+/// Nothing is lost either way: what is not durable is read again. (Invariant 8)
+fn stop_on_signals(stopper: Stopper) -> Result<tokio::task::JoinHandle<()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).or_bug(|| "listen for Ctrl-C".into())?;
+    let mut terminate = signal(SignalKind::terminate()).or_bug(|| "listen for termination".into())?;
+    Ok(tokio::spawn(async move {
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if asked {
+                std::process::exit(i32::from(INTERRUPTED));
+            }
+            asked = true;
+            info!("draining; once more to stop at once");
+            stopper.stop();
+        }
+    }))
+}

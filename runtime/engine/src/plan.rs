@@ -1,0 +1,94 @@
+//! What should run: specs whose components were all built once, which proves them sound and touches nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use catchwater_sdk::config::Mistake;
+use catchwater_sdk::format::Format;
+use catchwater_sdk::source::SourceTraits;
+use catchwater_sdk::{Context, Registry};
+
+use crate::spec::{self, Component, Located, Mistakes, Pipeline};
+
+/// Pipelines that can run.
+#[derive(Debug)]
+pub struct Plan {
+    /// In the order of their files.
+    pub pipelines: Vec<Arc<Planned>>,
+}
+
+/// A pipeline that can run.
+#[derive(Debug)]
+pub struct Planned {
+    /// What was asked for.
+    pub spec: Pipeline,
+    /// How many copies run.
+    pub tasks: u16,
+    /// How payloads are understood.
+    pub format: Arc<dyn Format>,
+}
+
+/// Reads files and folders and plans all pipelines in them; every mistake of every file otherwise. (Invariant 6)
+pub fn plan(paths: &[PathBuf], registry: &Registry) -> Result<Plan, Mistakes> {
+    let specs = spec::load(paths, registry)?;
+    let (mut pipelines, mut mistakes) = (Vec::new(), Vec::new());
+    for spec in specs {
+        match plan_pipeline(spec, registry) {
+            Ok(planned) => pipelines.push(Arc::new(planned)),
+            Err(found) => mistakes.extend(found),
+        }
+    }
+    match mistakes.is_empty() {
+        true => Ok(Plan { pipelines }),
+        false => Err(Mistakes::new(mistakes)),
+    }
+}
+
+fn plan_pipeline(spec: Pipeline, registry: &Registry) -> Result<Planned, Vec<Located>> {
+    let mut mistakes = Vec::new();
+    let mut note = |component: &Component, result: Result<(), Mistake>| {
+        mistakes.extend(result.err().map(|mistake| component.place.located(mistake)));
+    };
+    let context = |component: &Component| {
+        let unattached = Context::unattached(&spec.name, PathBuf::new());
+        Context { component: component.name.as_str().into(), ..unattached }
+    };
+    let source = registry.build_source(&spec.source.type_name, &spec.source.node, &context(&spec.source));
+    let traits = source.as_ref().map(|source| source.traits()).ok();
+    note(&spec.source, source.map(drop));
+    for transform in spec.transforms.iter().chain(spec.sinks.iter().flat_map(|sink| &sink.transforms)) {
+        let built = registry.build_transform(&transform.type_name, &transform.node, &context(transform));
+        note(transform, built.map(drop));
+    }
+    for sink in spec.sinks.iter().map(|sink| &sink.component).chain(&spec.dead_letters) {
+        note(sink, registry.build_sink(&sink.type_name, &sink.node, &context(sink)).map(drop));
+    }
+    let tasks = traits.map_or(Ok(1), |traits| tasks(&spec, &traits));
+    note(&spec.source, tasks.as_ref().map(drop).map_err(Clone::clone));
+    let format = registry.find_format(&spec.format).cloned();
+    match (tasks, format, mistakes.is_empty()) {
+        (Ok(tasks), Some(format), true) => Ok(Planned { spec, tasks, format }),
+        _ => Err(mistakes),
+    }
+}
+
+/// As many copies as asked for; else one per core, where the source can be shared.
+fn tasks(spec: &Pipeline, traits: &SourceTraits) -> Result<u16, Mistake> {
+    let cores = || std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));
+    match (spec.settings.tasks, traits.shareable) {
+        (Some(tasks), false) if tasks > 1 => {
+            let text = format!("a {} source cannot be shared by {tasks} tasks", spec.source.type_name);
+            Err(Mistake::new(spec.source.node.span.clone(), text).help("leave `tasks` out, or write: tasks: 1").key("source"))
+        }
+        (Some(tasks), _) => Ok(tasks),
+        (None, true) => Ok(cores()),
+        (None, false) => Ok(1),
+    }
+}
+
+impl Planned {
+    /// Whether `other` would run the same.
+    pub fn same_as(&self, other: &Planned) -> bool {
+        self.spec == other.spec && self.tasks == other.tasks && self.format.name() == other.format.name()
+    }
+}

@@ -17,8 +17,10 @@ pub enum Value<'a> {
     Int(i64),
     /// An integer above `i64::MAX`.
     UInt(u64),
-    /// A number with a fraction, an exponent or more digits than 64 bits hold.
+    /// A number with a fraction or an exponent.
     Float(f64),
+    /// An integer that 64 bits do not hold, as it was written: no digit of it is lost.
+    Number(&'a str),
     /// Text.
     Text(&'a str),
     /// Elements in order.
@@ -53,6 +55,7 @@ enum Node {
     Int(i64),
     UInt(u64),
     Float(f64),
+    Number { start: u32, len: u32 },
     Text { start: u32, len: u32 },
     List { len: u32, nodes: u32 },
     Object { len: u32, nodes: u32 },
@@ -135,6 +138,7 @@ impl Values {
             Node::Int(value) => Value::Int(value),
             Node::UInt(value) => Value::UInt(value),
             Node::Float(value) => Value::Float(value),
+            Node::Number { start, len } => Value::Number(&self.text[start as usize..][..len as usize]),
             Node::Text { start, len } => Value::Text(&self.text[start as usize..][..len as usize]),
             Node::List { len, .. } => Value::List(List { values: self, start: node + 1, len: len as usize }),
             Node::Object { len, .. } => Value::Object(Object { values: self, start: node + 1, len: len as usize }),
@@ -225,6 +229,7 @@ impl PartialEq for Value<'_> {
             (Value::Int(a), Value::Int(b)) => a == b,
             (Value::UInt(a), Value::UInt(b)) => a == b,
             (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::Number(a), Value::Number(b)) => a == b,
             (Value::Text(a), Value::Text(b)) => a == b,
             (Value::List(a), Value::List(b)) => a.len == b.len && a.iter().eq(b.iter()),
             (Value::Object(a), Value::Object(b)) => a.len == b.len && a.iter().eq(b.iter()),
@@ -265,17 +270,30 @@ impl ValueWriter<'_> {
         self.values.nodes.push(i64::try_from(value).map_or(Node::UInt(value), Node::Int));
     }
 
-    /// Any other number.
+    /// A number with a fraction or an exponent.
     pub fn float(&mut self, value: f64) {
         self.values.nodes.push(Node::Float(value));
+    }
+
+    /// An integer past 64 bits: an optional minus sign and digits.
+    pub fn number(&mut self, digits: &str) {
+        let start = self.keep(digits);
+        self.values.nodes.push(Node::Number { start, len: digits.len() as u32 });
     }
 
     /// Text, or the key before a value.
     #[inline]
     pub fn text(&mut self, text: &str) {
+        let start = self.keep(text);
+        self.values.nodes.push(Node::Text { start, len: text.len() as u32 });
+    }
+
+    /// Where in the buffer the text begins. A buffer past 4 GiB is caught when the record ends.
+    #[inline]
+    fn keep(&mut self, text: &str) -> u32 {
         let start = self.values.text.len() as u32;
         self.values.text.push_str(text);
-        self.values.nodes.push(Node::Text { start, len: text.len() as u32 });
+        start
     }
 
     /// Begins a list or object; its elements follow.

@@ -1,0 +1,95 @@
+//! One source, transform or sink of a pipeline, as its file describes it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use catchwater_sdk::config::{Mistake, Node, Role};
+use catchwater_sdk::Error;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Located, SourceFile};
+
+/// A component as it was asked for. Two are equal when they would run the same, wherever they stand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// What it does in its pipeline.
+    pub role: Role,
+    /// The connector, such as `kafka`.
+    pub type_name: String,
+    /// Its name, unique in its pipeline: the key of its state and its metrics.
+    pub name: String,
+    /// What becomes of a record that it cannot process or store.
+    pub on_error: OnError,
+    /// The keys that belong to the connector.
+    pub node: Node,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What becomes of a record that a component cannot process or store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// It goes to the pipeline's `dead_letters`, with the reason. The default where there are any.
+    DeadLetter,
+    /// The pipeline stops. The default where there are no `dead_letters`.
+    Fail,
+    /// It is dropped and counted.
+    Drop,
+}
+
+/// Where something stands in the files. All places are equal, so that moving a pipeline within its file changes nothing.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub(super) file: Arc<SourceFile>,
+    pub(super) span: Range<usize>,
+}
+
+/// The keys that any component may have.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct CommonKeys {
+    /// The connector.
+    #[serde(rename = "type")]
+    #[schemars(extend("x-names" = ["kind", "connector", "connector.class", "plugin"]))]
+    pub(super) type_name: String,
+
+    /// Names its state and its metrics; unique in the pipeline. Without it the type, then `type-2`.
+    #[schemars(extend("format" = "name", "x-names" = ["id", "label"]))]
+    pub(super) name: Option<String>,
+
+    /// What becomes of a record that cannot be processed or stored here.
+    pub(super) on_error: Option<OnError>,
+}
+
+impl CommonKeys {
+    /// Takes them out of a component's keys; what is left belongs to the connector.
+    pub(super) fn take(node: &mut Node) -> Result<CommonKeys, Mistake> {
+        node.take_keys(&["type", "name", "on_error"]).read()
+    }
+}
+
+impl Component {
+    /// What building it complained about, at the line of the key that is to blame.
+    pub fn blame(&self, error: &Error) -> Located {
+        self.place.located(Mistake::of_component(&self.node, error))
+    }
+}
+
+impl Place {
+    /// A mistake in this file.
+    pub fn located(&self, mistake: Mistake) -> Located {
+        Located { file: Arc::clone(&self.file), mistake }
+    }
+
+    /// `file:line:column`.
+    pub fn describe(&self) -> String {
+        self.file.describe(self.span.start)
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, _: &Place) -> bool {
+        true
+    }
+}

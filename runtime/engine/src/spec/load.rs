@@ -1,0 +1,131 @@
+//! Files and folders to pipelines, with all mistakes of all files at once.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use catchwater_sdk::config::{Catalog, Environment, Mistake, ProcessEnvironment, parse, resolve};
+use serde_json::Value;
+
+use super::walker::{Found, walk};
+use super::{Located, Mistakes, Pipeline, Place, SourceFile, pipeline_schema};
+
+/// Reads the pipelines in `paths`: YAML files, or folders of them (`*.yaml`, `*.yml`, sorted, not those within).
+pub fn load(paths: &[PathBuf], catalog: &dyn Catalog) -> Result<Vec<Pipeline>, Mistakes> {
+    load_with(paths, catalog, &ProcessEnvironment)
+}
+
+/// The same with another environment than the process's own.
+pub fn load_with(
+    paths: &[PathBuf],
+    catalog: &dyn Catalog,
+    environment: &dyn Environment,
+) -> Result<Vec<Pipeline>, Mistakes> {
+    let mut loader = Loader { schema: pipeline_schema(catalog), environment, pipelines: Vec::new(), mistakes: Vec::new() };
+    for path in paths {
+        loader.path(path);
+    }
+    loader.refuse_equal_names();
+    if loader.mistakes.is_empty() { Ok(loader.pipelines) } else { Err(Mistakes::new(loader.mistakes)) }
+}
+
+struct Loader<'a> {
+    schema: Value,
+    environment: &'a dyn Environment,
+    pipelines: Vec<Pipeline>,
+    mistakes: Vec<Located>,
+}
+
+impl Loader<'_> {
+    fn path(&mut self, path: &Path) {
+        if !path.is_dir() {
+            return self.file(path);
+        }
+        match yaml_files(path) {
+            Ok(files) if files.is_empty() => self.about(path, "the folder holds no `*.yaml` or `*.yml` file"),
+            Ok(files) => files.iter().for_each(|file| self.file(file)),
+            Err(error) => self.about(path, &format!("cannot read the folder: {error}")),
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => self.text(path, &text),
+            Ok(Err(error)) => {
+                let at = error.utf8_error().valid_up_to();
+                self.about(path, &format!("the file is not UTF-8 from byte {at} on"));
+            }
+            Err(error) => self.about(path, &format!("cannot read the file: {error}")),
+        }
+    }
+
+    fn text(&mut self, path: &Path, text: &str) {
+        let parsed = parse(text);
+        let mut found = Found { mistakes: parsed.mistakes, secrets: Vec::new() };
+        if parsed.documents.is_empty() && found.mistakes.is_empty() {
+            found.mistakes.push(Mistake::new(0..0, "the file holds no pipeline").help("it is empty, or all comments"));
+        }
+        let mut roots = Vec::new();
+        for mut document in parsed.documents {
+            resolve(&mut document.root, self.environment, &mut found.mistakes);
+            let of_document = walk(&document, &self.schema, text);
+            found.mistakes.extend(of_document.mistakes);
+            found.secrets.extend(of_document.secrets);
+            roots.push(document.root);
+        }
+        let file = Place { file: SourceFile::new(path, starred(text, &found.secrets)), span: 0..0 };
+        if found.mistakes.is_empty() {
+            for root in roots {
+                match Pipeline::read(root, &file) {
+                    Ok(pipeline) => self.pipelines.push(pipeline),
+                    Err(mistake) => found.mistakes.push(mistake),
+                }
+            }
+        }
+        found.mistakes.sort_by_key(|mistake| mistake.span.start);
+        self.mistakes.extend(found.mistakes.into_iter().map(|mistake| file.located(mistake)));
+    }
+
+    fn refuse_equal_names(&mut self) {
+        let mut first: HashMap<&str, &Pipeline> = HashMap::new();
+        for pipeline in &self.pipelines {
+            if let Some(before) = first.get(pipeline.name.as_str()) {
+                let message = format!("two pipelines are called `{}`", pipeline.name);
+                let help = format!("the other is at {}", before.place.describe());
+                let mistake = Mistake::new(pipeline.place.span.clone(), message).help(help).key("name");
+                self.mistakes.push(pipeline.place.located(mistake));
+            } else {
+                first.insert(&pipeline.name, pipeline);
+            }
+        }
+    }
+
+    /// A mistake about a whole file or folder.
+    fn about(&mut self, path: &Path, message: &str) {
+        let file = SourceFile::new(path, String::new());
+        self.mistakes.push(Located { file, mistake: Mistake::new(0..0, message) });
+    }
+}
+
+fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if is_yaml && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The text with a star for each byte of its secrets, so that places stay right. Placeholders tell nothing and stay.
+fn starred(text: &str, secrets: &[Range<usize>]) -> String {
+    let mut starred = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !text[(*secret).clone()].contains("${")) {
+        let stars: String = text[secret.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+        starred.replace_range(secret.clone(), &stars);
+    }
+    starred
+}

@@ -1,0 +1,31 @@
+//! What was asked for: pipelines as their files describe them, checked as far as that goes without building anything.
+//!
+//! `files -> trees -> walk(schema) -> Pipeline`. One [schema](pipeline_schema) is composed out of the schemas of all
+//! connectors; the walker checks trees against it, and [editors](editor_schema) get the same one. So whoever writes a
+//! connector says each thing once, in its configuration struct.
+//!
+//! Architecture Invariant: nothing in here contacts or changes anything (Invariant 6). It reads the files it is given and
+//! those that `${file:...}` names.
+
+mod component;
+mod editor;
+mod load;
+mod mistakes;
+mod nearest;
+mod pipeline;
+mod render;
+mod schema;
+mod settings;
+mod traps;
+mod walker;
+
+pub use component::{Component, OnError, Place};
+pub use editor::editor_schema;
+pub use load::{load, load_with};
+pub use mistakes::{Located, Mistakes, SourceFile};
+pub use pipeline::{Pipeline, Sink};
+pub use schema::pipeline_schema;
+pub use settings::{Retry, Settings};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! One JSON Schema for a whole pipeline, composed out of those of the connectors.
+
+use catchwater_sdk::config::{Catalog, Role, schema_of};
+use serde_json::{Map, Value, json};
+
+use super::component::CommonKeys;
+use super::settings::Settings;
+
+/// The schema of a pipeline document, draft 7. A role is a `oneOf` over the connectors, told apart by `type`.
+pub fn pipeline_schema(catalog: &dyn Catalog) -> Value {
+    let mut definitions = Map::new();
+    for (name, role, extra) in ROLES {
+        let component = component_schema(catalog, *role, name, &extra(catalog), &mut definitions);
+        definitions.insert((*name).to_owned(), component);
+    }
+    let mut properties = pipeline_keys();
+    properties.append(&mut keys_of(schema_of::<Settings>()));
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "pipeline",
+        "description": "A pipeline: a source, transforms, and sinks.",
+        "type": "object",
+        "properties": properties,
+        "required": ["name", "source", "sinks"],
+        "additionalProperties": false,
+        "definitions": definitions,
+    })
+}
+
+/// Where components stand, their role, and the keys that they have there besides the common ones.
+const ROLES: &[(&str, Role, fn(&dyn Catalog) -> Value)] = &[
+    ("source", Role::Source, source_keys),
+    ("transform", Role::Transform, |_| json!({})),
+    ("sink", Role::Sink, sink_keys),
+    ("dead letters sink", Role::Sink, |_| json!({})),
+];
+
+fn pipeline_keys() -> Map<String, Value> {
+    let keys = json!({
+        "name": {
+            "description": "Names the pipeline, its state and its metrics; no other pipeline may have it.",
+            "type": "string",
+            "format": "name",
+            "x-names": ["id", "pipeline"],
+        },
+        "source": {
+            "description": "Where records come from.",
+            "allOf": [{ "$ref": "#/definitions/source" }],
+            "x-names": ["input", "sources", "from"],
+        },
+        "transforms": {
+            "description": "What happens to the records on their way, in this order.",
+            "type": "array",
+            "items": { "$ref": "#/definitions/transform" },
+            "x-names": ["processors", "pipeline", "transform"],
+        },
+        "sinks": {
+            "description": "Where records go: each record to each sink.",
+            "type": "array",
+            "minItems": 1,
+            "items": { "$ref": "#/definitions/sink" },
+            "x-names": ["output", "outputs", "sink", "to"],
+        },
+        "dead_letters": {
+            "description": "Where records go that could not be processed or stored, with the reason in their headers.",
+            "allOf": [{ "$ref": "#/definitions/dead letters sink" }],
+            "x-names": ["dlq", "dead_letter", "dead_letter_queue", "errors"],
+        },
+    });
+    into_map(keys)
+}
+
+fn source_keys(catalog: &dyn Catalog) -> Value {
+    json!({
+        "format": {
+            "description": "How the payloads are to be read.",
+            "type": "string",
+            "enum": catalog.names(Role::Format),
+            "default": "json",
+            "x-names": ["codec", "decoding", "value.converter"],
+        },
+    })
+}
+
+fn sink_keys(_: &dyn Catalog) -> Value {
+    json!({
+        "transforms": {
+            "description": "What happens to the records on their way to this sink only.",
+            "type": "array",
+            "items": { "$ref": "#/definitions/transform" },
+            "x-names": ["processors"],
+        },
+    })
+}
+
+fn component_schema(
+    catalog: &dyn Catalog,
+    role: Role,
+    title: &str,
+    extra: &Value,
+    definitions: &mut Map<String, Value>,
+) -> Value {
+    let branch = |type_name: &str| {
+        let own = catalog.schema(role, type_name).cloned().unwrap_or_default();
+        branch_schema(type_name, own, extra, definitions)
+    };
+    let branches: Vec<_> = catalog.names(role).into_iter().map(branch).collect();
+    json!({ "title": title, "oneOf": branches })
+}
+
+/// A connector's own schema with the keys that it has in common with others.
+fn branch_schema(type_name: &str, mut own: Value, extra: &Value, definitions: &mut Map<String, Value>) -> Value {
+    if let Some(Value::Object(of_own)) = own.get_mut("definitions").map(Value::take) {
+        definitions.extend(of_own);
+    }
+    let mut required = vec![json!("type")];
+    required.extend(own["required"].as_array().cloned().unwrap_or_default());
+    let description = own.get("description").cloned().unwrap_or_default();
+    let mut properties = keys_of(schema_of::<CommonKeys>());
+    properties["type"]["const"] = json!(type_name);
+    properties.extend(into_map(extra.clone()));
+    for (key, schema) in keys_of(own) {
+        let taken = properties.insert(key.clone(), schema);
+        assert!(taken.is_none(), "the connector {type_name} has a key {key} of its own, which belongs to the engine");
+    }
+    json!({
+        "title": type_name,
+        "description": description,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn keys_of(mut schema: Value) -> Map<String, Value> {
+    into_map(schema.get_mut("properties").map(Value::take).unwrap_or_default())
+}
+
+fn into_map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

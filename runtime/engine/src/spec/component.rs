@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use catchwater_sdk::config::{Mistake, Node, Role};
 use catchwater_sdk::Error;
+use catchwater_sdk::config::{Mistake, Node, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -44,6 +44,8 @@ pub enum OnError {
 pub struct Place {
     pub(super) file: Arc<SourceFile>,
     pub(super) span: Range<usize>,
+    /// The key that leads there, such as `sinks[0]`.
+    pub(super) path: String,
 }
 
 /// The keys that any component may have.
@@ -77,8 +79,10 @@ impl Component {
 }
 
 impl Place {
-    /// A mistake in this file.
-    pub fn located(&self, mistake: Mistake) -> Located {
+    /// A mistake in this file, whose key is one within what stands here.
+    pub fn located(&self, mut mistake: Mistake) -> Located {
+        mistake.key =
+            mistake.key.map(|key| format!("{}{}{key}", self.path, if self.path.is_empty() { "" } else { "." }));
         Located { file: Arc::clone(&self.file), mistake }
     }
 

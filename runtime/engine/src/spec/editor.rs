@@ -17,8 +17,11 @@ pub fn editor_schema(catalog: &dyn Catalog) -> Value {
 
 fn adapt(schema: Value) -> Value {
     let Value::Object(schema) = schema else { return schema };
-    let mut adapted: Map<String, Value> =
-        schema.into_iter().filter(|(key, _)| !key.starts_with("x-")).map(|(key, value)| (key.clone(), adapt_key(&key, value))).collect();
+    let mut adapted: Map<String, Value> = schema
+        .into_iter()
+        .filter(|(key, _)| !key.starts_with("x-"))
+        .map(|(key, value)| (key.clone(), adapt_key(&key, value)))
+        .collect();
     if let Some(description) = adapted.get("description").cloned() {
         adapted.insert("markdownDescription".to_owned(), description);
     }
@@ -49,7 +52,8 @@ fn adapt_branch(schema: Value) -> Value {
 
 /// Text of any form; one with a format or a pattern has to be text.
 fn is_open_text(schema: &Map<String, Value>) -> bool {
-    schema.get("type") == Some(&json!("string")) && !["const", "enum", "format", "pattern"].iter().any(|key| schema.contains_key(*key))
+    schema.get("type") == Some(&json!("string"))
+        && !["const", "enum", "format", "pattern"].iter().any(|key| schema.contains_key(*key))
 }
 
 /// What a placeholder would not match as it stands.
@@ -57,15 +61,18 @@ fn is_narrow(schema: &Map<String, Value>) -> bool {
     let numeric = ["integer", "number", "boolean"];
     let of_type = match schema.get("type") {
         Some(Value::String(name)) => numeric.contains(&name.as_str()),
-        Some(Value::Array(names)) => names.iter().all(|name| name == "null" || numeric.iter().any(|numeric| name == numeric)),
+        Some(Value::Array(names)) => {
+            names.iter().all(|name| name == "null" || numeric.iter().any(|numeric| name == numeric))
+        }
         _ => false,
     };
     of_type || schema.contains_key("enum") || schema.contains_key("pattern")
 }
 
 fn or_placeholder(schema: Map<String, Value>) -> Value {
-    let (about, narrow): (Map<_, _>, Map<_, _>) =
-        schema.into_iter().partition(|(key, _)| ["description", "markdownDescription", "default", "examples"].contains(&key.as_str()));
+    let (about, narrow): (Map<_, _>, Map<_, _>) = schema
+        .into_iter()
+        .partition(|(key, _)| ["description", "markdownDescription", "default", "examples"].contains(&key.as_str()));
     let mut either = about;
     either.insert("anyOf".to_owned(), json!([narrow, placeholder()]));
     Value::Object(either)

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use catchwater_sdk::config::{Catalog, Environment, Mistake, ProcessEnvironment, parse, resolve};
 use serde_json::Value;
 
 use super::walker::{Found, walk};
-use super::{Located, Mistakes, Pipeline, Place, SourceFile, pipeline_schema};
+use super::{Located, Mistakes, Pipeline, SourceFile, pipeline_schema};
 
 /// Reads the pipelines in `paths`: YAML files, or folders of them (`*.yaml`, `*.yml`, sorted, not those within).
 pub fn load(paths: &[PathBuf], catalog: &dyn Catalog) -> Result<Vec<Pipeline>, Mistakes> {
@@ -21,7 +22,8 @@ pub fn load_with(
     catalog: &dyn Catalog,
     environment: &dyn Environment,
 ) -> Result<Vec<Pipeline>, Mistakes> {
-    let mut loader = Loader { schema: pipeline_schema(catalog), environment, pipelines: Vec::new(), mistakes: Vec::new() };
+    let mut loader =
+        Loader { schema: pipeline_schema(catalog), environment, pipelines: Vec::new(), mistakes: Vec::new() };
     for path in paths {
         loader.path(path);
     }
@@ -73,7 +75,7 @@ impl Loader<'_> {
             found.secrets.extend(of_document.secrets);
             roots.push(document.root);
         }
-        let file = Place { file: SourceFile::new(path, starred(text, &found.secrets)), span: 0..0 };
+        let file = SourceFile::new(path, starred(text, &found.secrets));
         if found.mistakes.is_empty() {
             for root in roots {
                 match Pipeline::read(root, &file) {
@@ -83,7 +85,8 @@ impl Loader<'_> {
             }
         }
         found.mistakes.sort_by_key(|mistake| mistake.span.start);
-        self.mistakes.extend(found.mistakes.into_iter().map(|mistake| file.located(mistake)));
+        let located = found.mistakes.into_iter().map(|mistake| Located { file: Arc::clone(&file), mistake });
+        self.mistakes.extend(located);
     }
 
     fn refuse_equal_names(&mut self) {

@@ -23,6 +23,7 @@ pub use component::{Component, OnError, Place};
 pub use editor::editor_schema;
 pub use load::{load, load_with};
 pub use mistakes::{Located, Mistakes, SourceFile};
+pub use nearest::nearest;
 pub use pipeline::{Pipeline, Sink};
 pub use schema::pipeline_schema;
 pub use settings::{Retry, Settings};

@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `name`, if one is near enough to be meant: a slip for each three letters, at least one.
 /// Earlier candidates win a tie.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let slips_max = (name.chars().count() / 3).max(1);
     let lower = name.to_lowercase();
     candidates

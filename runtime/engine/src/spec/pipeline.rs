@@ -1,11 +1,13 @@
 //! A pipeline as its document describes it.
 
 use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
 
 use catchwater_sdk::config::{Mistake, Node, Role};
 
 use super::component::CommonKeys;
-use super::{Component, OnError, Place, Settings};
+use super::{Component, OnError, Place, Settings, SourceFile};
 
 /// A pipeline as it was asked for. Two are equal when they would run the same.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,15 +44,17 @@ const FORMAT: &str = "json";
 
 impl Pipeline {
     /// Reads a document in which the walker found no mistake. What is left to find concerns several keys at once.
-    pub(super) fn read(mut root: Node, file: &Place) -> Result<Pipeline, Mistake> {
-        let mut reader = Reader { file, on_error: default_on_error(&root), named: Vec::new() };
+    pub(super) fn read(mut root: Node, file: &Arc<SourceFile>) -> Result<Pipeline, Mistake> {
+        let on_error = if root.get("dead_letters").is_some() { OnError::DeadLetter } else { OnError::Fail };
+        let mut reader = Reader { file, on_error };
         let mut keys = root.take_keys(&["name", "source", "transforms", "sinks", "dead_letters"]);
         let name_span = keys.span_of("name");
-        let mut source = keys.take("source").unwrap_or_else(|| Node::empty_map(keys.span.clone()));
+        let mut source = take(&mut keys, "source");
         let format = source.take("format");
-        let source = reader.component(source, Role::Source)?;
-        let transforms = reader.transforms(&mut keys)?;
-        let sinks = items(keys.take("sinks")).map(|sink| reader.sink(sink)).collect::<Result<_, _>>()?;
+        let source = reader.component(source, Role::Source, "source".to_owned())?;
+        let transforms = reader.transforms(&mut keys, "")?;
+        let sinks = numbered(keys.take("sinks"), "sinks".to_owned()).map(|(path, sink)| reader.sink(sink, path));
+        let sinks = sinks.collect::<Result<_, _>>()?;
         let dead_letters = keys.take("dead_letters").map(|sink| reader.dead_letters(sink)).transpose()?;
         let mut pipeline = Pipeline {
             name: keys.get("name").and_then(Node::as_text).unwrap_or_default().to_owned(),
@@ -60,9 +64,9 @@ impl Pipeline {
             sinks,
             dead_letters,
             settings: root.read()?,
-            place: Place { file: file.file.clone(), span: name_span },
+            place: reader.place(name_span, String::new()),
         };
-        pipeline.check_names(&reader.named)?;
+        pipeline.check_names()?;
         pipeline.name_the_unnamed();
         pipeline.check_dead_letters()?;
         Ok(pipeline)
@@ -79,13 +83,15 @@ impl Pipeline {
         [&mut self.source].into_iter().chain(&mut self.transforms).chain(sinks).chain(&mut self.dead_letters)
     }
 
-    fn check_names(&self, named: &[Node]) -> Result<(), Mistake> {
+    fn check_names(&self) -> Result<(), Mistake> {
         let mut seen = HashSet::new();
-        for node in named {
-            let name = node.as_text().unwrap_or_default();
-            if !seen.insert(name) {
-                let message = format!("two components of `{}` are called `{name}`", self.name);
-                return Err(Mistake::new(node.span.clone(), message).help("names are unique in a pipeline").key("name"));
+        let given = self.components().filter(|component| !component.name.is_empty());
+        for component in given {
+            if !seen.insert(&component.name) {
+                let message = format!("two components of the pipeline are called `{}`", component.name);
+                let Place { span, path, .. } = &component.place;
+                let mistake = Mistake::new(span.clone(), message).help("give each a name of its own");
+                return Err(mistake.key(format!("{path}.name")));
             }
         }
         Ok(())
@@ -103,30 +109,25 @@ impl Pipeline {
     }
 
     fn check_dead_letters(&self) -> Result<(), Mistake> {
-        let Some(asking) = self.components().find(|component| component.on_error == OnError::DeadLetter) else {
-            return Ok(());
-        };
-        if self.dead_letters.is_some() {
-            return Ok(());
-        }
-        let message = "there are no `dead_letters` in this pipeline for records to go to";
-        let help = "add them, or choose `fail` or `drop`";
-        Err(Mistake::new(asking.place.span.clone(), message).help(help).key("on_error"))
+        let mut components = self.components();
+        let asking = components.find(|component| component.on_error == OnError::DeadLetter);
+        let Some(asking) = asking.filter(|_| self.dead_letters.is_none()) else { return Ok(()) };
+        let message = "`dead_letter` is asked for, and the pipeline has no `dead_letters`";
+        let mistake = Mistake::new(asking.place.span.clone(), message);
+        Err(mistake.help("add them, or choose `fail` or `drop`").key(format!("{}.on_error", asking.place.path)))
     }
 }
 
 /// Reads components, with what they need to know of their pipeline.
 struct Reader<'a> {
-    file: &'a Place,
+    file: &'a Arc<SourceFile>,
+    /// For those that do not say.
     on_error: OnError,
-    /// The names that were given.
-    named: Vec<Node>,
 }
 
 impl Reader<'_> {
-    fn component(&mut self, mut node: Node, role: Role) -> Result<Component, Mistake> {
-        let span = node.get("on_error").map_or_else(|| node.span_of("type"), |on_error| on_error.span.clone());
-        self.named.extend(node.get("name").cloned());
+    fn component(&mut self, mut node: Node, role: Role, path: String) -> Result<Component, Mistake> {
+        let span = node.span_of("type");
         let common = CommonKeys::take(&mut node)?;
         Ok(Component {
             role,
@@ -134,31 +135,38 @@ impl Reader<'_> {
             name: common.name.unwrap_or_default(),
             on_error: common.on_error.unwrap_or(self.on_error),
             node,
-            place: Place { file: self.file.file.clone(), span },
+            place: self.place(span, path),
         })
     }
 
-    fn transforms(&mut self, within: &mut Node) -> Result<Vec<Component>, Mistake> {
-        items(within.take("transforms")).map(|transform| self.component(transform, Role::Transform)).collect()
+    fn transforms(&mut self, within: &mut Node, path: &str) -> Result<Vec<Component>, Mistake> {
+        let transforms = numbered(within.take("transforms"), format!("{path}transforms"));
+        transforms.map(|(path, transform)| self.component(transform, Role::Transform, path)).collect()
     }
 
-    fn sink(&mut self, mut node: Node) -> Result<Sink, Mistake> {
-        let transforms = self.transforms(&mut node)?;
-        Ok(Sink { component: self.component(node, Role::Sink)?, transforms })
+    fn sink(&mut self, mut node: Node, path: String) -> Result<Sink, Mistake> {
+        let transforms = self.transforms(&mut node, &format!("{path}."))?;
+        Ok(Sink { component: self.component(node, Role::Sink, path)?, transforms })
     }
 
     /// What cannot be stored as a dead letter has nowhere left to go.
     fn dead_letters(&mut self, node: Node) -> Result<Component, Mistake> {
         self.on_error = OnError::Fail;
-        self.component(node, Role::Sink)
+        self.component(node, Role::Sink, "dead_letters".to_owned())
+    }
+
+    fn place(&self, span: Range<usize>, path: String) -> Place {
+        Place { file: Arc::clone(self.file), span, path }
     }
 }
 
-fn default_on_error(root: &Node) -> OnError {
-    if root.get("dead_letters").is_some() { OnError::DeadLetter } else { OnError::Fail }
+/// A key that the walker has seen.
+fn take(keys: &mut Node, key: &str) -> Node {
+    keys.take(key).unwrap_or_else(|| Node::empty_map(keys.span.clone()))
 }
 
-fn items(list: Option<Node>) -> impl Iterator<Item = Node> {
-    let items = list.map(|list| list.items().to_vec());
-    items.unwrap_or_default().into_iter()
+/// The items of a list with their paths.
+fn numbered(list: Option<Node>, path: String) -> impl Iterator<Item = (String, Node)> {
+    let items = list.map(|list| list.items().to_vec()).unwrap_or_default();
+    items.into_iter().enumerate().map(move |(index, item)| (format!("{path}[{index}]"), item))
 }

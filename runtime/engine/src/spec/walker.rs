@@ -72,7 +72,8 @@ impl<'a> Walker<'a> {
         let mut schema = schema;
         loop {
             let referred = schema["$ref"].as_str().and_then(|path| self.root.pointer(path.strip_prefix('#')?));
-            let only = schema["allOf"].as_array().and_then(|all| if let [only] = all.as_slice() { Some(only) } else { None });
+            let only =
+                schema["allOf"].as_array().and_then(|all| if let [only] = all.as_slice() { Some(only) } else { None });
             match referred.or(only) {
                 Some(next) => schema = next,
                 None => return schema,
@@ -101,12 +102,18 @@ impl<'a> Walker<'a> {
             true => format!("leave the key out, or quote it if it is text: '{written}'"),
             false => "give it a value, or leave the key out".to_owned(),
         };
-        let problem = if written.is_empty() { Problem::new("is empty") } else { Problem::new(format!("is `{written}`, which is nothing")) };
+        let problem = if written.is_empty() {
+            Problem::new("is empty")
+        } else {
+            Problem::new(format!("is `{written}`, which is nothing"))
+        };
         self.report(node.span.clone(), problem.help(help));
     }
 
     fn list(&mut self, node: &Node, schema: &'a Value) {
-        let Kind::Seq(items, _) = &node.kind else { return self.wrong(node, "a list", traps::to_list(node, self.text)) };
+        let Kind::Seq(items, _) = &node.kind else {
+            return self.wrong(node, "a list", traps::to_list(node, self.text));
+        };
         if schema["minItems"].as_u64().is_some_and(|min| (items.len() as u64) < min) {
             self.report(node.span.clone(), Problem::new("must not be an empty list"));
         }

@@ -6,11 +6,12 @@ use std::ops::Range;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
+use super::mistake::join;
 use super::{Key, Kind, Mistake, Node, Problem, Style, float, integer};
 
 /// The name by which a record template asks for its own form of a text.
@@ -77,8 +78,12 @@ impl Node {
     fn visit_any<'de, V: Visitor<'de>>(&'de self, visitor: V) -> Result<V::Value, Unreadable> {
         let scalar = match &self.kind {
             Kind::Scalar(scalar) => scalar,
-            Kind::Seq(items, _) => return visitor.visit_seq(Items { items: items.iter(), index: 0 }),
-            Kind::Map(entries, _) => return visitor.visit_map(Entries { entries: entries.iter(), value: None }),
+            Kind::Seq(items, _) => {
+                return visitor.visit_seq(Items { items: items.iter(), index: 0 });
+            }
+            Kind::Map(entries, _) => {
+                return visitor.visit_map(Entries { entries: entries.iter(), value: None });
+            }
             Kind::Bad => return Err(Unreadable::new("could not be read")),
         };
         if scalar.style != Style::Plain {
@@ -87,7 +92,9 @@ impl Node {
         match scalar.text.as_str() {
             _ if self.is_null() => visitor.visit_unit(),
             "true" | "false" => self.visit_bool(visitor),
-            text if integer(text).is_some_and(|number| i64::try_from(number).is_ok() || u64::try_from(number).is_ok()) => {
+            text if integer(text)
+                .is_some_and(|number| i64::try_from(number).is_ok() || u64::try_from(number).is_ok()) =>
+            {
                 self.visit_integer(visitor)
             }
             text if float(text).is_some() => self.visit_float(visitor),
@@ -144,8 +151,7 @@ impl Unreadable {
     }
 
     fn within(mut self, parent: &str) -> Unreadable {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
-        self.path = format!("{parent}{dot}{}", self.path);
+        self.path = join(parent, &self.path);
         self
     }
 }
@@ -207,7 +213,11 @@ impl<'de> Deserializer<'de> for &'de Node {
         if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unreadable> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Unreadable> {
         match self.as_scalar() {
             Some(scalar) if name == TEMPLATE => visitor.visit_borrowed_str(scalar.template()),
             _ => visitor.visit_newtype_struct(self),
@@ -225,7 +235,12 @@ impl<'de> Deserializer<'de> for &'de Node {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value, Unreadable> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Unreadable> {
         self.deserialize_seq(visitor)
     }
 
@@ -274,7 +289,9 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Unreadable;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unreadable> {
-        let Some(item) = self.items.next() else { return Ok(None) };
+        let Some(item) = self.items.next() else {
+            return Ok(None);
+        };
         let parent = format!("[{}]", self.index);
         self.index += 1;
         item.seed(seed).map(Some).map_err(|error| error.within(&parent))
@@ -294,7 +311,9 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = Unreadable;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unreadable> {
-        let Some(entry) = self.entries.next() else { return Ok(None) };
+        let Some(entry) = self.entries.next() else {
+            return Ok(None);
+        };
         self.value = Some(entry);
         read_key(&entry.0, seed).map(Some)
     }

@@ -91,3 +91,9 @@ impl fmt::Display for Mistake {
 }
 
 impl std::error::Error for Mistake {}
+
+/// The path of a key within another.
+pub(super) fn join(parent: &str, rest: &str) -> String {
+    let dot = if rest.is_empty() || rest.starts_with('[') { "" } else { "." };
+    format!("{parent}{dot}{rest}")
+}

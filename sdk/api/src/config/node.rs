@@ -130,9 +130,20 @@ impl Node {
 
     /// Takes a key out of a map.
     pub fn take(&mut self, key: &str) -> Option<Node> {
-        let Kind::Map(entries, _) = &mut self.kind else { return None };
+        let Kind::Map(entries, _) = &mut self.kind else {
+            return None;
+        };
         let index = entries.iter().position(|(name, _)| name.text == key)?;
         Some(entries.remove(index).1)
+    }
+
+    /// Takes keys out of a map, as a map of their own.
+    pub fn take_keys(&mut self, keys: &[&str]) -> Node {
+        let taken = match &mut self.kind {
+            Kind::Map(entries, _) => entries.extract_if(.., |(name, _)| keys.contains(&name.text.as_str())).collect(),
+            _ => Vec::new(),
+        };
+        Node::new(Kind::Map(taken, Layout::Flow), self.span.clone())
     }
 
     /// Whether it is nothing: an empty value, `null` or `~`, without quotes.
@@ -253,7 +264,9 @@ impl fmt::Debug for Node {
         match &self.kind {
             Kind::Scalar(scalar) => write!(f, "{:?}", scalar.written()),
             Kind::Seq(items, _) => f.debug_list().entries(items).finish(),
-            Kind::Map(entries, _) => f.debug_map().entries(entries.iter().map(|(key, value)| (&key.text, value))).finish(),
+            Kind::Map(entries, _) => {
+                f.debug_map().entries(entries.iter().map(|(key, value)| (&key.text, value))).finish()
+            }
             Kind::Bad => f.write_str("Bad"),
         }
     }

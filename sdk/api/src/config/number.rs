@@ -10,7 +10,11 @@ pub fn integer(text: &str) -> Option<i128> {
 /// A finite decimal number. Rust would also take `nan` and `inf`; a setting cannot mean those.
 pub fn float(text: &str) -> Option<f64> {
     let decimal = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    let number: f64 = if decimal { text.parse().ok()? } else { return None };
+    let number: f64 = if decimal {
+        text.parse().ok()?
+    } else {
+        return None;
+    };
     number.is_finite().then_some(number)
 }
 

@@ -95,7 +95,9 @@ impl Reading {
                         return Attempt::Broken(builder, None);
                     }
                 }
-                Err(error) => return self.explain(builder, error.kind(), error.marker().byte_offset().unwrap_or(0)),
+                Err(error) => {
+                    return self.explain(builder, error.kind(), error.marker().byte_offset().unwrap_or(0));
+                }
             }
         }
         Attempt::Whole(builder)

@@ -5,6 +5,7 @@ use std::env::VarError;
 use std::io::Read;
 
 use super::limits::FILE_BYTES_MAX;
+use super::mistake::join;
 use super::node::Resolved;
 use super::{Kind, Mistake, Node, Problem, Scalar, Style};
 
@@ -25,7 +26,9 @@ impl Environment for ProcessEnvironment {
         match std::env::var(name) {
             Ok(value) => Ok(Some(value)),
             Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => Err(Problem::new(format!("the environment variable `{name}` is not UTF-8"))),
+            Err(VarError::NotUnicode(_)) => {
+                Err(Problem::new(format!("the environment variable `{name}` is not UTF-8")))
+            }
         }
     }
 
@@ -51,8 +54,16 @@ pub fn resolve(node: &mut Node, environment: &dyn Environment, mistakes: &mut Ve
                 node.kind = Kind::Bad;
             }
         },
-        Kind::Seq(items, _) => items.iter_mut().for_each(|item| resolve(item, environment, mistakes)),
-        Kind::Map(entries, _) => entries.iter_mut().for_each(|(_, value)| resolve(value, environment, mistakes)),
+        Kind::Seq(items, _) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                resolve_within(&format!("[{index}]"), item, environment, mistakes);
+            }
+        }
+        Kind::Map(entries, _) => {
+            for (key, value) in entries {
+                resolve_within(&key.text, value, environment, mistakes);
+            }
+        }
         _ => {}
     }
 }
@@ -63,6 +74,14 @@ pub fn record_placeholder(template: &str) -> Option<&str> {
         Piece::Placeholder(name) => Some(name),
         _ => None,
     })
+}
+
+fn resolve_within(parent: &str, node: &mut Node, environment: &dyn Environment, mistakes: &mut Vec<Mistake>) {
+    let before = mistakes.len();
+    resolve(node, environment, mistakes);
+    for mistake in &mut mistakes[before..] {
+        mistake.key = Some(join(parent, mistake.key.as_deref().unwrap_or_default()));
+    }
 }
 
 fn put_in(scalar: &mut Scalar, text: String, resolved: Resolved) {
@@ -88,7 +107,9 @@ fn resolved(written: &str, environment: &dyn Environment) -> Result<(String, Res
                 text.push_str("${");
                 template.push_str("$${");
             }
-            Piece::Unclosed => return Err(Problem::new("a `${` is never closed").help("write `$${` for the text `${`")),
+            Piece::Unclosed => {
+                return Err(Problem::new("a `${` is never closed").help("write `$${` for the text `${`"));
+            }
             Piece::Placeholder(name) => match outside(name, environment)? {
                 Some(value) => {
                     secret = true;
@@ -111,7 +132,9 @@ fn outside(name: &str, environment: &dyn Environment) -> Result<Option<String>, 
     if let Some(variable) = name.strip_prefix("env:") {
         return from_variable(variable, environment).map(Some);
     }
-    let Some(path) = name.strip_prefix("file:") else { return Ok(None) };
+    let Some(path) = name.strip_prefix("file:") else {
+        return Ok(None);
+    };
     let mut text = environment.file(path)?;
     // Editors and `echo` end a file with a newline that is no part of a password.
     if text.ends_with('\n') {

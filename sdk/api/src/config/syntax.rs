@@ -40,11 +40,13 @@ pub(super) fn explain(broken: &Broken<'_>) -> Repair {
         .or_else(|| mapping_in_value(broken))
         .or_else(|| missing_space(broken))
         .or_else(|| value_start(broken))
-        .unwrap_or_else(|| Found::line(broken.place(broken.at), fallback(broken.error)));
+        .unwrap_or_else(|| fallback(broken));
     let line = line_at(broken.text, found.mistake.span.start);
-    let sibling = if found.in_value { None } else { column_above(broken.text, &line) };
-    let extent = with_deeper_lines(broken.text, line.clone(), sibling);
-    let value = found.in_value.then(|| value_of(broken.text, &line)).flatten();
+    let extent = match found.fault {
+        Fault::Value | Fault::Line => with_deeper_lines(broken.text, line.clone()),
+        Fault::Indentation => with_lines_like(broken.text, line.clone()),
+    };
+    let value = (found.fault == Fault::Value).then(|| value_of(broken.text, &line)).flatten();
     Repair { mistake: found.mistake, value: value.map(|start| start..extent.end), extent }
 }
 
@@ -73,19 +75,28 @@ fn blank(text: &str) -> String {
     text.bytes().map(|byte| if byte == b'\n' || byte == b'\r' { byte as char } else { ' ' }).collect()
 }
 
-/// A mistake, and whether it lies in the value of its line.
 struct Found {
     mistake: Mistake,
-    in_value: bool,
+    fault: Fault,
+}
+
+/// What of its line a mistake concerns.
+#[derive(PartialEq)]
+enum Fault {
+    /// The value, so that the key can stay.
+    Value,
+    Line,
+    /// The indentation, which lines after it may share.
+    Indentation,
 }
 
 impl Found {
     fn value(span: Range<usize>, problem: Problem) -> Option<Found> {
-        Some(Found { mistake: problem.at(span), in_value: true })
+        Some(Found { mistake: problem.at(span), fault: Fault::Value })
     }
 
     fn line(span: Range<usize>, problem: Problem) -> Found {
-        Found { mistake: problem.at(span), in_value: false }
+        Found { mistake: problem.at(span), fault: Fault::Line }
     }
 }
 
@@ -122,7 +133,7 @@ fn tab(broken: &Broken<'_>) -> Option<Found> {
     };
     let at = indent_tab(&here).or_else(|| indent_tab(&next))?;
     let problem = Problem::new("a tab indents this line").help("YAML wants spaces");
-    Some(Found::line(at..at + 1, problem))
+    Some(Found { mistake: problem.at(at..at + 1), fault: Fault::Indentation })
 }
 
 /// `[${env:X}]`: within brackets a brace opens a map.
@@ -148,7 +159,10 @@ fn unclosed_flow(broken: &Broken<'_>) -> Option<Found> {
     let bracket = &broken.text[opener..opener + 1];
     let closing = if bracket == "[" { "]" } else { "}" };
     let problem = Problem::new(format!("this `{bracket}` is never closed"));
-    Found::value(opener..opener + 1, problem.help(format!("close it with `{closing}`, or quote the text if it is none")))
+    Found::value(
+        opener..opener + 1,
+        problem.help(format!("close it with `{closing}`, or quote the text if it is none")),
+    )
 }
 
 fn quotes(broken: &Broken<'_>) -> Option<Found> {
@@ -198,8 +212,8 @@ fn merged_lines(broken: &Broken<'_>) -> Option<Found> {
     let here = line_at(broken.text, broken.at);
     let start = here.start + indent(&broken.text[here]);
     if value_of(broken.text, &line_at(broken.text, last.start)) == Some(last.start) {
-        let problem = Problem::new("this line is indented deeper than the keys above it");
-        return Some(Found::line(broken.place(start), problem.help("indent it as they are")));
+        let problem = Problem::new("this line is indented deeper than the keys above it").help("indent it as they are");
+        return Some(Found { mistake: problem.at(broken.place(start)), fault: Fault::Indentation });
     }
     let problem = Problem::new("this line has no `:`, so it is not a key");
     Some(Found::line(broken.place(last.start), problem))
@@ -249,10 +263,8 @@ fn value_start(broken: &Broken<'_>) -> Option<Found> {
             let opener = &written[..1];
             Problem::new(format!("`{opener}` opens a block of text")).help(quote)
         }
-        BlockSequenceEntryNotAllowed => Problem::new("a list cannot start on the line of its key").help(format!(
-            "begin a new line, or write it in brackets: [{}]",
-            written.trim_start_matches('-').trim()
-        )),
+        BlockSequenceEntryNotAllowed => Problem::new("a list cannot start on the line of its key")
+            .help(format!("begin a new line, or write it in brackets: [{}]", written.trim_start_matches('-').trim())),
         _ if start == broken.at => {
             let first = written.chars().next()?;
             Problem::new(format!("a value cannot start with `{first}`")).help(quote)
@@ -262,14 +274,16 @@ fn value_start(broken: &Broken<'_>) -> Option<Found> {
     Found::value(broken.place(start), problem)
 }
 
-fn fallback(error: &ErrorKind) -> Problem {
+fn fallback(broken: &Broken<'_>) -> Found {
     use ErrorKind::{DirectiveDisallowed, ExpectedBlockMappingKey, ExpectedBlockSequenceEntry, InvalidIndentation};
-    match error {
+    let place = broken.place(broken.at);
+    match broken.error {
         ExpectedBlockMappingKey | ExpectedBlockSequenceEntry | InvalidIndentation => {
-            Problem::new("the indentation of this line fits nothing above it")
+            let problem = Problem::new("the indentation of this line fits nothing above it");
+            Found { mistake: problem.at(place), fault: Fault::Indentation }
         }
-        DirectiveDisallowed => Problem::new("YAML directives (`%`) are not used here"),
-        other => Problem::new(format!("this is not YAML: {other}")),
+        DirectiveDisallowed => Found::line(place, Problem::new("YAML directives (`%`) are not used here")),
+        other => Found::line(place, Problem::new(format!("this is not YAML: {other}"))),
     }
 }
 
@@ -298,21 +312,26 @@ fn indent(written: &str) -> usize {
     written.len() - written.trim_start_matches(' ').len()
 }
 
-/// The column of the last line above that is not empty.
-fn column_above(text: &str, line: &Range<usize>) -> Option<usize> {
-    let above = text[..line.start].lines().rev().find(|above| !above.trim().is_empty())?;
-    Some(item_start(above))
+/// The line and those after it that are deeper than its key.
+fn with_deeper_lines(text: &str, line: Range<usize>) -> Range<usize> {
+    let column = item_start(&text[line.clone()]);
+    extend(text, line, |next| indent(next) > column)
 }
 
-/// The line and those after it that are deeper than its key, up to one in the column of a `sibling`.
-fn with_deeper_lines(text: &str, line: Range<usize>, sibling: Option<usize>) -> Range<usize> {
-    let column = item_start(&text[line.clone()]);
+/// The line and those after it that are no less deep, up to one that fits what stands above.
+fn with_lines_like(text: &str, line: Range<usize>) -> Range<usize> {
+    let column = indent(&text[line.clone()]);
+    let above = text[..line.start].lines().rev().find(|above| !above.trim().is_empty()).unwrap_or_default();
+    let fitting = item_start(above);
+    extend(text, line, |next| indent(next) >= column && indent(next) != fitting && item_start(next) == indent(next))
+}
+
+fn extend(text: &str, line: Range<usize>, belongs: impl Fn(&str) -> bool) -> Range<usize> {
     let mut extent = line;
     while extent.end < text.len() {
         let next = line_at(text, extent.end + 1);
         let written = text[next.clone()].trim_end();
-        let deep = indent(written);
-        if !written.is_empty() && (deep <= column || Some(deep) == sibling) {
+        if !written.is_empty() && !belongs(written) {
             break;
         }
         extent.end = next.end;

@@ -30,7 +30,8 @@ fn check(text: &str, expected: &[&str]) {
         Ok(_) => Vec::new(),
         Err(mistakes) => mistakes.list().iter().map(told).collect(),
     };
-    let all = found.len() == expected.len() && found.iter().zip(expected).all(|(found, expected)| fits(found, expected));
+    let all =
+        found.len() == expected.len() && found.iter().zip(expected).all(|(found, expected)| fits(found, expected));
     assert!(all, "{text}\nfound {found:#?}\nexpected {expected:#?}");
 }
 
@@ -67,14 +68,17 @@ fn replaced(from: &str, to: &str, expected: &[&str]) {
 #[test]
 fn finds_nothing_wrong_where_nothing_is() {
     check(&GOOD.text(), &[]);
-    source("  brokers: ${env:B:-localhost:9092}\n  topics: [7]\n  group: 1.10\n  name: no\n  librdkafka: {a.b: 7}", &[]);
+    source(
+        "  brokers: ${env:B:-localhost:9092}\n  topics: [7]\n  group: 1.10\n  name: no\n  librdkafka: {a.b: 7}",
+        &[],
+    );
     source("  brokers: b # the cluster\n  topics: [a] #x\n  start: latest #x\n  follow: true #x", &[]);
     sink("    path: ./lake\n    collection: x-${stream}\n    file_size: 1.5GiB\n    commit_interval: 200ms", &[]);
 }
 
 #[test]
 fn names_the_key_that_was_meant() {
-    filter("    wher: x", &["7:5 transforms[0].wher: unknown key `wher` [did you mean `where`?]"]);
+    filter("    wher: x", &["9:5 transforms[0].wher: unknown key `wher` [did you mean `where`?]"]);
     source(
         "  bootstrap.servers: b\n  topics: [a]\n  group.id: g",
         &[
@@ -82,9 +86,9 @@ fn names_the_key_that_was_meant() {
             "6:3 source.group.id: unknown key `group.id` [here it is called `group`]",
         ],
     );
-    sink("    path: x\n    flush_size: 5", &["11:5 ...[here it is called `file_size`]", "11:17 ...needs a unit"]);
+    sink("    path: x\n    flush_size: 5", &["13:5 ...[here it is called `file_size`]", "13:17 ...needs a unit"]);
     source("  brokers: b\n  topics: [a]\n  <<: b", &["6:3 ...unknown key `<<` [merge keys are not read"]);
-    sink("    path: x\n    colour: red", &["11:5 ...unknown key `colour` [there are: collection, commit_interval"]);
+    sink("    path: x\n    colour: red", &["13:5 ...unknown key `colour` [there are: collection, commit_interval"]);
     replaced("source:", "input:", &["2:1 input: unknown key `input` [here it is called `source`]"]);
 }
 
@@ -98,12 +102,16 @@ fn checks_the_other_keys_of_an_unknown_type() {
             "6:11 source.follow: must be `true` or `false`, not `maybe`",
         ],
     );
-    replaced("type: lake", "type: hologram", &["9:11 sinks[0].type: unknown sink type `hologram` [there are: kafka, lake]"]);
-    replaced("type: lake", "kind: lake", &["9:5 sinks[0].kind: unknown key `kind` [here it is called `type`]"]);
+    replaced(
+        "type: lake",
+        "type: hologram",
+        &["11:11 sinks[0].type: unknown sink type `hologram` [there are: kafka, lake]"],
+    );
+    replaced("type: lake", "kind: lake", &["11:5 sinks[0].kind: unknown key `kind` [here it is called `type`]"]);
     replaced(
         "- type: lake\n    path",
         "- path",
-        &["9:5 sinks[0]: the key `type` is missing [the sink type is one of: kafka, lake]"],
+        &["11:5 sinks[0]: the key `type` is missing [the sink type is one of: kafka, lake]"],
     );
 }
 
@@ -112,7 +120,9 @@ fn names_what_is_missing_with_its_manual() {
     replaced(
         "lake\n    path: ./lake",
         "kafka\n    brokers: b",
-        &["9:11 sinks[0].topic: the key `topic` is missing [`topic`: The topic, which may differ from record to record.]"],
+        &[
+            "11:11 sinks[0].topic: the key `topic` is missing [`topic`: The topic, which may differ from record to record.]",
+        ],
     );
     check(
         "sinks: []\n",
@@ -130,14 +140,17 @@ fn checks_choices_ranges_and_units() {
         "  brokers: b\n  topics: [a]\n  start: erliest",
         &["6:10 source.start: must be one of earliest, latest, not `erliest` [did you mean `earliest`?]"],
     );
-    sink("    path: x\n    writers: 0\n    file_size: 5KiB", &["11:14 ...must be at least 1", "12:16 ...must be at least 1MiB"]);
-    sink("    path: x\n    writers: 1_0", &["11:14 sinks[0].writers: must be a whole number, not `1_0` [write: 10]"]);
-    sink("    path: x\n    writers: nan", &["11:14 ...must be a whole number, not `nan`"]);
+    sink(
+        "    path: x\n    writers: 0\n    file_size: 5KiB",
+        &["13:14 ...must be at least 1", "14:16 ...must be at least 1MiB"],
+    );
+    sink("    path: x\n    writers: 1_0", &["13:14 sinks[0].writers: must be a whole number, not `1_0` [write: 10]"]);
+    sink("    path: x\n    writers: nan", &["13:14 ...must be a whole number, not `nan`"]);
     sink(
         "    path: x\n    commit_interval: 5\n    file_size: 256 Mb",
         &[
-            "11:22 sinks[0].commit_interval: needs a unit, such as `5s` [units: ms, s, m, h, d]",
-            "12:16 sinks[0].file_size: `Mb` is no unit [did you mean `256MiB`?]",
+            "13:22 sinks[0].commit_interval: needs a unit, such as `5s` [units: ms, s, m, h, d]",
+            "14:16 sinks[0].file_size: `Mb` is no unit [did you mean `256MiB`?]",
         ],
     );
     replaced("name: p", "name: a/b\ntasks: 0", &["1:7 name: must be a name", "2:8 tasks: must be at least 1"]);
@@ -159,9 +172,9 @@ fn never_shows_a_secret() {
     sink(
         "    path: x\n    writers: ${env:PW}\n    commit_interval: ${env:PW}\n    file_size: 5MiB${env:PW}",
         &[
-            "11:14 sinks[0].writers: must be a whole number, not the value of `${env:PW}`",
-            "12:22 sinks[0].commit_interval: must be a duration such as `5s`, not the value of `${env:PW}`",
-            "13:16 sinks[0].file_size: must be a size such as `256MiB`, not the value of `5MiB${env:PW}`",
+            "13:14 sinks[0].writers: must be a whole number, not the value of `${env:PW}`",
+            "14:22 sinks[0].commit_interval: must be a duration such as `5s`, not the value of `${env:PW}`",
+            "15:16 sinks[0].file_size: must be a size such as `256MiB`, not the value of `5MiB${env:PW}`",
         ],
     );
     source(
@@ -179,16 +192,32 @@ fn says_how_to_write_the_kind_that_is_wanted() {
     check(&list("orders"), &["5:11 source.topics: must be a list, not `orders` [write: [orders]]"]);
     check(&list("a, b"), &["5:11 ...[write: ['a, b']]"]);
     check(&list("${env:PW}"), &["5:11 ...not the value of `${env:PW}` [write: ['${env:PW}']]"]);
-    filter("    where: x\n    fields: 7", &["8:13 transforms[0].fields: must be a list, not `7` [write: [7]]"]);
-    source("  brokers: b\n  topics: [a]\n  follow: Yes", &["6:11 ...must be `true` or `false`, not `Yes` [write: true]"]);
-    source("  brokers: b\n  topics: [a]\n  group:", &["6:9 source.group: is empty [give it a value, or leave the key out]"]);
-    filter("    where: [a TO b]", &["7:12 ...must be text, not a list [`[` opens a list; if it is text, quote it: '[a TO b]']"]);
-    filter("    where: {a: b}", &["7:12 ...must be text, not a map [`{` opens a map; if it is text, quote it: '{a: b}']"]);
+    filter("    where: x\n    fields: 7", &["10:13 transforms[0].fields: must be a list, not `7` [write: [7]]"]);
+    source(
+        "  brokers: b\n  topics: [a]\n  follow: Yes",
+        &["6:11 ...must be `true` or `false`, not `Yes` [write: true]"],
+    );
+    source(
+        "  brokers: b\n  topics: [a]\n  group:",
+        &["6:8 source.group: is empty [give it a value, or leave the key out]"],
+    );
+    filter(
+        "    where: [a TO b]",
+        &["9:12 ...must be text, not a list [`[` opens a list; if it is text, quote it: '[a TO b]']"],
+    );
+    filter(
+        "    where: {a: b}",
+        &["9:12 ...must be text, not a map [`{` opens a map; if it is text, quote it: '{a: b}']"],
+    );
     filter(
         "    where: a #b",
-        &["7:14 ...the text ends before the ` #`, which begins a comment [quote the text: 'a #b'; if it is a comment"],
+        &["9:14 ...the text ends before the ` #`, which begins a comment [quote the text: 'a #b'; if it is a comment"],
     );
-    replaced("source:\n  type", "source:\n  - type", &["4:3 ...fits nothing above it"]);
+    replaced(
+        "source:\n  type",
+        "source:\n  - type",
+        &["3:5 ...remove the `- ` before its first key", "4:3 ...fits nothing above it"],
+    );
     check(
         "name: p\nsource:\n  - type: kafka\n    brokers: b\nsinks: [{type: lake, path: x}]\n",
         &["3:5 source: must be a map of keys and values, not a list [remove the `- ` before its first key]"],
@@ -212,21 +241,34 @@ fn knows_where_records_have_a_say() {
             "6:19 source.librdkafka.a: `${key}` has no meaning here",
         ],
     );
-    sink("    path: $${x}\n    collection: ${topic}", &["11:17 sinks[0].collection: `${topic}` is not known [there are ${stream}"]);
+    sink(
+        "    path: $${x}\n    collection: ${topic}",
+        &["13:17 sinks[0].collection: `${topic}` is not known [there are ${stream}"],
+    );
 }
 
 #[test]
 fn follows_no_mistake_of_syntax_with_others() {
-    filter("    where: >100", &["7:12 ...opens a block of text [quote it: '>100']"]);
-    filter("    wher:x", &["7:5 ...a space is missing"]);
-    filter("    where: *error*", &["7:12 ...is a YAML alias"]);
-    source("  brokers: b\n  topics: [${env:X}]\n  start: erliest", &["5:12 ...needs quotes", "6:10 ...[did you mean `earliest`?]"]);
+    filter("    where: >100", &["9:12 ...opens a block of text [quote it: '>100']"]);
+    filter("    wher:x", &["9:5 ...a space is missing"]);
+    filter("    where: *error*", &["9:12 ...is a YAML alias"]);
+    source(
+        "  brokers: b\n  topics: [${env:X}]\n  start: erliest",
+        &["5:12 ...needs quotes", "6:10 ...[did you mean `earliest`?]"],
+    );
 }
 
 #[test]
 fn checks_what_concerns_several_keys() {
-    filter("    where: x\n    on_error: dead_letter", &["8:15 on_error: there are no `dead_letters` in this pipeline"]);
-    replaced("path: ./lake", "path: ./lake\n    name: p\n  - {type: lake, path: y, name: p}", &["12:34 name: two components"]);
+    filter(
+        "    where: x\n    on_error: dead_letter",
+        &["8:11 transforms[0].on_error: `dead_letter` is asked for, and the pipeline has no `dead_letters`"],
+    );
+    replaced(
+        "path: ./lake",
+        "path: ./lake\n    name: p\n  - {type: lake, path: y, name: p}",
+        &["14:12 sinks[1].name: two components of the pipeline are called `p`"],
+    );
 }
 
 #[test]

@@ -19,7 +19,10 @@ fn reads_what_was_asked() {
     assert_eq!(errors, [DeadLetter, Drop, DeadLetter, DeadLetter, DeadLetter, Fail]);
     assert_eq!((pipeline.name.as_str(), pipeline.format.as_str()), ("orders", "json"));
     assert_eq!((pipeline.settings.tasks, pipeline.settings.retry.attempts), (Some(2), Some(3)));
-    assert_eq!((pipeline.settings.idle, pipeline.settings.checkpoint_interval), (Duration::seconds(1), Duration::seconds(5)));
+    assert_eq!(
+        (pipeline.settings.idle, pipeline.settings.checkpoint_interval),
+        (Duration::seconds(1), Duration::seconds(5))
+    );
     assert_eq!(format!("{:?}", pipeline.source.node), r#"{"brokers": "${env:PW}", "topics": ["a"]}"#);
 }
 
@@ -35,7 +38,8 @@ fn a_pipeline_that_moved_is_the_same() {
 #[test]
 fn reads_several_documents_and_json() {
     let json = r#"{"name": "json", "source": {"type": "kafka", "brokers": "b", "topics": ["a"]}, "sinks": [{"type": "lake", "path": "x"}]}"#;
-    let pipelines = load_texts(&[&format!("{SMALL}---\n{}", SMALL.replace("small", "other")), json]).expect("all are right");
+    let pipelines =
+        load_texts(&[&format!("{SMALL}---\n{}", SMALL.replace("small", "other")), json]).expect("all are right");
     let names: Vec<_> = pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
     assert_eq!(names, ["small", "other", "json"]);
 }

@@ -20,7 +20,9 @@ impl<'a> Walker<'a> {
     pub(super) fn alternatives(&mut self, node: &Node, schema: &'a Value, branches: &[&'a Value]) {
         let branches: Vec<_> = branches.iter().map(|branch| self.resolve(branch)).collect();
         let maps: Vec<_> = branches.iter().copied().filter(|branch| accepts(branch, "object")).collect();
-        if let Some(key) = discriminator(&maps).filter(|_| maps.len() == branches.len() || matches!(node.kind, Kind::Map(..))) {
+        if let Some(key) =
+            discriminator(&maps).filter(|_| maps.len() == branches.len() || matches!(node.kind, Kind::Map(..)))
+        {
             return self.told_apart(node, schema, &maps, key);
         }
         let fitting: Vec<_> = branches.iter().copied().filter(|branch| fits(branch, node)).collect();
@@ -69,7 +71,8 @@ impl<'a> Walker<'a> {
         // What is unknown is read as what it was likely meant to be, so that its other keys are checked too.
         let names: Vec<_> = branches.iter().filter_map(|branch| constant(branch, discriminator)).collect();
         let near = nearest(name, names.iter().copied());
-        let help = near.map_or_else(|| format!("there are: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+        let help =
+            near.map_or_else(|| format!("there are: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
         let problem = Problem::new(format!("unknown {what} {}", super::shown(value))).help(help);
         self.within_key(discriminator, |walker| walker.report(value.span.clone(), problem));
         if let Some(branch) = near.and_then(branch) {
@@ -93,7 +96,9 @@ fn discriminating<'n>(entries: &'n [(Key, Node)], branches: &[&Value], discrimin
     let exact = entries.iter().find(|(key, _)| key.text == discriminator);
     let property = branches.first().map(|branch| &branch["properties"][discriminator]);
     let foreign = |key: &str| {
-        property.is_some_and(|property| property["x-names"].as_array().is_some_and(|names| names.iter().any(|name| name == key)))
+        property.is_some_and(|property| {
+            property["x-names"].as_array().is_some_and(|names| names.iter().any(|name| name == key))
+        })
     };
     let meant = |key: &str| foreign(key) || nearest(key, [discriminator]).is_some();
     exact.or_else(|| entries.iter().find(|(key, _)| meant(&key.text))).map(|(_, value)| value)

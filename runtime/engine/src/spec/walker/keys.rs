@@ -95,10 +95,12 @@ struct Present<'a> {
 
 impl<'a> Present<'a> {
     fn of(entries: &[(Key, Node)], properties: &'a Properties) -> Present<'a> {
-        let keys = entries.iter().filter_map(|(key, _)| properties.get_key_value(&key.text)).map(|(name, _)| (name.as_str(), ()));
-        let foreign = properties.iter().flat_map(|(ours, schema)| {
-            names(schema).map(move |theirs| (theirs, ours.as_str()))
-        });
+        let keys = entries
+            .iter()
+            .filter_map(|(key, _)| properties.get_key_value(&key.text))
+            .map(|(name, _)| (name.as_str(), ()));
+        let foreign =
+            properties.iter().flat_map(|(ours, schema)| names(schema).map(move |theirs| (theirs, ours.as_str())));
         Present { keys: keys.collect(), foreign: foreign.collect() }
     }
 

@@ -2,9 +2,7 @@
 
 use std::fmt::Display;
 
-use catchwater_sdk::config::{
-    Duration, Node, Problem, Scalar, Size, Template, float, integer, record_placeholder,
-};
+use catchwater_sdk::config::{Duration, Node, Problem, Scalar, Size, Template, float, integer, record_placeholder};
 use serde_json::Value;
 
 use super::super::nearest::nearest;
@@ -113,7 +111,9 @@ impl Walker<'_> {
     pub(super) fn no_placeholder(&mut self, node: &Node, scalar: &Scalar) {
         let Some(name) = record_placeholder(scalar.template()) else { return };
         let problem = match Template::read(&format!("${{{name}}}")) {
-            Ok(_) => Problem::new(format!("`${{{name}}}` has no meaning here, since the value is the same for each record")),
+            Ok(_) => {
+                Problem::new(format!("`${{{name}}}` has no meaning here, since the value is the same for each record"))
+            }
             Err(_) => Problem::new(format!("`${{{name}}}` is not known")),
         };
         let help = "there are ${env:NAME}, ${env:NAME:-default} and ${file:/path}, and $${ for the text ${";
@@ -142,7 +142,10 @@ impl Walker<'_> {
         let whole = &self.text[node.span.start..cut.end];
         Some(match format {
             "secret" => problem.help("quote the text; if it is a comment, put a space after the `#`"),
-            _ => problem.help(format!("quote the text: {}; if it is a comment, put a space after the `#`", traps::quoted(whole))),
+            _ => problem.help(format!(
+                "quote the text: {}; if it is a comment, put a space after the `#`",
+                traps::quoted(whole)
+            )),
         })
     }
 }

@@ -115,7 +115,13 @@ impl Builder {
         Ok(())
     }
 
-    fn open(&mut self, style: StructureStyle, anchor: usize, entries: Entries, span: Range<usize>) -> Result<(), Mistake> {
+    fn open(
+        &mut self,
+        style: StructureStyle,
+        anchor: usize,
+        entries: Entries,
+        span: Range<usize>,
+    ) -> Result<(), Mistake> {
         self.count(1)?;
         if self.stack.len() == DEPTH_MAX {
             return Err(too_deep(span));
@@ -156,7 +162,9 @@ impl Builder {
 
     /// An anchor on nothing is text that lost its quotes.
     fn named_anchor(&mut self, name: &str, span: &Range<usize>) {
-        let Some(node) = self.last_value() else { return };
+        let Some(node) = self.last_value() else {
+            return;
+        };
         if node.span.is_empty() && node.is_null() {
             *node = Node::new(Kind::Bad, span.clone());
             let message = format!("`&{name}` is a YAML anchor, and nothing follows it");
@@ -167,7 +175,9 @@ impl Builder {
     /// A comment right after plain text, without a space after its `#`, was likely meant as text.
     fn cut(&mut self, span: Range<usize>) {
         let text = Rc::clone(&self.text);
-        let Some(node) = self.last_value() else { return };
+        let Some(node) = self.last_value() else {
+            return;
+        };
         let plain = node.as_scalar().is_some_and(|scalar| scalar.style == Style::Plain && !scalar.text.is_empty());
         let between = text.get(node.span.end..span.start);
         if plain && between.is_some_and(|between| between.bytes().all(|byte| byte == b' ')) {

@@ -55,7 +55,11 @@ fn explains_values_that_yaml_reads_differently() {
     value("[orders", "3:10", "this `[` is never closed");
     value("{a: b", "3:10", "this `{` is never closed");
     value("- a", "3:10", "a list cannot start on the line of its key [begin a new line, or write it in brackets: [a]]");
-    value("*error*", "3:10", "`*error*` is a YAML alias, and nothing is anchored as `&error*` [if it is text, quote it");
+    value(
+        "*error*",
+        "3:10",
+        "`*error*` is a YAML alias, and nothing is anchored as `&error*` [if it is text, quote it",
+    );
     value("&x", "3:10", "`&x` is a YAML anchor, and nothing follows it");
     value("!a:b", "3:10", "`!a:b` is a YAML tag");
     value("!a b", "3:10", "`!a` is a YAML tag");

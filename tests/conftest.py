@@ -11,6 +11,9 @@ from harness.workspace import Workspace
 from services.kafka import Broker
 
 
+LOG_CHARACTERS_MAX = 5000
+
+
 def pytest_addoption(parser):
     """Here rather than beside the crash suite, so that one command line fits every part."""
     group = parser.getgroup("crash suite")
@@ -52,3 +55,12 @@ def workspace(tmp_path: Path) -> Workspace:
     place = Workspace(tmp_path)
     yield place
     place.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of what its processes said."""
+    report = yield
+    if report.failed and "workspace" in getattr(item, "funcargs", {}):
+        report.sections += [(name, text[-LOG_CHARACTERS_MAX:]) for name, text in item.funcargs["workspace"].logs()]
+    return report

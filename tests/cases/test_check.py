@@ -100,12 +100,12 @@ def test_what_is_no_pipeline_at_all_is_refused_without_a_crash(workspace, conten
 
 
 def test_a_path_that_does_not_exist_is_named(workspace):
-    assert "no/such.yaml" in workspace.command("check", "no/such.yaml").failed().err
+    workspace.command("check", "no/such.yaml").failed().says("no/such.yaml")
 
 
 def test_an_empty_folder_is_named(workspace):
     (workspace.folder / "nothing").mkdir()
-    assert "nothing" in workspace.command("check", "nothing").failed().err
+    workspace.command("check", "nothing").failed().says("nothing")
 
 
 def test_a_secret_is_never_shown(workspace):
@@ -132,7 +132,7 @@ def test_run_checks_everything_before_it_starts_anything(workspace):
     workspace.write("pipelines/good.yaml", pipeline(from_file("orders.ndjson"), workspace.lake(), name="good"))
     workspace.write("pipelines/wrong.yaml", GOOD.replace("group:", "grup:"))
     finished = workspace.command("run", "pipelines", "--data-dir", workspace.data_dir).failed()
-    assert "wrong.yaml:6:3" in finished.err, finished.err
+    finished.says("wrong.yaml:6:3")
     assert not workspace.lake_path.exists() and not workspace.data_dir.exists()
 
 

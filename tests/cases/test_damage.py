@@ -37,7 +37,7 @@ def test_a_damaged_last_log_entry_is_refused_by_name_and_not_written_over(worksp
     entry = newest_entry(workspace)
     entry.write_bytes(damage(entry.read_bytes()))
     finished = workspace.run(grown).failed()
-    assert entry.name in finished.err, finished.err[-2000:]
+    finished.says(entry.name)
     assert newest_entry(workspace) == entry
 
 
@@ -68,4 +68,4 @@ def test_foreign_files_in_the_lake_are_left_alone(workspace, grown):
 def test_a_lake_that_cannot_be_written_is_named(kafka, workspace):
     workspace.write("lake", b"a file, not a folder")
     finished = workspace.run(pipeline(generated(5), workspace.lake())).failed()
-    assert str(workspace.lake_path) in finished.err
+    finished.says(str(workspace.lake_path))

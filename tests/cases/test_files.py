@@ -19,7 +19,7 @@ def test_an_empty_file_ends_at_once(workspace):
 
 def test_a_file_that_does_not_exist_is_named(workspace):
     finished = workspace.run(pipeline(from_file("no-such.log"), workspace.lake())).failed()
-    assert "no-such.log" in finished.err
+    finished.says("no-such.log")
 
 
 def test_several_files_by_a_pattern(workspace):
@@ -96,4 +96,4 @@ def test_a_folder_that_cannot_be_written_is_named(workspace):
     workspace.write("in.log", b"one\n")
     workspace.write("taken", b"a file, not a folder")
     finished = workspace.run(pipeline(from_file("in.log"), to_file("taken/out.log"))).failed()
-    assert "taken" in finished.err
+    finished.says("taken")

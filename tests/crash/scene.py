@@ -31,7 +31,7 @@ class Scene:
     def pipeline(self, sinks: list[dict] | None = None, **source) -> dict:
         """Into the lake with short commits, or into these sinks."""
         kafka = {"type": "kafka", "brokers": self.kafka.address, "topics": [self.topic], "group": self.group, "start": "earliest", **source}
-        return {"name": "crash", "source": kafka, "sinks": sinks or [self.workspace.lake()]}
+        return {"name": "crash", "checkpoint_interval": "200ms", "source": kafka, "sinks": sinks or [self.workspace.lake()]}
 
     def start(self, pipeline: dict | None = None, failpoints: str | None = None) -> Process:
         """One instance. All share the data folder, so that each takes the first free identity."""

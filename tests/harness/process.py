@@ -1,4 +1,4 @@
-"""One running `catchwater`: started, watched, signalled, ended; its output is kept in files and shown when a wait fails."""
+"""One running `catchwater`: started, watched, signalled, ended; its output is kept in files."""
 
 import os
 import signal
@@ -27,12 +27,18 @@ class Finished:
     err: str
 
     def succeeded(self) -> "Finished":
-        assert self.status == 0, f"exit status {self.status}\n{self.err[-4000:]}\n{self.out[-2000:]}"
+        assert self.status == 0, f"exit status {self.status}"
+        return self
+
+    def says(self, *words: str) -> "Finished":
+        """All of these are in what it told the operator, in whatever case."""
+        missing = [word for word in words if word.lower() not in self.err.lower()]
+        assert not missing, f"not said: {missing}"
         return self
 
     def failed(self) -> "Finished":
         """Said no: neither success nor a crash."""
-        assert 0 < self.status < 100, f"exit status {self.status}\n{self.err[-4000:]}"
+        assert 0 < self.status < 100, f"exit status {self.status}"
         return self
 
 
@@ -40,10 +46,11 @@ class Process:
     """Started on construction. Output goes to files: a full pipe must never stall what is tested."""
 
     def __init__(self, arguments: list, folder: Path, log: Path, environment: dict[str, str] | None = None, stdin=subprocess.DEVNULL):
+        self.arguments = list(map(str, arguments))
         self._out, self._err = log.with_suffix(".out"), log.with_suffix(".err")
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self.popen = subprocess.Popen(
-                [binary(), *map(str, arguments)], cwd=folder, stdin=stdin, stdout=out, stderr=err,
+                [binary(), *self.arguments], cwd=folder, stdin=stdin, stdout=out, stderr=err,
                 env={**os.environ, "NO_COLOR": "1", **(environment or {})})
 
     @property
@@ -58,12 +65,16 @@ class Process:
     def err(self) -> str:
         return self._err.read_text(errors="replace")
 
+    def says(self, *words: str) -> None:
+        """All of these are in what it told so far."""
+        Finished(0, self.out, self.err).says(*words)
+
     def wait(self, seconds: float = EXIT_SECONDS_MAX) -> Finished:
         """Waits for the process to end by itself."""
         try:
             status = self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {seconds:g} s\n{self.err[-4000:]}") from None
+            raise AssertionError(f"still running after {seconds:g} s") from None
         return Finished(status, self.out, self.err)
 
     def interrupt(self) -> "Process":
@@ -88,12 +99,9 @@ class Process:
         self.popen.send_signal(signal.SIGCONT)
 
     def wait_until(self, what: str, condition, seconds: float = 60):
-        """As `wait_until`, but gives up at once, with what it said, when the process ends meanwhile."""
+        """As `wait_until`, but gives up at once when the process ends meanwhile."""
         def condition_while_running():
             answer = condition()
-            assert answer or self.running, f"ended with {self.popen.returncode} before {what}\n{self.err[-4000:]}"
+            assert answer or self.running, f"ended with {self.popen.returncode} before {what}"
             return answer
-        try:
-            return wait_until(what, condition_while_running, seconds)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n--- standard error:\n{self.err[-4000:]}") from None
+        return wait_until(what, condition_while_running, seconds)

@@ -56,6 +56,10 @@ class Workspace:
         """A lake sink into this workspace."""
         return {"type": "lake", "path": str(self.lake_path), "collection": collection, "commit_interval": "200ms", **keys}
 
+    def logs(self) -> list[tuple[str, str]]:
+        """What each process said, for the report of a failed test."""
+        return [(f"process {number}: {' '.join(process.arguments)}", process.err + process.out) for number, process in enumerate(self._processes)]
+
     def end(self) -> None:
         for process in self._processes:
             process.kill()

@@ -1,0 +1,5 @@
+//! What reads from elsewhere.
+
+use catchwater_sdk::Registry;
+
+pub(crate) fn register(_registry: &mut Registry) {}

@@ -159,12 +159,12 @@ fn explain(payload: &[u8], error: &simd_json::Error) -> String {
     if let Err(slow) = serde_json::from_slice::<IgnoredAny>(payload) {
         return format!("not JSON: {} at byte {}", reason(&slow), offset(payload, &slow));
     }
-    let what = match error.error() {
-        ErrorType::InvalidNumber => "a number that is out of range",
-        ErrorType::InvalidUnicodeCodepoint => "a text with an escape that stands for no character",
-        _ => "not JSON",
-    };
-    format!("{what} at byte {}", error.index())
+    match error.error() {
+        ErrorType::InvalidNumber => format!("a number that is out of range at byte {}", error.index()),
+        // Here the parser does not tell the place.
+        ErrorType::InvalidUnicodeCodepoint => "a text with an escape that stands for no character".into(),
+        other => format!("not JSON: {other:?} at byte {}", error.index()),
+    }
 }
 
 /// The message without its line and column, which mean little to who looks at a payload.

@@ -54,7 +54,7 @@ fn says_why_a_payload_is_none_and_where() {
     check("{\"a\":", "not JSON: EOF while parsing a value at byte 4");
     check("\u{feff}{}", "not JSON: expected value at byte 0");
     check("[1e400]", "a number that is out of range at byte 1");
-    check(r#"["\ud800"]"#, "a text with an escape that stands for no character at byte 1");
+    check(r#"["\ud800"]"#, "a text with an escape that stands for no character");
 }
 
 #[test]

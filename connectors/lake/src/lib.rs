@@ -1,0 +1,2 @@
+//! The lake: shredder, table, lake sink
+mod table;

@@ -40,7 +40,7 @@ EXPECTED = facts(303, sum(n + 0.5 for n in range(300)), 1, 1, 3)
 def test_duckdb(lake):
     relation = f"read_parquet('{lake}/date=*/*.parquet', hive_partitioning=true, union_by_name=true)"
     answer = duckdb.sql(f"""SELECT count(*), sum(amount), count(customer.city), count(*) FILTER (_payload IS NULL),
-                                   count(DISTINCT date) FILTER (date::VARCHAR NOT LIKE '__HIVE%') FROM {relation}""").fetchone()
+                                   count(DISTINCT date) FILTER (date::VARCHAR NOT LIKE '__HIVE%') FROM {relation}""").fetchall()[0]
     assert facts(*answer) == EXPECTED
 
 

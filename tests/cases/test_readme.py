@@ -36,7 +36,8 @@ class Step:
 
 def steps(page: str) -> list[Step]:
     found = []
-    for block in BLOCK.finditer(page):
+    # What follows a build is the binary; here it is built already.
+    for block in BLOCK.finditer(page.replace("cargo run --release -- ", "catchwater ")):
         file = FILE_NAMED_ABOVE.search(block["above"].strip())
         if "<!-- not run:" in block["above"]:
             continue

@@ -58,7 +58,7 @@ def test_a_pinned_type_is_kept_from_the_first_record(kafka, workspace):
 
 
 def test_objects_whose_keys_are_data_become_a_map_and_not_a_thousand_columns(kafka, workspace):
-    events = [{"id": n, "by_user": {f"user-{n}-{m}": m for m in range(20)}} for n in range(200)]
+    events = [{"id": n, "by_user": {f"user-{10_000 + 20 * n + m}": m for m in range(20)}} for n in range(200)]
     columns = store(kafka, workspace, [events]).payload_columns()
     assert columns == {"id": "long", "by_user": "map<string,long>"}
 

@@ -1,11 +1,15 @@
 //! Files and folders to pipelines, with all mistakes of all files at once.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catchwater_sdk::config::{Catalog, Environment, Mistake, ProcessEnvironment, parse, resolve};
+use catchwater_sdk::config::{
+    Catalog, Document, Environment, FILE_BYTES_MAX, Mistake, Node, ProcessEnvironment, parse, resolve,
+};
 use serde_json::Value;
 
 use super::walker::{Found, walk};
@@ -51,13 +55,19 @@ impl Loader<'_> {
     }
 
     fn file(&mut self, path: &Path) {
-        match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => self.text(path, &text),
-            Ok(Err(error)) => {
+        let bytes = match read_bounded(path) {
+            Ok(bytes) if bytes.len() > FILE_BYTES_MAX => {
+                return self.about(path, &format!("the file is larger than {FILE_BYTES_MAX} bytes"));
+            }
+            Ok(bytes) => bytes,
+            Err(error) => return self.about(path, &format!("cannot read the file: {error}")),
+        };
+        match String::from_utf8(bytes) {
+            Ok(text) => self.text(path, &text),
+            Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 self.about(path, &format!("the file is not UTF-8 from byte {at} on"));
             }
-            Err(error) => self.about(path, &format!("cannot read the file: {error}")),
         }
     }
 
@@ -67,14 +77,8 @@ impl Loader<'_> {
         if parsed.documents.is_empty() && found.mistakes.is_empty() {
             found.mistakes.push(Mistake::new(0..0, "the file holds no pipeline").help("it is empty, or all comments"));
         }
-        let mut roots = Vec::new();
-        for mut document in parsed.documents {
-            resolve(&mut document.root, self.environment, &mut found.mistakes);
-            let of_document = walk(&document, &self.schema, text);
-            found.mistakes.extend(of_document.mistakes);
-            found.secrets.extend(of_document.secrets);
-            roots.push(document.root);
-        }
+        let documents = parsed.documents.into_iter().map(|document| self.document(document, text, &mut found));
+        let roots: Vec<_> = documents.collect();
         let file = SourceFile::new(path, starred(text, &found.secrets));
         if found.mistakes.is_empty() {
             for root in roots {
@@ -87,6 +91,19 @@ impl Loader<'_> {
         found.mistakes.sort_by_key(|mistake| mistake.span.start);
         let located = found.mistakes.into_iter().map(|mistake| Located { file: Arc::clone(&file), mistake });
         self.mistakes.extend(located);
+    }
+
+    /// Resolves and checks a document.
+    fn document(&self, mut document: Document, text: &str, found: &mut Found) -> Node {
+        resolve(&mut document.root, self.environment, &mut found.mistakes);
+        let of_document = walk(&document, &self.schema, text);
+        conceal(&mut found.mistakes, &of_document.secrets, text);
+        for mistake in found.mistakes.iter_mut().filter(|mistake| mistake.key.is_none()) {
+            mistake.key = Some(document.root.path_at(mistake.span.start)).filter(|path| !path.is_empty());
+        }
+        found.mistakes.extend(of_document.mistakes);
+        found.secrets.extend(of_document.secrets);
+        document.root
     }
 
     fn refuse_equal_names(&mut self) {
@@ -110,6 +127,13 @@ impl Loader<'_> {
     }
 }
 
+/// One byte more than is allowed tells enough.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -121,6 +145,18 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// What is wrong with the syntax of a secret is told by quoting it, so that has to go.
+fn conceal(mistakes: &mut [Mistake], secrets: &[Range<usize>], text: &str) {
+    let line_of = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    // Those found in the tree already know their key, and quote no secret.
+    for mistake in mistakes.iter_mut().filter(|mistake| mistake.key.is_none()) {
+        if secrets.iter().any(|secret| line_of(secret.start) == line_of(mistake.span.start)) {
+            mistake.message = "cannot be read as it stands".to_owned();
+            mistake.help = Some("put it in single quotes, or use ${env:NAME} or ${file:/path}".to_owned());
+        }
+    }
 }
 
 /// The text with a star for each byte of its secrets, so that places stay right. Placeholders tell nothing and stay.

@@ -1,4 +1,4 @@
-//! One mistake as text: what is wrong, `file:line:column`, the line with a caret under the place, the key, what to do.
+//! One mistake as text: the key and what is wrong with it, `file:line:column`, the line with carets, what to do.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
@@ -19,10 +19,9 @@ pub(super) fn render(located: &Located, colours: bool) -> String {
     let end = text.floor_char_boundary(mistake.span.end).clamp(start, line.end);
     let place = start - line.start..end.max(next_character(text, start).min(line.end)) - line.start;
     let path = located.file.path().display().to_string();
-    let label = mistake.key.clone().unwrap_or_default();
-    let annotation = AnnotationKind::Primary.span(place).label(label);
+    let annotation = AnnotationKind::Primary.span(place);
     let snippet = Snippet::source(&text[line]).line_start(number).path(path).annotation(annotation);
-    let mut report = vec![Level::ERROR.primary_title(mistake.message.as_str()).element(snippet)];
+    let mut report = vec![Level::ERROR.primary_title(mistake.to_string()).element(snippet)];
     if let Some(help) = &mistake.help {
         report.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
     }

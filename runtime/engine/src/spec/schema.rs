@@ -27,8 +27,10 @@ pub fn pipeline_schema(catalog: &dyn Catalog) -> Value {
     })
 }
 
+type Keys = fn(&dyn Catalog) -> Value;
+
 /// Where components stand, their role, and the keys that they have there besides the common ones.
-const ROLES: &[(&str, Role, fn(&dyn Catalog) -> Value)] = &[
+const ROLES: &[(&str, Role, Keys)] = &[
     ("source", Role::Source, source_keys),
     ("transform", Role::Transform, |_| json!({})),
     ("sink", Role::Sink, sink_keys),

@@ -1,7 +1,7 @@
 //! Bounds on what a configuration file may cost to read (Invariant 9).
 
 /// Bytes of one file, and of one `${file:...}`.
-pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
+pub const FILE_BYTES_MAX: usize = 1 << 20;
 /// Collections within collections, copies made by aliases included.
 pub(super) const DEPTH_MAX: usize = 64;
 /// Values in one file, copies made by aliases included.

@@ -48,7 +48,7 @@ impl fmt::Display for Problem {
 pub struct Mistake {
     /// The bytes of the file to point at.
     pub span: Range<usize>,
-    /// What is wrong; lowercase.
+    /// What is wrong; lowercase, reads on after the key.
     pub message: String,
     /// What to do.
     pub help: Option<String>,

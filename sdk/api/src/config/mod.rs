@@ -29,6 +29,7 @@ mod template;
 pub use catalog::{Catalog, Role};
 pub use de::Unreadable;
 pub use duration::Duration;
+pub use limits::FILE_BYTES_MAX;
 pub use mistake::{Mistake, Problem};
 pub use node::{Key, Kind, Layout, Node, Scalar, Style};
 pub use number::{float, integer};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::mistake::join;
+
 /// A value of a configuration file. Two nodes are equal when they say the same, wherever they stand.
 #[derive(Clone)]
 pub struct Node {
@@ -203,6 +205,23 @@ impl Node {
         }
     }
 
+    /// The path to the innermost value around an offset; empty for the root.
+    pub fn path_at(&self, offset: usize) -> String {
+        match &self.kind {
+            Kind::Seq(items, _) => {
+                let found = items.iter().enumerate().find(|(_, item)| item.span.contains(&offset));
+                found.map_or_else(String::new, |(index, item)| join(&format!("[{index}]"), &item.path_at(offset)))
+            }
+            Kind::Map(entries, _) => {
+                let around =
+                    |(key, value): &&(Key, Node)| (key.span.start..key.span.end.max(value.span.end)).contains(&offset);
+                let found = entries.iter().find(around);
+                found.map_or_else(String::new, |(key, value)| join(&key.text, &value.path_at(offset)))
+            }
+            _ => String::new(),
+        }
+    }
+
     fn step<'a>(&self, path: &'a str) -> Option<(&Node, &'a str)> {
         match &self.kind {
             Kind::Seq(items, _) => {
@@ -288,5 +307,14 @@ mod tests {
         check("librdkafka.fetch.min.bytes", "7");
         check("librdkafka.fetch", "x");
         check("topics[9].x", "[a, b]");
+    }
+
+    #[test]
+    fn finds_the_path_of_a_place() {
+        let text = "topics: [a, b]\nlibrdkafka:\n  x: {y: z}\n";
+        let node = parse(text).documents.remove(0).root;
+        for (place, path) in [("b]", "topics[1]"), ("y:", "librdkafka.x.y"), ("libr", "librdkafka")] {
+            assert_eq!(node.path_at(text.find(place).expect("it is there")), path);
+        }
     }
 }

@@ -74,11 +74,11 @@ fn draws_the_line_with_a_caret() {
     let text = SMALL.replace("name: small", "name: small\nstrat: x");
     let report = load_texts(&[&text]).expect_err("a key is unknown").to_string();
     let expected = "\
-error: unknown key `strat`
+error: strat: unknown key
  --> 0.yaml:2:1
   |
 2 | strat: x
-  | ^^^^^ strat
+  | ^^^^^
   |
 help: there are: checkpoint_interval, dead_letters, drain_timeout, idle, retry, tasks, transforms
 

@@ -33,7 +33,7 @@ fn mutate(text: &mut String, random: &mut fastrand::Rng) {
     let end = text.ceil_char_boundary((at + random.usize(0..12)).min(text.len()));
     match random.u8(0..4) {
         0 => text.replace_range(at..end, ""),
-        1 => text.insert_str(at, &text[at..end].to_owned()),
+        1 => *text = [&text[..end], &text[at..]].concat(),
         2 => text.truncate(at),
         _ => text.insert_str(at, PIECES[random.usize(0..PIECES.len())]),
     }

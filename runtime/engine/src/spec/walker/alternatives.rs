@@ -86,8 +86,8 @@ impl<'a> Walker<'a> {
         }
         let names: Vec<_> = branches.iter().filter_map(|branch| constant(branch, discriminator)).collect();
         let place = node.entries().first().map_or(node.span.clone(), |(key, _)| key.span.clone());
-        let problem = Problem::new(format!("the key `{discriminator}` is missing"));
-        self.report(place, problem.help(format!("the {what} is one of: {}", names.join(", "))));
+        let problem = Problem::new("is missing").help(format!("the {what} is one of: {}", names.join(", ")));
+        self.within_key(discriminator, |walker| walker.report(place, problem));
     }
 }
 

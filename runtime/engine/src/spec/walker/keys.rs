@@ -22,12 +22,21 @@ impl<'a> Walker<'a> {
         let mut present = Present::of(entries, properties);
         for (key, value) in entries {
             match properties.get(&key.text) {
-                Some(schema) => self.within_key(&key.text, |walker| walker.value(value, schema)),
+                Some(schema) => self.known_key(key, value, schema),
                 None if open => self.open_entry(key, value, schema),
                 None => self.unknown_key(key, value, schema, properties, &mut present),
             }
         }
         self.missing_keys(node, schema, properties, &present);
+    }
+
+    fn known_key(&mut self, key: &Key, value: &Node, schema: &'a Value) {
+        // Passwords are what breaks YAML most. One that did is still not to be shown, whatever YAML took it for.
+        if matches!(value.kind, Kind::Bad) && self.resolve(schema)["format"] == "secret" {
+            let line = self.text[key.span.end..].lines().next().unwrap_or_default();
+            self.found.secrets.push(key.span.end + line.find(' ').unwrap_or(line.len())..key.span.end + line.len());
+        }
+        self.within_key(&key.text, |walker| walker.value(value, schema));
     }
 
     /// A map whose keys are the user's.
@@ -54,7 +63,7 @@ impl<'a> Walker<'a> {
         properties: &'a Properties,
         present: &mut Present<'a>,
     ) {
-        let problem = Problem::new(format!("unknown key `{}`", key.text));
+        let problem = Problem::new("unknown key");
         let (meant, help) = if let Some(ours) = present.foreign(&key.text) {
             (Some(ours), format!("here it is called `{ours}`"))
         } else if let Some(near) = present.nearest(&key.text, schema, properties) {
@@ -63,10 +72,10 @@ impl<'a> Walker<'a> {
             (None, unknown_help(&key.text, properties, present))
         };
         self.within_key(&key.text, |walker| walker.report(key.span.clone(), problem.help(help)));
-        if let Some((name, schema)) = meant.and_then(|name| properties.get_key_value(name)) {
-            if present.insert(name) {
-                self.within_key(&key.text, |walker| walker.value(value, schema));
-            }
+        if let Some((name, schema)) = meant.and_then(|name| properties.get_key_value(name))
+            && present.insert(name)
+        {
+            self.known_key(key, value, schema);
         }
     }
 
@@ -75,9 +84,9 @@ impl<'a> Walker<'a> {
             return;
         }
         for name in required(schema).filter(|name| !present.has(name)) {
-            let mut mistake = Mistake::new(place_of_missing(node), format!("the key `{name}` is missing"));
+            let mut mistake = Mistake::new(place_of_missing(node), "is missing");
             if let Some(doc) = properties.get(name).and_then(|schema| schema["description"].as_str()) {
-                mistake = mistake.help(format!("`{name}`: {}", first_paragraph(doc)));
+                mistake = mistake.help(first_paragraph(doc));
             }
             let mistakes = &mut self.found.mistakes;
             let path = &self.path;

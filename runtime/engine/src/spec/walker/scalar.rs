@@ -36,8 +36,9 @@ pub(super) fn suits(text: &str, type_name: &str) -> bool {
 impl Walker<'_> {
     pub(super) fn choice(&mut self, node: &Node, choices: &[&str]) {
         let Some(text) = node.as_text() else { return self.wrong(node, &list_of(choices), None) };
-        // The type of a component is a constant of its schema; a wrong one was reported when the schema was chosen.
-        if choices.contains(&text) || (choices.len() == 1 && self.path.ends_with("type")) {
+        // What tells alternatives apart is a constant in each; an unknown one was reported when one was chosen.
+        let reported = || self.found.mistakes.iter().any(|mistake| mistake.span == node.span);
+        if choices.contains(&text) || reported() {
             return;
         }
         let help = nearest(text, choices.iter().copied()).map(|near| format!("did you mean `{near}`?"));
@@ -85,8 +86,9 @@ impl Walker<'_> {
         };
         let format = schema["format"].as_str().unwrap_or_default();
         let (least, most) = range_of(format);
-        let least = schema["minimum"].as_i64().map_or(least, |min| least.max(i128::from(min)));
-        let most = schema["maximum"].as_u64().map_or(most, |max| most.min(i128::from(max)));
+        let bound = |key: &str| schema[key].as_i64().map(i128::from).or(schema[key].as_u64().map(i128::from));
+        let least = bound("minimum").map_or(least, |min| least.max(min));
+        let most = bound("maximum").map_or(most, |max| most.min(max));
         self.in_range(node, number, Some(least), Some(most));
     }
 
@@ -94,10 +96,6 @@ impl Walker<'_> {
         let Some(number) = node.as_text().and_then(float) else {
             return self.wrong(node, "a number", traps::to_number(node));
         };
-        if schema["exclusiveMinimum"].as_f64().is_some_and(|min| number <= min) {
-            let problem = Problem::new(format!("must be more than {}", schema["exclusiveMinimum"]));
-            return self.refuse(node, Some(problem));
-        }
         self.in_range(node, number, schema["minimum"].as_f64(), schema["maximum"].as_f64());
     }
 

@@ -1,0 +1,73 @@
+//! The lake sink's configuration.
+
+use catchwater_sdk::config::{Duration, Size, Template};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::shred::Pins;
+
+/// Stores records in a lake: one Delta Lake table of Parquet files per collection.
+///
+/// Each record is kept byte for byte, with key, headers and origin, in columns that begin with `_`. Beside them stand the
+/// fields of its payload, in columns whose types are inferred while they are written and which grow as the payloads do. A
+/// record is in the table exactly once, whatever crashes, if its source can be read again.
+///
+/// DuckDB, Polars, Spark, Trino and pandas read the tables as they are.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The folder of the lake, a path or a `file://` URL. Each collection is a folder in it.
+    pub(crate) path: String,
+
+    /// The collection that a record goes to: text with `${stream}`, `${partition}` and `${source}`.
+    #[serde(default = "collection")]
+    #[schemars(extend("default" = "${stream}", "x-names" = ["table"]))]
+    pub(crate) collection: Template,
+
+    /// Commit at least this often while records flow. Shorter shows records sooner and makes more and smaller files. A
+    /// commit also happens when the flow stops, and when the buffer is full.
+    #[serde(default = "commit_interval")]
+    #[schemars(extend("x-min" = "50ms", "x-names" = ["flush_interval", "rotate_interval"]))]
+    pub(crate) commit_interval: Duration,
+
+    /// How many bytes of records are held in memory until they are committed; by default this sink's share of the
+    /// process's memory. More makes larger files.
+    #[serde(default)]
+    #[schemars(extend("x-min" = "1MiB", "x-max" = "512MiB"))]
+    pub(crate) buffer: Option<Size>,
+
+    /// Types of columns that are not to be inferred, such as `customer.zip: string`. A value that does not fit goes to a
+    /// column beside it.
+    #[serde(default)]
+    pub(crate) schema: Pins,
+
+    /// How many columns a table may have, fields of nested objects counted. What lies past the bound stays in `_payload`,
+    /// and `_error` says so.
+    #[serde(default = "columns_max")]
+    pub(crate) columns_max: usize,
+
+    /// How deep objects and lists may be nested in columns. What lies deeper is kept as JSON text.
+    #[serde(default = "depth_max")]
+    pub(crate) depth_max: usize,
+
+    /// Let several consumer groups (or pipelines) store the same stream in the same collection, so that its records are
+    /// there several times. Usually this is a mistake and refused.
+    #[serde(default)]
+    pub(crate) allow_other_captures: bool,
+}
+
+fn collection() -> Template {
+    Template::read("${stream}").expect("it is a template")
+}
+
+fn commit_interval() -> Duration {
+    Duration::seconds(60)
+}
+
+fn columns_max() -> usize {
+    1000
+}
+
+fn depth_max() -> usize {
+    16
+}

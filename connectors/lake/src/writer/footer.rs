@@ -1,0 +1,69 @@
+//! What each data file says about itself, so that the files alone suffice for a recovery.
+//!
+//! Under the key `catchwater` of the Parquet footer stands one JSON object:
+//!
+//! ```json
+//! {"version":1, "commit":"0199…", "file":1, "files":3, "replaces":[],
+//!  "positions":[{"capture":"archive","source":"kraft-1","incarnation":"x","stream":"orders","partition":0,"from":100,"to":250}]}
+//! ```
+//!
+//! The files of one commit are complete when all `files` of them are there; only then do their `positions` count. A range
+//! covers also what was dropped on the way, so that ranges without a gap mean that nothing is missing. `from` is null when
+//! the table had no position of the partition before. `replaces` names the files that a rewrite took in.
+
+use catchwater_sdk::Partition;
+use parquet::file::metadata::KeyValue;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The key in the Parquet footer.
+const KEY: &str = "catchwater";
+
+/// The part of a partition that a commit covers.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Covered {
+    capture: String,
+    source: String,
+    incarnation: String,
+    stream: String,
+    partition: i32,
+    from: Option<i64>,
+    to: i64,
+}
+
+/// One file's place among those of its commit.
+#[derive(Debug, Serialize)]
+pub(crate) struct Footer<'a> {
+    version: u32,
+    commit: String,
+    file: usize,
+    files: usize,
+    replaces: [&'a str; 0],
+    positions: &'a [Covered],
+}
+
+impl Covered {
+    pub(crate) fn new(capture: &str, partition: &Partition, from: Option<i64>, to: i64) -> Covered {
+        Covered {
+            capture: capture.to_owned(),
+            source: partition.source.to_string(),
+            incarnation: partition.incarnation.to_string(),
+            stream: partition.stream.to_string(),
+            partition: partition.number,
+            from,
+            to,
+        }
+    }
+}
+
+impl<'a> Footer<'a> {
+    /// For file number `file`, counted from 1, of `files`.
+    pub(crate) fn new(commit: Uuid, file: usize, files: usize, positions: &'a [Covered]) -> Footer<'a> {
+        Footer { version: 1, commit: commit.to_string(), file, files, replaces: [], positions }
+    }
+
+    pub(crate) fn to_key_value(&self) -> KeyValue {
+        let text = serde_json::to_string(self).expect("a footer holds nothing that JSON cannot");
+        KeyValue::new(KEY.to_owned(), text)
+    }
+}

@@ -1,0 +1,159 @@
+//! How the columns of a file are written.
+//!
+//! Zstandard at level 1: payloads are most of a file, and higher levels cost more than they save. Dictionaries where values
+//! repeat; a column of ids builds one in vain, so the rows are sampled first, and it gets a bloom filter instead, which is
+//! what finds a needle. Statistics by page only where rows are sorted by, as elsewhere every page would span everything.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use arrow::array::{Array, ArrayRef, AsArray, ArrowPrimitiveType};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimestampMicrosecondType};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+
+/// The largest row group: small enough to skip, large enough to compress.
+const ROW_GROUP_ROWS_MAX: usize = 128 << 10;
+const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+
+/// Statistics keep so much of a text.
+const STATISTICS_TEXT_MAX: usize = 32;
+
+/// How many rows are looked at to find columns that never repeat.
+const SAMPLE_ROWS: usize = 4096;
+
+/// With fewer rows than this a bloom filter saves nothing.
+const BLOOM_ROWS_MIN: usize = 1024;
+
+/// How many columns of one file may have a bloom filter: each takes memory while the row group is open.
+const BLOOM_COLUMNS_MAX: usize = 16;
+
+/// The columns of some rows that never repeat a value.
+#[derive(Debug, Default)]
+pub(crate) struct Profile {
+    texts: Vec<ColumnPath>,
+    integers: Vec<ColumnPath>,
+    floats: Vec<ColumnPath>,
+}
+
+// === impl Profile ===
+
+impl Profile {
+    /// Samples columns.
+    pub(crate) fn of<'a>(columns: impl Iterator<Item = (&'a Field, &'a ArrayRef)>) -> Profile {
+        let mut profile = Profile::default();
+        columns.for_each(|(field, column)| profile.add(Vec::new(), field, column));
+        profile
+    }
+
+    fn add(&mut self, mut path: Vec<String>, field: &Field, column: &ArrayRef) {
+        path.push(field.name().clone());
+        match field.data_type() {
+            DataType::Struct(fields) => {
+                let columns = fields.iter().zip(column.as_struct().columns());
+                columns.for_each(|(field, column)| self.add(path.clone(), field, column));
+            }
+            DataType::Utf8 => {
+                let texts = column.as_string::<i32>();
+                push_if(&mut self.texts, path, never_repeats(column, |row| texts.value(row)));
+            }
+            DataType::Binary => {
+                let bytes = column.as_binary::<i32>();
+                push_if(&mut self.texts, path, never_repeats(column, |row| bytes.value(row)));
+            }
+            DataType::Int64 => push_if(&mut self.integers, path, numbers_never_repeat::<Int64Type>(column, |value| value)),
+            DataType::Timestamp(..) => {
+                let repeats_not = numbers_never_repeat::<TimestampMicrosecondType>(column, |value| value);
+                push_if(&mut self.integers, path, repeats_not);
+            }
+            DataType::Float64 => {
+                push_if(&mut self.floats, path, numbers_never_repeat::<Float64Type>(column, |value| value.to_bits() as i64));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn push_if(paths: &mut Vec<ColumnPath>, path: Vec<String>, condition: bool) {
+    if condition {
+        paths.push(ColumnPath::new(path));
+    }
+}
+
+fn numbers_never_repeat<T: ArrowPrimitiveType>(column: &ArrayRef, bits: fn(T::Native) -> i64) -> bool {
+    let numbers = column.as_primitive::<T>();
+    never_repeats(column, |row| bits(numbers.value(row)))
+}
+
+/// Whether almost every value of an even sample is a new one.
+fn never_repeats<V: Hash + Eq>(column: &ArrayRef, value: impl Fn(usize) -> V) -> bool {
+    let step = column.len().div_ceil(SAMPLE_ROWS).max(1);
+    let rows = (0..column.len()).step_by(step).filter(|row| column.is_valid(*row));
+    let (mut seen, mut values) = (HashSet::new(), 0);
+    for row in rows {
+        values += 1;
+        seen.insert(value(row));
+        // A column that repeats shows it soon.
+        if values == 64 && seen.len() < 48 {
+            return false;
+        }
+    }
+    values >= 16 && seen.len() * 50 >= values * 49
+}
+
+// === the properties ===
+
+/// The properties of a file of `rows` rows.
+pub(crate) fn properties(profile: &Profile, rows: usize, footer: KeyValue) -> WriterProperties {
+    let level = ZstdLevel::try_new(1).expect("level 1 exists");
+    let builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_created_by(concat!("catchwater ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_truncate_length(Some(STATISTICS_TEXT_MAX))
+        .set_column_index_truncate_length(Some(STATISTICS_TEXT_MAX))
+        .set_key_value_metadata(Some(vec![footer]));
+    profiled(envelope(builder), profile, rows).build()
+}
+
+fn envelope(builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
+    let sorted_by = ["_stream", "_partition", "_position", "_timestamp", "_ingested_at"];
+    let builder = sorted_by
+        .into_iter()
+        .fold(builder, |builder, name| builder.set_column_statistics_enabled(name.into(), EnabledStatistics::Page));
+    let builder = ["_position", "_timestamp", "_ingested_at"].into_iter().fold(builder, |builder, name| {
+        builder
+            .set_column_dictionary_enabled(name.into(), false)
+            .set_column_encoding(name.into(), Encoding::DELTA_BINARY_PACKED)
+    });
+    // Identities share all but their last digits with the row before.
+    builder
+        .set_column_dictionary_enabled("_id".into(), false)
+        .set_column_encoding("_id".into(), Encoding::DELTA_BYTE_ARRAY)
+        .set_column_statistics_enabled("_id".into(), EnabledStatistics::None)
+        .set_column_dictionary_enabled("_payload".into(), false)
+        .set_column_statistics_enabled("_payload".into(), EnabledStatistics::None)
+}
+
+fn profiled(mut builder: WriterPropertiesBuilder, profile: &Profile, rows: usize) -> WriterPropertiesBuilder {
+    let Profile { texts, integers, floats } = profile;
+    for path in texts.iter().chain(floats) {
+        builder = builder.set_column_dictionary_enabled(path.clone(), false);
+    }
+    for path in integers {
+        builder = builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
+    }
+    let blooms = if rows < BLOOM_ROWS_MIN { 0 } else { BLOOM_COLUMNS_MAX };
+    for path in texts.iter().take(blooms) {
+        builder = builder
+            .set_column_bloom_filter_enabled(path.clone(), true)
+            .set_column_bloom_filter_max_ndv(path.clone(), rows.min(ROW_GROUP_ROWS_MAX) as u64);
+    }
+    builder
+}

@@ -57,15 +57,15 @@ pub(super) struct Branch {
 
 /// What it takes to run a branch.
 pub(crate) struct Driver {
-    pub(super) number: usize,
-    pub(super) step: Arc<str>,
-    pub(super) sink: BoxSink,
-    pub(super) stages: Stages,
-    pub(super) on_error: OnError,
-    pub(super) source: SourceTraits,
-    pub(super) backoff: Backoff,
-    pub(super) status: Arc<Status>,
-    pub(super) reports: mpsc::Sender<Report>,
+    pub(crate) number: usize,
+    pub(crate) step: Arc<str>,
+    pub(crate) sink: BoxSink,
+    pub(crate) stages: Stages,
+    pub(crate) on_error: OnError,
+    pub(crate) source: SourceTraits,
+    pub(crate) backoff: Backoff,
+    pub(crate) status: Arc<Status>,
+    pub(crate) reports: mpsc::Sender<Report>,
 }
 
 // === impl Branch ===

@@ -70,6 +70,16 @@ impl Checkpoints {
         barrier
     }
 
+    /// The number that the next barrier will have: what is read now comes before it.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The barrier that a sink answers next: what it rejects now came before it.
+    pub(super) fn next_answer(&self, sink: usize) -> u64 {
+        self.sinks[sink].answered + 1
+    }
+
     /// A sink answered barrier `answered`: it is durable through `through`.
     pub(super) fn sink_answered(&mut self, sink: usize, answered: u64, through: Option<u64>) {
         self.sinks[sink].note(answered, through);

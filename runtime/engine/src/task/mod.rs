@@ -8,6 +8,7 @@
 
 mod branch;
 mod checkpoint;
+mod letters;
 mod owned;
 mod stages;
 mod upstream;
@@ -25,6 +26,7 @@ use tracing::{debug, info, warn};
 use self::branch::{Branch, Item, Said};
 pub(crate) use self::branch::{Driver, Report};
 use self::checkpoint::Checkpoints;
+use self::letters::Letters;
 use self::owned::Owned;
 use self::stages::StepRejected;
 pub(crate) use self::stages::{Stage, Stages};
@@ -89,7 +91,7 @@ pub(crate) struct Task {
     owned: Owned,
     wish: watch::Receiver<Wish>,
     backoff: Backoff,
-    letters: Vec<Batch>,
+    letters: Letters,
     /// Partitions that are ours and not yet started.
     pending: Option<Vec<Assignment>>,
     pace: Pace,
@@ -130,7 +132,7 @@ impl Task {
             owned: Owned::default(),
             wish,
             backoff: Backoff::new(blueprint.retry(), blueprint.random()),
-            letters: Vec::new(),
+            letters: Letters::default(),
             pending: None,
             pace: Pace::new(cut_interval),
             read: 0,
@@ -183,7 +185,7 @@ impl Task {
             _ = stop_wished(&mut self.wish) => Ok(Next::Step),
             Some(report) = self.reports.recv() => self.note(report).map(|()| Next::Step),
             _ = ticks.tick() => self.tick().await.map(|()| Next::Step),
-            polled = self.upstream.poll(Limit::default()) => match polled {
+            polled = self.upstream.poll(Limit::default()), if !self.letters.are_many() => match polled {
                 Ok(Polled::End) => self.finish().await,
                 polled => self.polled(polled).await.map(|()| Next::Step),
             },
@@ -272,7 +274,7 @@ impl Task {
         self.read += batch.len() as u64;
         let batches = self.stages.apply(batch, &mut rejected)?;
         self.blueprint.status().dropped.fetch_add(self.stages.take_dropped(), Relaxed);
-        self.add_letters(rejected);
+        self.add_letters(self.checkpoints.next(), rejected);
         for batch in batches {
             self.emitted += batch.len() as u64;
             for branch in 0..self.branches.len() {
@@ -396,7 +398,7 @@ impl Task {
         (self.read, self.emitted) = (0, 0);
         let parts = self.blueprint.build_sinks()?;
         self.start_branches(parts);
-        self.pending = Some(self.owned.assignments());
+        self.pending = Some(self.owned.assignments()).filter(|owned| !owned.is_empty());
         Ok(())
     }
 }
@@ -449,38 +451,37 @@ impl Task {
                 self.checkpoints.dead_letters_answered(barrier, through);
             }
             Said::Answered { barrier, through } => self.checkpoints.sink_answered(report.branch, barrier, through),
-            Said::Rejected(rejected) => self.add_letters(rejected),
+            Said::Rejected(rejected) => self.add_letters(self.checkpoints.next_answer(report.branch), rejected),
             Said::Full => self.pace.full = true,
             Said::Failed(error) => return Err(error),
         }
         Ok(())
     }
 
-    fn add_letters(&mut self, rejected: Vec<StepRejected>) {
+    fn add_letters(&mut self, before: u64, rejected: Vec<StepRejected>) {
         for StepRejected { step, attempts, rejected } in rejected {
             self.blueprint.status().dead_lettered.fetch_add(rejected.records.len() as u64, Relaxed);
-            self.letters.push(dead_letters(self.blueprint.pipeline(), &step, attempts, &rejected));
+            self.letters.push(before, dead_letters(self.blueprint.pipeline(), &step, attempts, &rejected));
         }
+        self.pace.full |= self.letters.are_many();
     }
 
-    /// Sends on what waits: dead letters, their barrier, and the commit of what is complete.
+    /// Goes on with what is due: dead letters with their barrier, the commit of what is complete, a cut that was wanted.
     async fn advance(&mut self, commit: bool) -> Result<Option<Barrier>> {
-        let letters_branch = self.branches.len();
-        while !self.letters.is_empty() {
-            for letters in std::mem::take(&mut self.letters) {
-                letters.set_format(self.blueprint.format());
-                self.deliver(letters_branch, Item::Batch(letters)).await?;
-            }
-        }
         if let Some(barrier) = self.checkpoints.due_at_dead_letters() {
-            self.deliver(letters_branch, Item::Barrier(barrier)).await?;
+            let branch = self.branches.len();
+            for letters in self.letters.take_before(barrier.number) {
+                letters.set_format(self.blueprint.format());
+                self.deliver(branch, Item::Batch(letters)).await?;
+            }
+            self.deliver(branch, Item::Barrier(barrier)).await?;
         }
         let complete = self.checkpoints.take_complete();
         if let (true, Some(barrier)) = (commit, &complete) {
             let positions = self.owned.to_commit(&barrier.positions);
             self.commit(positions).await;
         }
-        if std::mem::take(&mut self.pace.full) && self.checkpoints.has_room() {
+        if self.checkpoints.has_room() && std::mem::take(&mut self.pace.full) {
             self.send_barrier(BarrierKind::Cut, false).await?;
         }
         Ok(complete)

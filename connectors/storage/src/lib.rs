@@ -1,35 +1,192 @@
-//! A URL becomes an object store whose writes are durable
+//! A path or URL becomes a [`Store`]: a folder of an object store whose writes are durable.
+//!
+//! What the lake's delivery rests on, and every store has to give:
+//!
+//! - A write is there in one piece or not at all, and it survives a power cut once it was answered.
+//! - [`Store::create`] lets exactly one of several writers have a name.
+//! - What was seen stays: after [`Store::settle`] a power cut cannot take back what was read.
+//!
+//! Local disk gives this through [`LocalDisk`]. Object stores such as S3 come later, behind the same [`Store`].
+
+mod disk;
+mod local;
+mod location;
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use catchwater_sdk::{Error, Result};
+use catchwater_sdk::{Error, ErrorKind, Result, ResultExt};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use url::Url;
 
-/// A folder of an object store.
+pub use self::local::LocalDisk;
+use self::location::Location;
+
+/// A folder of an object store. Cheap to clone. Paths are relative to the folder, with slashes.
 #[derive(Clone, Debug)]
-pub struct Store;
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    folder: Path,
+    url: Url,
+}
+
+/// What became of a write that must not replace anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "somebody else may have taken the name"]
+pub enum Created {
+    /// It is there, durably.
+    New,
+    /// Something was there before, and is still.
+    Existed,
+}
+
+/// An entry of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Relative to the store's folder.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+}
+
+// === impl Store ===
 
 impl Store {
-    /// Whether a path or URL can be opened; touches nothing.
-    pub fn check(_url: &str) -> Result<()> {
-        Err(Error::bug("not there yet"))
+    /// Whether a path or URL can be opened, by its form alone: touches nothing (Invariant 6).
+    pub fn check(location: &str) -> Result<()> {
+        Location::parse(location).map(drop)
     }
-    /// Opens a path or URL; creates nothing.
-    pub fn open(_url: &str) -> Result<Store> {
-        Err(Error::bug("not there yet"))
+
+    /// Opens a path or URL. The folder need not exist; the first write creates it.
+    pub fn open(location: &str) -> Result<Store> {
+        let folder = Location::parse(location)?.resolve()?;
+        let invalid = || format!("open {}: not a folder that can be named by a URL", folder.display());
+        let url = Url::from_directory_path(&folder).map_err(|()| Error::config(invalid()))?;
+        Store::new(Arc::new(LocalDisk::new()), url)
     }
-    /// The store of a folder below.
-    pub fn at(&self, _folder: &str) -> Store {
-        self.clone()
+
+    /// A folder of a given object store, whose root the URL's path starts from. For tests with stores that fail.
+    pub fn new(objects: Arc<dyn ObjectStore>, url: Url) -> Result<Store> {
+        let folder = Path::from_url_path(url.path()).or_config(|| format!("open {url}"))?;
+        Ok(Store { objects, folder, url })
     }
-    /// The folder as a URL; the same for every way to write it.
+
+    /// The store of a folder below; `folder` may have several parts.
+    pub fn at(&self, folder: &str) -> Store {
+        let mut url = self.url.clone();
+        let parts = folder.split('/').filter(|part| !part.is_empty());
+        url.path_segments_mut().expect("a folder's URL has a path").pop_if_empty().extend(parts).push("");
+        Store { objects: Arc::clone(&self.objects), folder: self.path(folder), url }
+    }
+
+    /// The folder as a URL: the same however the folder was written when it was opened.
     pub fn url(&self) -> String {
-        String::new()
+        self.url.as_str().trim_end_matches('/').to_owned()
     }
-    /// Durable, in one piece, and an error if something is there.
-    pub async fn put_new(&self, _path: &str, _bytes: Bytes) -> Result<()> {
-        Err(Error::bug("not there yet"))
+
+    /// The object store that the folder is in, rooted where the URL's path starts. For readers of Parquet.
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.objects)
     }
-    /// No error if nothing is there.
-    pub async fn delete(&self, _path: &str) -> Result<()> {
-        Err(Error::bug("not there yet"))
+
+    /// A path as the object store knows it.
+    pub fn path(&self, path: &str) -> Path {
+        self.folder.parts().chain(path.split('/').filter(|part| !part.is_empty()).map(Into::into)).collect()
+    }
+
+    /// Writes a file if nothing has the name. After an error it may or may not be there.
+    pub async fn create(&self, path: &str, bytes: Bytes) -> Result<Created> {
+        match self.put(path, bytes, PutMode::Create).await {
+            Ok(()) => Ok(Created::New),
+            Err(StoreError::AlreadyExists { .. }) => Ok(Created::Existed),
+            Err(error) => Err(self.failed("write", path, error)),
+        }
+    }
+
+    /// Writes a file under a name that nothing has had.
+    pub async fn put_new(&self, path: &str, bytes: Bytes) -> Result<()> {
+        match self.create(path, bytes).await? {
+            Created::New => Ok(()),
+            Created::Existed => Err(Error::unavailable(format!("write {}: the name is taken", self.show(path)))),
+        }
+    }
+
+    /// Writes a file in place of what is there, if anything.
+    pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<()> {
+        self.put(path, bytes, PutMode::Overwrite).await.map_err(|error| self.failed("write", path, error))
+    }
+
+    async fn put(&self, path: &str, bytes: Bytes, mode: PutMode) -> object_store::Result<()> {
+        self.objects.put_opts(&self.path(path), bytes.into(), PutOptions::from(mode)).await.map(drop)
+    }
+
+    /// A file's bytes; none if there is no such file.
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>> {
+        let read = async { self.objects.get(&self.path(path)).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("read", path, error)),
+        }
+    }
+
+    /// A part of a file.
+    pub async fn get_range(&self, path: &str, range: Range<u64>) -> Result<Bytes> {
+        let read = self.objects.get_range(&self.path(path), range).await;
+        read.map_err(|error| self.failed("read", path, error))
+    }
+
+    /// All files below a folder, at any depth, whose path is greater than `after`, in order of path.
+    pub async fn list(&self, folder: &str, after: &str) -> Result<Vec<Listed>> {
+        let start = self.path(after);
+        let found = self.objects.list_with_offset(Some(&self.path(folder)), &start);
+        let listed = |meta: object_store::ObjectMeta| {
+            let path = meta.location.prefix_match(&self.folder)?.map(|part| part.as_ref().to_owned());
+            Some(Listed { path: path.collect::<Vec<_>>().join("/"), size: meta.size })
+        };
+        let found: Vec<_> = found.try_collect().await.map_err(|error| self.failed("list", folder, error))?;
+        let mut files: Vec<Listed> = found.into_iter().filter_map(listed).collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// Deletes a file; that there is none is no error.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        match self.objects.delete(&self.path(path)).await {
+            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("delete", path, error)),
+        }
+    }
+
+    /// Makes durable what is in a folder, not what is in folders below it. A file can be seen before its writer has synced
+    /// the folder: who draws conclusions from what it read, and tells others, calls this first.
+    pub async fn settle(&self, folder: &str) -> Result<()> {
+        let Some(folder) = self.at(folder).local_folder() else { return Ok(()) };
+        let shown = folder.display().to_string();
+        let synced = tokio::task::spawn_blocking(move || disk::sync_folder(&folder)).await;
+        synced.or_bug(|| format!("sync {shown}"))?.or_unavailable(|| format!("sync {shown}"))
+    }
+
+    fn local_folder(&self) -> Option<std::path::PathBuf> {
+        (self.url.scheme() == "file").then(|| self.url.to_file_path().ok())?.filter(|folder| folder.is_dir())
+    }
+
+    fn show(&self, path: &str) -> String {
+        format!("{}/{path}", self.url())
+    }
+
+    fn failed(&self, doing: &str, path: &str, error: StoreError) -> Error {
+        let kind = match &error {
+            StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => ErrorKind::Refused,
+            StoreError::NotSupported { .. } | StoreError::NotImplemented { .. } => ErrorKind::Refused,
+            _ => ErrorKind::Unavailable,
+        };
+        Error::new(kind, format!("{doing} {}", self.show(path))).because(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

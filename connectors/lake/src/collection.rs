@@ -38,6 +38,7 @@ pub(crate) struct Collection {
     settings: Arc<Settings>,
     store: Store,
     committer: Committer,
+    /// What the next rows are shredded under.
     schema: Arc<LakeSchema>,
     rows: Rows,
     staged: Option<Staged>,
@@ -157,7 +158,9 @@ impl Collection {
         let steps = self.steps(barrier);
         if !self.rows.is_empty() {
             self.refuse_rows_past(barrier)?;
-            self.staged = Some(Staged::new(Some(self.rows.finish()), steps));
+            let cut = self.rows.finish();
+            self.schema = Arc::clone(cut.schema());
+            self.staged = Some(Staged::new(Some(cut), steps));
         } else if !steps.is_empty() && self.positions_are_due(barrier, now_micros) {
             self.staged = Some(Staged::new(None, steps));
         }
@@ -216,7 +219,7 @@ impl Collection {
         let created = !self.exists;
         self.exists = true;
         self.committed_at_micros = now_micros;
-        if self.rows.is_empty() && schema.hash() != self.schema.hash() {
+        if self.rows.is_empty() && schema != self.schema {
             self.rows.set_schema(Arc::clone(&schema));
             self.schema = schema;
         }

@@ -4,7 +4,7 @@ use catchwater_sdk::config::{Duration, Size, Template};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::shred::Pins;
+use crate::shred::{Options, Pins};
 
 /// Stores records in a lake: one Delta Lake table of Parquet files per collection.
 ///
@@ -15,7 +15,7 @@ use crate::shred::Pins;
 /// DuckDB, Polars, Spark, Trino and pandas read the tables as they are.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// The folder of the lake, a path or a `file://` URL. Each collection is a folder in it.
     pub(crate) path: String,
 
@@ -36,8 +36,9 @@ pub struct Config {
     #[schemars(extend("x-min" = "1MiB", "x-max" = "512MiB"))]
     pub(crate) buffer: Option<Size>,
 
-    /// Types of columns that are not to be inferred, such as `customer.zip: string`. A value that does not fit goes to a
-    /// column beside it.
+    /// Types of columns that are not to be inferred, such as `customer.zip: string`: the path in the payload, and one of
+    /// `boolean`, `long`, `double`, `decimal`, `timestamp`, `date`, `string`, `json`, `map` and `struct`. A value that does
+    /// not fit goes to a column beside it.
     #[serde(default)]
     pub(crate) schema: Pins,
 
@@ -46,7 +47,7 @@ pub struct Config {
     #[serde(default = "columns_max")]
     pub(crate) columns_max: usize,
 
-    /// How deep objects and lists may be nested in columns. What lies deeper is kept as JSON text.
+    /// How deep objects and lists may be nested in columns. What lies deeper stays in `_payload` as well.
     #[serde(default = "depth_max")]
     pub(crate) depth_max: usize,
 
@@ -65,9 +66,9 @@ fn commit_interval() -> Duration {
 }
 
 fn columns_max() -> usize {
-    1000
+    Options::default().columns_max
 }
 
 fn depth_max() -> usize {
-    16
+    Options::default().depth_max
 }

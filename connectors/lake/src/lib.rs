@@ -1,2 +1,44 @@
-//! The lake: shredder, table, lake sink
+//! The lake: records become rows of Delta tables, exactly once.
+//!
+//! ```text
+//!  write ──▶ Rows: envelope builders + Shredder (infers columns), in arrival order, per collection
+//!  Cut ────▶ Staged: arrays, one bucket per date, sorted by stream, partition, position
+//!            ──▶ Encoder: Parquet, one file open at a time ──▶ Store: put if absent, synced
+//!            ──▶ Committer, shared by the tasks of the process ──▶ Table: one commit of files + positions
+//! ```
+//!
+//! The positions of a barrier are in the same commit as the rows before it, and the commit holds only if the table still
+//! has the positions that this task started from. So a crash repeats nothing, a zombie is fenced by whoever came after it,
+//! and there is no lease and no journal. What is held between two `Cut`s is in memory alone: a source that can be read
+//! again gives it again.
+//!
+//! A column never changes its type (see [`shred`]). Two writers that widen a schema at the same time both get their
+//! columns; the one that comes second with another type for the same column shreds its rows again, from the payloads.
+
+mod collection;
+mod committer;
+mod config;
+mod names;
+mod rows;
+mod shred;
+mod sink;
+mod staged;
 mod table;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::Arc;
+
+use catchwater_sdk::{Context, Registry};
+
+use self::config::Config;
+
+/// Makes the lake known. Tasks that are built from one registry share a committer for each table.
+pub fn register(registry: &mut Registry) {
+    let committers = Arc::new(committer::Committers::default());
+    registry.sink("lake", move |config: Config, context: &Context| {
+        let sink = sink::LakeSink::new(config, context, Arc::clone(&committers))?;
+        Ok(Box::new(sink))
+    });
+}

@@ -63,7 +63,11 @@ impl LakeSink {
             names: Names::new(&config.collection)?,
             commit_interval: config.commit_interval.get(),
             buffer_bytes_max: config.buffer.map_or(share, |size| size.as_usize()),
-            options: Arc::new(Options { depth_max: config.depth_max, columns_max: config.columns_max, pins: config.schema }),
+            options: Arc::new(Options {
+                depth_max: config.depth_max,
+                columns_max: config.columns_max,
+                pins: config.schema,
+            }),
             allow_other_captures: config.allow_other_captures,
             path: config.path,
             committers,

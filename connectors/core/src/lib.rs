@@ -4,6 +4,8 @@
 //! They use the same SDK as any other connector. How to add one: `connectors/CONTRIBUTING.md`.
 
 pub mod formats;
+#[cfg(feature = "kafka")]
+mod kafka;
 pub mod sinks;
 pub mod sources;
 pub mod transforms;

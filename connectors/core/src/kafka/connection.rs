@@ -1,0 +1,194 @@
+//! How a cluster is reached.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use catchwater_sdk::config::Secret;
+use catchwater_sdk::{Error, Result};
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::properties;
+
+/// TLS towards the brokers. Given without keys, it trusts the certificate authorities of the system.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// File with the certificates of the authorities to trust, in PEM form. Default: those of the system.
+    #[schemars(extend("x-names" = ["ca_location", "ssl.ca.location", "ca_file", "root_cas_file"]))]
+    ca: Option<PathBuf>,
+    /// File with the client's own certificate, in PEM form, where the brokers ask for one.
+    #[schemars(extend("x-names" = ["ssl.certificate.location", "crt_file", "cert_file"]))]
+    certificate: Option<PathBuf>,
+    /// File with the key of the client's certificate, in PEM form.
+    #[schemars(extend("x-names" = ["ssl.key.location", "key_file"]))]
+    key: Option<PathBuf>,
+    /// Password of the key, where it has one.
+    #[schemars(extend("x-names" = ["ssl.key.password", "key_pass"]))]
+    key_password: Option<Secret>,
+    /// Whether to check the brokers' certificates and host names. Without it anyone in between can read and change all.
+    #[serde(default = "yes")]
+    #[schemars(extend("x-names" = ["verify_certificate", "enable.ssl.certificate.verification"]))]
+    verify: bool,
+}
+
+/// Who we are, for the brokers.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sasl {
+    /// How the password is shown to the brokers.
+    #[schemars(extend("x-names" = ["sasl.mechanism", "sasl.mechanisms"]))]
+    mechanism: Mechanism,
+    /// Name of the user.
+    #[schemars(extend("x-names" = ["sasl.username", "user"]))]
+    username: String,
+    /// Password of the user.
+    #[schemars(extend("x-names" = ["sasl.password"]))]
+    password: Secret,
+}
+
+/// How a password is shown to the brokers.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub(crate) enum Mechanism {
+    /// As it is: use it with `tls` only.
+    #[serde(rename = "PLAIN")]
+    Plain,
+    /// By challenge and response.
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// By challenge and response, with the longer hash.
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Everything about a connection that a user can say.
+#[derive(Clone, Copy)]
+pub(crate) struct Connection<'a> {
+    pub(crate) brokers: &'a str,
+    pub(crate) tls: Option<&'a Tls>,
+    pub(crate) sasl: Option<&'a Sasl>,
+    pub(crate) librdkafka: &'a BTreeMap<String, String>,
+}
+
+impl Connection<'_> {
+    /// The client's configuration: `ours` first, then the connection, then what the user passes through.
+    pub(crate) fn client_config(&self, ours: &[(&str, String)]) -> Result<ClientConfig> {
+        self.check_features()?;
+        properties::refuse_ours(self.librdkafka)?;
+        let mut client = ClientConfig::new();
+        client.set_log_level(RDKafkaLogLevel::Warning);
+        for (key, value) in ours {
+            client.set(*key, value);
+        }
+        client.set("bootstrap.servers", self.brokers);
+        client.set("security.protocol", self.protocol());
+        self.set_tls(&mut client);
+        self.set_sasl(&mut client);
+        for (key, value) in self.librdkafka {
+            client.set(key, value);
+        }
+        check(&client)?;
+        Ok(client)
+    }
+
+    fn check_features(&self) -> Result<()> {
+        let scram = self.sasl.is_some_and(|sasl| !matches!(sasl.mechanism, Mechanism::Plain));
+        let wants = if self.tls.is_some() { "tls" } else { "sasl.mechanism" };
+        if cfg!(feature = "kafka-tls") || (self.tls.is_none() && !scram) {
+            return Ok(());
+        }
+        let text = "this binary was built without TLS and SCRAM for Kafka: build it with the feature `kafka-tls`";
+        Err(Error::config(text).at_key(wants))
+    }
+
+    fn protocol(&self) -> &'static str {
+        match (self.tls.is_some(), self.sasl.is_some()) {
+            (false, false) => "plaintext",
+            (true, false) => "ssl",
+            (false, true) => "sasl_plaintext",
+            (true, true) => "sasl_ssl",
+        }
+    }
+
+    fn set_tls(&self, client: &mut ClientConfig) {
+        let Some(tls) = self.tls else { return };
+        let files = [("ssl.ca.location", &tls.ca), ("ssl.certificate.location", &tls.certificate), ("ssl.key.location", &tls.key)];
+        for (key, file) in files {
+            if let Some(file) = file {
+                client.set(key, file.to_string_lossy());
+            }
+        }
+        if let Some(password) = &tls.key_password {
+            client.set("ssl.key.password", password.expose());
+        }
+        client.set("enable.ssl.certificate.verification", tls.verify.to_string());
+    }
+
+    fn set_sasl(&self, client: &mut ClientConfig) {
+        let Some(sasl) = self.sasl else { return };
+        let mechanism = match sasl.mechanism {
+            Mechanism::Plain => "PLAIN",
+            Mechanism::ScramSha256 => "SCRAM-SHA-256",
+            Mechanism::ScramSha512 => "SCRAM-SHA-512",
+        };
+        client.set("sasl.mechanisms", mechanism);
+        client.set("sasl.username", &sasl.username);
+        client.set("sasl.password", sasl.password.expose());
+    }
+}
+
+/// librdkafka itself knows which properties there are and what they may hold; asking it has no side effects.
+fn check(client: &ClientConfig) -> Result<()> {
+    match client.create_native_config() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientConfig(_, reason, key, _)) => {
+            // The reason quotes the value, which for some keys is a secret.
+            let reason = if key.contains("password") { "the value is not valid".into() } else { reason };
+            Err(Error::config(format!("librdkafka: {reason}")).at_key(format!("librdkafka.{key}")))
+        }
+        Err(error) => Err(Error::config("librdkafka refuses the configuration").because(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(librdkafka: &[(&str, &str)]) -> Result<ClientConfig> {
+        let librdkafka = librdkafka.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let connection = Connection { brokers: "localhost:9092", tls: None, sasl: None, librdkafka: &librdkafka };
+        connection.client_config(&[("client.id", "catchwater".into())])
+    }
+
+    fn check(librdkafka: (&str, &str), key: &str, phrase: &str) {
+        let error = client(&[librdkafka]).expect_err("it is refused");
+        assert_eq!(error.key(), Some(key));
+        assert!(error.to_string().contains(phrase), "{error}");
+    }
+
+    #[test]
+    fn passes_through_what_librdkafka_knows() {
+        let client = client(&[("fetch.min.bytes", "65536"), ("client.id", "mine")]).expect("it is valid");
+        assert_eq!(client.get("fetch.min.bytes"), Some("65536"));
+        assert_eq!(client.get("client.id"), Some("mine"));
+    }
+
+    #[test]
+    fn refuses_what_librdkafka_does_not_know() {
+        check(("fetch.min.byte", "1"), "librdkafka.fetch.min.byte", "No such configuration property");
+        check(("fetch.min.bytes", "many"), "librdkafka.fetch.min.bytes", "fetch.min.bytes");
+    }
+
+    #[test]
+    fn refuses_what_has_a_key_of_its_own() {
+        check(("group.id", "mine"), "librdkafka.group.id", "`group`");
+        check(("plugin.library.paths", "x.so"), "librdkafka.plugin.library.paths", "code");
+    }
+}

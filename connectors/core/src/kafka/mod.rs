@@ -1,0 +1,28 @@
+//! What the Kafka source and the Kafka sink share: how a cluster is reached, and what its errors mean.
+
+pub(crate) mod connection;
+pub(crate) mod failure;
+pub(crate) mod ffi;
+pub(crate) mod properties;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod trouble;
+
+use std::time::Duration;
+
+use catchwater_sdk::{Error, Result, ResultExt};
+
+/// How long the brokers may take to answer a question before they count as away.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Asks the brokers something with a call that blocks, off the threads that run tasks.
+pub(crate) async fn ask<T: Send + 'static>(question: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(question).await.or_bug(|| "ask the brokers".into())?
+}
+
+/// What a user is told about topics that are not there.
+pub(crate) fn unknown_topics(names: &[String], brokers: &str) -> Error {
+    let (topics, are, them) = if names.len() == 1 { ("topic", "is", "it") } else { ("topics", "are", "them") };
+    let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Error::refused(format!("{topics} {names} {are} not known to the brokers at {brokers}: create {them}, or mend the name"))
+}

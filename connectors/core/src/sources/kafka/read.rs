@@ -1,0 +1,143 @@
+//! Messages to batches.
+
+use std::borrow::Cow;
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use catchwater_sdk::record::{Field, Record, Timestamp, TimestampKind};
+use catchwater_sdk::{Batch, BatchBuilder, Limit};
+use futures::{FutureExt, StreamExt};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use tokio::time::{Instant, sleep_until};
+
+use super::member::Member;
+use super::partitions::Partitions;
+use super::report::Move;
+use crate::kafka::ffi;
+
+/// What came next.
+pub(super) enum Next {
+    /// The partitions change.
+    Move(Move),
+    /// Records, and perhaps an error right behind them.
+    Records(Batch, Option<KafkaError>),
+    /// An error.
+    Failed(KafkaError),
+    /// It is time to look where the client stands.
+    Look,
+}
+
+/// Waits for what comes next. Cancel safe: it waits only while nothing was read.
+pub(super) async fn next(member: &mut Member, partitions: &mut Partitions, limit: Limit, look_at: Instant) -> Next {
+    let client = Arc::clone(member.client());
+    let mut stream = client.stream();
+    let first = tokio::select! {
+        biased; // a move before anything that was read after it
+        moved = member.moves.recv() => return Next::Move(moved.expect("the client holds the sender")),
+        message = stream.next() => message.expect("a stream of messages never ends"),
+        _ = sleep_until(look_at) => return Next::Look,
+    };
+    let first = match first {
+        Ok(message) => message,
+        Err(error) => return Next::Failed(error),
+    };
+    let mut reading = Reading { builder: BatchBuilder::new(limit), partitions, run: None };
+    reading.push(&first);
+    let mut failed = None;
+    while !reading.builder.is_full() {
+        match stream.next().now_or_never() {
+            Some(Some(Ok(message))) => reading.push(&message),
+            Some(Some(Err(error))) => {
+                failed = Some(error);
+                break;
+            }
+            _ => break, // nothing there, or a move was just reported
+        }
+    }
+    Next::Records(reading.finish(), failed)
+}
+
+struct Reading<'a> {
+    builder: BatchBuilder,
+    partitions: &'a mut Partitions,
+    run: Option<Run>,
+}
+
+/// Messages of one partition in a row, which is how they are fetched: the partition is looked up once for all.
+struct Run {
+    /// Where librdkafka has the topic. It stays there while the topic is assigned, so it tells topics apart in a batch.
+    topic: usize,
+    number: i32,
+    origin: u32,
+    next: i64,
+    stream: Arc<str>,
+}
+
+impl Reading<'_> {
+    fn push(&mut self, message: &BorrowedMessage<'_>) {
+        let (topic, number) = (message.topic_ptr() as usize, message.partition());
+        if !matches!(&self.run, Some(run) if (run.topic, run.number) == (topic, number)) {
+            self.end_run();
+            self.run = self.begin_run(topic, message);
+        }
+        let Some(run) = &mut self.run else { return };
+        // The client drops what it fetched before an assignment; if one slipped through, it was handed out already.
+        if message.offset() >= run.next {
+            run.next = message.offset() + 1;
+            append(&mut self.builder, run.origin, message);
+        }
+    }
+
+    /// `None` for a partition that is not ours to read (any more).
+    fn begin_run(&mut self, topic: usize, message: &BorrowedMessage<'_>) -> Option<Run> {
+        let number = message.partition();
+        let owned = self.partitions.get(message.topic(), number).filter(|owned| owned.started)?;
+        let origin = self.builder.origin(&owned.resolved.partition);
+        // Also a run of which nothing is taken must not leave an origin without a position.
+        self.builder.advance(origin, owned.next);
+        Some(Run { topic, number, origin, next: owned.next, stream: Arc::clone(&owned.resolved.partition.stream) })
+    }
+
+    fn end_run(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        if let Some(owned) = self.partitions.get_mut(&run.stream, run.number) {
+            owned.read(run.next);
+        }
+    }
+
+    fn finish(mut self) -> Batch {
+        self.end_run();
+        self.builder.finish()
+    }
+}
+
+/// The one copy of a message, into the flat buffers of the batch.
+fn append(builder: &mut BatchBuilder, origin: u32, message: &BorrowedMessage<'_>) {
+    let mut headers = Vec::new();
+    ffi::each_header(message, |name, value| headers.push((text(name), value)));
+    let headers: Vec<Field<'_>> = headers.iter().map(|(name, value)| Field::bytes(name, *value)).collect();
+    let record = Record {
+        payload: message.payload(),
+        key: message.key(),
+        headers: &headers,
+        properties: &[],
+        timestamp: timestamp(message.timestamp()),
+        redelivered: false,
+    };
+    builder.push(origin, message.offset(), message.offset() + 1, record);
+}
+
+/// Names of headers are text by Kafka's protocol, but nobody checks.
+fn text(name: &CStr) -> Cow<'_, str> {
+    name.to_string_lossy()
+}
+
+fn timestamp(timestamp: rdkafka::Timestamp) -> Option<Timestamp> {
+    let (millis, kind) = match timestamp {
+        rdkafka::Timestamp::NotAvailable => return None,
+        rdkafka::Timestamp::CreateTime(millis) => (millis, TimestampKind::Create),
+        rdkafka::Timestamp::LogAppendTime(millis) => (millis, TimestampKind::Append),
+    };
+    Some(Timestamp { micros: millis.saturating_mul(1000), kind })
+}

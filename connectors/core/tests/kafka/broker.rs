@@ -1,0 +1,199 @@
+//! The broker of the tests: topics of their own, records to read, records that were written, and components to try.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use catchwater_sdk::config::parse;
+use catchwater_sdk::source::{BoxSource, Polled};
+use catchwater_sdk::{Batch, Context, Limit, Positions, Registry, Result};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+/// The address of the broker.
+pub(crate) fn address() -> String {
+    std::env::var("CATCHWATER_TEST_KAFKA").expect("CATCHWATER_TEST_KAFKA names a Kafka broker; `tests/run` starts one")
+}
+
+/// A name that no other test and no earlier run has.
+pub(crate) fn unique(prefix: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    format!("{prefix}-{}-{}", since_epoch.as_micros(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn client() -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", address());
+    client
+}
+
+fn admin() -> AdminClient<DefaultClientContext> {
+    client().create().expect("make an admin client")
+}
+
+/// Makes a topic with settings of its own.
+pub(crate) async fn make_topic(name: &str, partitions: i32, settings: &[(&str, &str)]) {
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    for (key, value) in settings {
+        topic = topic.set(key, value);
+    }
+    let made = admin().create_topics(&[topic], &AdminOptions::new()).await.expect("ask for a topic");
+    assert!(made[0].is_ok(), "{made:?}");
+}
+
+/// Makes a topic with a name of its own.
+pub(crate) async fn new_topic(partitions: i32) -> String {
+    let name = unique("topic");
+    make_topic(&name, partitions, &[]).await;
+    name
+}
+
+/// Deletes a topic and waits until it is gone.
+pub(crate) async fn delete_topic(name: &str) {
+    let deleted = admin().delete_topics(&[name], &AdminOptions::new()).await.expect("ask for a deletion");
+    assert!(deleted[0].is_ok(), "{deleted:?}");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+/// Writes `payloads` to a partition, in order.
+pub(crate) fn write(topic: &str, partition: i32, payloads: impl IntoIterator<Item = String>) {
+    let producer: BaseProducer = client().set("linger.ms", "0").create().expect("make a producer");
+    for payload in payloads {
+        let record = BaseRecord::<(), str>::to(topic).partition(partition).payload(&payload);
+        producer.send(record).map_err(|(error, _)| error).expect("send a record");
+    }
+    producer.flush(Duration::from_secs(10)).expect("write records");
+}
+
+/// Writes records in a transaction that is committed, or else aborted. Either leaves a marker behind them.
+pub(crate) fn write_in_transaction(topic: &str, partition: i32, payloads: &[&str], commit: bool) {
+    let timeout = Duration::from_secs(10);
+    let producer: BaseProducer = client().set("transactional.id", unique("tx")).create().expect("make a producer");
+    producer.init_transactions(timeout).expect("start with transactions");
+    producer.begin_transaction().expect("begin");
+    for payload in payloads {
+        let record = BaseRecord::<(), str>::to(topic).partition(partition).payload(payload);
+        producer.send(record).map_err(|(error, _)| error).expect("send a record");
+    }
+    producer.flush(timeout).expect("write records");
+    let ended = if commit { producer.commit_transaction(timeout) } else { producer.abort_transaction(timeout) };
+    ended.expect("end the transaction");
+}
+
+/// `0` to `count - 1`, each behind `prefix`.
+pub(crate) fn numbers(prefix: &str, count: usize) -> impl Iterator<Item = String> + use<'_> {
+    (0..count).map(move |i| format!("{prefix}{i}"))
+}
+
+/// The connectors.
+pub(crate) fn registry() -> Registry {
+    let mut registry = Registry::new();
+    catchwater_connectors::register(&mut registry);
+    registry
+}
+
+/// A context for a component of the process `instance`.
+pub(crate) fn context(instance: &str, task: u16) -> Context {
+    Context { instance: instance.into(), task, ..Context::unattached("test", PathBuf::from("/nonexistent")) }
+}
+
+/// A source that is not open yet.
+pub(crate) fn source(config: &str, instance: &str) -> BoxSource {
+    let config = parse(&config.replace("BROKERS", &address()));
+    registry().build_source("kafka", &config.documents[0].root, &context(instance, 0)).expect("the configuration is valid")
+}
+
+/// A source with what an engine would know of it.
+pub(crate) struct Reader {
+    pub(crate) source: BoxSource,
+    pub(crate) read: BTreeMap<i32, Vec<String>>,
+    pub(crate) positions: Positions,
+    pub(crate) ended: bool,
+    pub(crate) revoked: usize,
+    pub(crate) lost: usize,
+}
+
+impl Reader {
+    /// Opens a source.
+    pub(crate) async fn open(config: &str, instance: &str) -> Reader {
+        let mut source = source(config, instance);
+        source.open().await.expect("open the source");
+        Reader { source, read: BTreeMap::new(), positions: Positions::new(), ended: false, revoked: 0, lost: 0 }
+    }
+
+    /// Does with one answer what an engine does.
+    pub(crate) async fn step(&mut self) -> Result<()> {
+        match self.source.poll(Limit::default()).await? {
+            Polled::Records(batch) => self.take(&batch),
+            Polled::Assigned(assignments) => {
+                let fresh = assignments.iter().filter(|assignment| !assignment.committed);
+                let fresh: Positions = fresh.map(|assignment| (assignment.partition.clone(), assignment.at)).collect();
+                if !fresh.is_empty() {
+                    self.source.commit(&fresh).await?;
+                }
+                let starts = assignments.iter().map(|assignment| (assignment.partition.clone(), assignment.at)).collect();
+                self.source.start(&starts).await?;
+                self.positions.advance_all(&starts);
+            }
+            Polled::Revoking(partitions, _) => {
+                self.source.commit(&self.positions.of(&partitions)).await?;
+                self.source.release(&partitions).await?;
+                partitions.iter().for_each(|partition| drop(self.positions.remove(partition)));
+                self.revoked += partitions.len();
+            }
+            Polled::Lost(partitions) => {
+                partitions.iter().for_each(|partition| drop(self.positions.remove(partition)));
+                self.lost += partitions.len();
+            }
+            Polled::End => self.ended = true,
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, batch: &Batch) {
+        for record in batch.iter() {
+            let payload = String::from_utf8_lossy(record.payload().unwrap_or(b"null")).into_owned();
+            self.read.entry(record.partition().number).or_default().push(payload);
+        }
+        self.positions.advance_all(&batch.positions());
+    }
+
+    /// Reads until `done`, which must be so within half a minute.
+    pub(crate) async fn until(&mut self, done: impl Fn(&Reader) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !done(self) {
+            assert!(Instant::now() < deadline, "read only {:?} by {:?}", self.counts(), self.positions);
+            if let Ok(step) = tokio::time::timeout(Duration::from_millis(200), self.step()).await {
+                step.expect("the source works");
+            }
+        }
+    }
+
+    /// Reads on for a while.
+    pub(crate) async fn during(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline && !self.ended {
+            if let Ok(step) = tokio::time::timeout(Duration::from_millis(100), self.step()).await {
+                step.expect("the source works");
+            }
+        }
+    }
+
+    /// How many records were read.
+    pub(crate) fn count(&self) -> usize {
+        self.read.values().map(Vec::len).sum()
+    }
+
+    fn counts(&self) -> BTreeMap<i32, usize> {
+        self.read.iter().map(|(partition, records)| (*partition, records.len())).collect()
+    }
+
+    /// Commits what was read.
+    pub(crate) async fn commit(&mut self) {
+        self.source.commit(&self.positions).await.expect("commit what was read");
+    }
+}

@@ -1,0 +1,6 @@
+//! The Kafka connector against a real broker, which `CATCHWATER_TEST_KAFKA` names (`tests/run` starts one).
+#![cfg(feature = "kafka")]
+
+mod broker;
+mod moves;
+mod source;

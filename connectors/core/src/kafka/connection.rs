@@ -119,7 +119,11 @@ impl Connection<'_> {
 
     fn set_tls(&self, client: &mut ClientConfig) {
         let Some(tls) = self.tls else { return };
-        let files = [("ssl.ca.location", &tls.ca), ("ssl.certificate.location", &tls.certificate), ("ssl.key.location", &tls.key)];
+        let files = [
+            ("ssl.ca.location", &tls.ca),
+            ("ssl.certificate.location", &tls.certificate),
+            ("ssl.key.location", &tls.key),
+        ];
         for (key, file) in files {
             if let Some(file) = file {
                 client.set(key, file.to_string_lossy());

@@ -12,15 +12,22 @@ pub(crate) fn failure(doing: impl Into<String>, code: Code) -> Error {
 /// librdkafka connects again by itself and for ever, so all is `Unavailable` that an operator need not mend.
 fn judge(code: Code) -> (ErrorKind, &'static str) {
     match code {
-        Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism | Code::IllegalSASLState => {
-            (ErrorKind::Refused, ": the brokers refuse the credentials, see `sasl` and `tls`")
+        Code::Authentication
+        | Code::SaslAuthenticationFailed
+        | Code::UnsupportedSASLMechanism
+        | Code::IllegalSASLState => (ErrorKind::Refused, ": the brokers refuse the credentials, see `sasl` and `tls`"),
+        Code::TopicAuthorizationFailed => {
+            (ErrorKind::Refused, ": the user may not use the topic, an ACL must allow it")
         }
-        Code::TopicAuthorizationFailed => (ErrorKind::Refused, ": the user may not use the topic, an ACL must allow it"),
-        Code::GroupAuthorizationFailed => (ErrorKind::Refused, ": the user may not join the group, an ACL must allow it"),
+        Code::GroupAuthorizationFailed => {
+            (ErrorKind::Refused, ": the user may not join the group, an ACL must allow it")
+        }
         Code::ClusterAuthorizationFailed => (ErrorKind::Refused, ": the user may not do this, an ACL must allow it"),
         Code::InvalidGroupId => (ErrorKind::Refused, ": the name of the group is not valid"),
         Code::InvalidTopic => (ErrorKind::Refused, ": the name of a topic is not valid"),
-        Code::UnsupportedVersion | Code::UnsupportedFeature => (ErrorKind::Refused, ": the brokers are too old for this"),
+        Code::UnsupportedVersion | Code::UnsupportedFeature => {
+            (ErrorKind::Refused, ": the brokers are too old for this")
+        }
         _ => (ErrorKind::Unavailable, ""),
     }
 }

@@ -66,7 +66,8 @@ unsafe fn described(event: *mut rd::rd_kafka_event_t) -> Result<Vec<Topic>, RDKa
             return Err(code.into());
         }
         let mut count = 0;
-        let topics = rd::rd_kafka_DescribeTopics_result_topics(rd::rd_kafka_event_DescribeTopics_result(event), &mut count);
+        let topics =
+            rd::rd_kafka_DescribeTopics_result_topics(rd::rd_kafka_event_DescribeTopics_result(event), &mut count);
         let topics = if count == 0 { &[] } else { slice::from_raw_parts(topics, count) };
         let mut known = Vec::with_capacity(count);
         for topic in topics {

@@ -24,5 +24,7 @@ pub(crate) async fn ask<T: Send + 'static>(question: impl FnOnce() -> Result<T> 
 pub(crate) fn unknown_topics(names: &[String], brokers: &str) -> Error {
     let (topics, are, them) = if names.len() == 1 { ("topic", "is", "it") } else { ("topics", "are", "them") };
     let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Error::refused(format!("{topics} {names} {are} not known to the brokers at {brokers}: create {them}, or mend the name"))
+    Error::refused(format!(
+        "{topics} {names} {are} not known to the brokers at {brokers}: create {them}, or mend the name"
+    ))
 }

@@ -40,7 +40,9 @@ impl Trouble {
 fn explained(doing: &str, cause: Code, reason: String) -> Error {
     let error = failure(doing, cause);
     match cause {
-        Code::SSL => Error::new(ErrorKind::Refused, format!("{doing}: the TLS handshake failed, see `tls`")).because(reason),
+        Code::SSL => {
+            Error::new(ErrorKind::Refused, format!("{doing}: the TLS handshake failed, see `tls`")).because(reason)
+        }
         _ => Error::new(error.kind(), error.to_string()).because(reason),
     }
 }

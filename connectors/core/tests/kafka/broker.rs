@@ -12,6 +12,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use tokio::time::timeout;
 
 /// The address of the broker.
 pub(crate) fn address() -> String {
@@ -71,16 +72,16 @@ pub(crate) fn write(topic: &str, partition: i32, payloads: impl IntoIterator<Ite
 
 /// Writes records in a transaction that is committed, or else aborted. Either leaves a marker behind them.
 pub(crate) fn write_in_transaction(topic: &str, partition: i32, payloads: &[&str], commit: bool) {
-    let timeout = Duration::from_secs(10);
+    let within = Duration::from_secs(10);
     let producer: BaseProducer = client().set("transactional.id", unique("tx")).create().expect("make a producer");
-    producer.init_transactions(timeout).expect("start with transactions");
+    producer.init_transactions(within).expect("start with transactions");
     producer.begin_transaction().expect("begin");
     for payload in payloads {
         let record = BaseRecord::<(), str>::to(topic).partition(partition).payload(payload);
         producer.send(record).map_err(|(error, _)| error).expect("send a record");
     }
-    producer.flush(timeout).expect("write records");
-    let ended = if commit { producer.commit_transaction(timeout) } else { producer.abort_transaction(timeout) };
+    producer.flush(within).expect("write records");
+    let ended = if commit { producer.commit_transaction(within) } else { producer.abort_transaction(within) };
     ended.expect("end the transaction");
 }
 
@@ -104,7 +105,9 @@ pub(crate) fn context(instance: &str, task: u16) -> Context {
 /// A source that is not open yet.
 pub(crate) fn source(config: &str, instance: &str) -> BoxSource {
     let config = parse(&config.replace("BROKERS", &address()));
-    registry().build_source("kafka", &config.documents[0].root, &context(instance, 0)).expect("the configuration is valid")
+    registry()
+        .build_source("kafka", &config.documents[0].root, &context(instance, 0))
+        .expect("the configuration is valid")
 }
 
 /// A source with what an engine would know of it.
@@ -125,9 +128,12 @@ impl Reader {
         Reader { source, read: BTreeMap::new(), positions: Positions::new(), ended: false, revoked: 0, lost: 0 }
     }
 
-    /// Does with one answer what an engine does.
+    /// Waits for an answer, for a short while, and does with it what an engine does.
     pub(crate) async fn step(&mut self) -> Result<()> {
-        match self.source.poll(Limit::default()).await? {
+        let Ok(polled) = timeout(Duration::from_millis(100), self.source.poll(Limit::default())).await else {
+            return Ok(());
+        };
+        match polled? {
             Polled::Records(batch) => self.take(&batch),
             Polled::Assigned(assignments) => {
                 let fresh = assignments.iter().filter(|assignment| !assignment.committed);
@@ -135,7 +141,8 @@ impl Reader {
                 if !fresh.is_empty() {
                     self.source.commit(&fresh).await?;
                 }
-                let starts = assignments.iter().map(|assignment| (assignment.partition.clone(), assignment.at)).collect();
+                let starts =
+                    assignments.iter().map(|assignment| (assignment.partition.clone(), assignment.at)).collect();
                 self.source.start(&starts).await?;
                 self.positions.advance_all(&starts);
             }
@@ -167,9 +174,7 @@ impl Reader {
         let deadline = Instant::now() + Duration::from_secs(30);
         while !done(self) {
             assert!(Instant::now() < deadline, "read only {:?} by {:?}", self.counts(), self.positions);
-            if let Ok(step) = tokio::time::timeout(Duration::from_millis(200), self.step()).await {
-                step.expect("the source works");
-            }
+            self.step().await.expect("the source works");
         }
     }
 
@@ -177,9 +182,7 @@ impl Reader {
     pub(crate) async fn during(&mut self, time: Duration) {
         let deadline = Instant::now() + time;
         while Instant::now() < deadline && !self.ended {
-            if let Ok(step) = tokio::time::timeout(Duration::from_millis(100), self.step()).await {
-                step.expect("the source works");
-            }
+            self.step().await.expect("the source works");
         }
     }
 

@@ -96,7 +96,8 @@ impl Plan {
         let group = config.group.clone().unwrap_or_else(|| format!("catchwater-{}", context.pipeline));
         let member = plain(&format!("catchwater-{}-{}-{}", context.instance, context.pipeline, context.task));
         let client = client(&config, context, &group, &member)?;
-        let rebalance_timeout = client.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+        let rebalance_timeout =
+            client.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
         Ok(Plan {
             client,
             brokers: config.brokers,
@@ -122,7 +123,9 @@ fn check_topics(topics: &[String]) -> Result<()> {
             return at(Error::config("a topic needs a name"));
         }
         if topic.chars().any(|c| "*+[](){}|\\$?".contains(c)) && !topic.starts_with('^') {
-            return at(Error::config(format!("`{topic}` is not a topic's name; a regular expression begins with `^`: '^{topic}'")));
+            return at(Error::config(format!(
+                "`{topic}` is not a topic's name; a regular expression begins with `^`: '^{topic}'"
+            )));
         }
     }
     Ok(())

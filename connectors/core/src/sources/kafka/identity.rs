@@ -2,9 +2,11 @@
 //!
 //! A topic that is deleted and made anew keeps its name, and a client reads on at the old offset without an error if the
 //! new topic has grown past it; the brokers even accept a commit of the old offset. Only the topic's id tells. It is asked
-//! before each commit, and every second while records flow.
+//! before each commit, every second, and before records are handed out that came after a pause: a topic cannot be deleted
+//! and made anew without one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use catchwater_sdk::{Error, Result};
@@ -40,12 +42,18 @@ impl Identity {
     }
 
     /// The next answer about the topics, if it is time for one. Waits only for one that is overdue. Cancel safe.
-    pub(super) async fn look(&mut self, client: &Client, topics: impl FnOnce() -> Vec<String>) -> Result<Option<Vec<Topic>>> {
+    pub(super) async fn look(
+        &mut self,
+        client: &Client,
+        topics: impl FnOnce() -> Vec<String>,
+    ) -> Result<Option<Vec<Topic>>> {
         if self.asked.is_none() && self.answered.elapsed() >= ASK_EVERY {
             self.ask(client, topics());
         }
         match &self.asked {
-            Some((_, answer)) if answer.is_finished() || self.answered.elapsed() >= TRUST_FOR => self.take().await.map(Some),
+            Some((_, answer)) if answer.is_finished() || self.answered.elapsed() >= TRUST_FOR => {
+                self.take().await.map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -63,7 +71,7 @@ impl Identity {
     }
 
     fn ask(&mut self, client: &Client, topics: Vec<String>) {
-        let client = std::sync::Arc::clone(client);
+        let client = Arc::clone(client);
         self.asked = Some((Instant::now(), tokio::task::spawn_blocking(move || describe(&client, &topics))));
     }
 

@@ -48,7 +48,8 @@ impl Member {
         member.cluster = member.contact(plan).await?;
         let topics: Vec<&str> = plan.topics.iter().map(String::as_str).collect();
         let subscribed = member.client().subscribe(&topics);
-        subscribed.map_err(|error| Error::config(format!("subscribe to {topics:?}")).at_key("topics").because(error))?;
+        subscribed
+            .map_err(|error| Error::config(format!("subscribe to {topics:?}")).at_key("topics").because(error))?;
         Ok(member)
     }
 
@@ -61,12 +62,18 @@ impl Member {
     async fn contact(&self, plan: &Plan) -> Result<Arc<str>> {
         let (client, named, brokers) = (Arc::clone(self.client()), plan.named_topics(), plan.brokers.clone());
         ask(move || {
-            let away = || client.context().trouble().explain(&format!("reach the brokers at {brokers}"), Code::OperationTimedOut);
+            let away = || {
+                client.context().trouble().explain(&format!("reach the brokers at {brokers}"), Code::OperationTimedOut)
+            };
             let cluster = client.client().fetch_cluster_id(ANSWER_WITHIN).ok_or_else(away)?;
             let known = describe(&client, &named)?;
             let unknown = |name: &&String| known.iter().all(|topic| topic.name != **name);
             let unknown: Vec<String> = named.iter().filter(unknown).cloned().collect();
-            if unknown.is_empty() { Ok(cluster.into()) } else { Err(unknown_topics(&unknown, &brokers).at_key("topics")) }
+            if unknown.is_empty() {
+                Ok(cluster.into())
+            } else {
+                Err(unknown_topics(&unknown, &brokers).at_key("topics"))
+            }
         })
         .await
     }

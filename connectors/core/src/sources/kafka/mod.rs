@@ -18,7 +18,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catchwater_sdk::source::{Polled, Source, SourceTraits};
-use catchwater_sdk::{BatchBuilder, Context, Error, Limit, Partition, Positions, Registry, Result, ResultExt, async_trait};
+use catchwater_sdk::{
+    Batch, BatchBuilder, Context, Error, Limit, Partition, Positions, Registry, Result, ResultExt, async_trait,
+};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -60,9 +62,11 @@ struct Kafka {
     resolving: Option<Resolving>,
     /// Whether the group waits for an answer to an assignment.
     unanswered: bool,
+    /// Records that came after a pause: they may be of a topic that was made anew in it.
+    held: Option<Batch>,
     /// An error that came right behind a batch.
     failed: Option<KafkaError>,
-    look_at: tokio::time::Instant,
+    look_at: Instant,
     /// When the last move was answered; `None` before the first.
     settled: Option<Instant>,
 }
@@ -82,8 +86,9 @@ impl Kafka {
             queued: VecDeque::new(),
             resolving: None,
             unanswered: false,
+            held: None,
             failed: None,
-            look_at: tokio::time::Instant::now(),
+            look_at: Instant::now(),
             settled: None,
         }
     }
@@ -123,6 +128,12 @@ impl Source for Kafka {
             if let Some(polled) = self.queued.pop_front() {
                 return Ok(polled);
             }
+            if self.held.is_some() {
+                match self.confirmed().await? {
+                    Some(batch) => return Ok(Polled::Records(batch)),
+                    None => continue,
+                }
+            }
             if let Some(error) = self.failed.take() {
                 self.judge(&error)?;
                 continue;
@@ -143,6 +154,9 @@ impl Source for Kafka {
     }
 
     async fn start(&mut self, at: &Positions) -> Result<()> {
+        if let Some(batch) = self.held.take() {
+            self.put_back(&batch)?;
+        }
         let mut starts = Positions::new();
         for (partition, position) in at.iter() {
             if self.partitions.has(partition) {
@@ -211,9 +225,13 @@ impl Kafka {
         let member = self.member.as_mut().expect("it was asked for just now");
         match read::next(member, &mut self.partitions, limit, look_at).await {
             Next::Move(moved) => self.moved(moved),
-            Next::Records(batch, failed) => {
-                self.failed = failed;
-                Ok(Some(Polled::Records(batch)))
+            Next::Records(read) => {
+                self.failed = read.failed;
+                if !read.after_pause {
+                    return Ok(Some(Polled::Records(read.batch)));
+                }
+                self.held = Some(read.batch);
+                Ok(None)
             }
             Next::Failed(error) => {
                 self.failed = Some(error);
@@ -225,7 +243,7 @@ impl Kafka {
 
     /// A batch without records where the client went on without handing out any.
     fn look(&mut self) -> Option<Polled> {
-        self.look_at = tokio::time::Instant::now() + LOOK_EVERY;
+        self.look_at = Instant::now() + LOOK_EVERY;
         let client = self.member.as_ref()?.client();
         let mut builder = BatchBuilder::new(Limit::default());
         self.partitions.follow(client, &mut builder);
@@ -234,14 +252,15 @@ impl Kafka {
     }
 
     fn is_at_end(&self) -> bool {
-        let settled = self.settled.is_some_and(|since| self.partitions.iter().next().is_some() || since.elapsed() >= EMPTY_FOR);
+        let settled =
+            self.settled.is_some_and(|since| self.partitions.iter().next().is_some() || since.elapsed() >= EMPTY_FOR);
         settled && !self.unanswered && self.partitions.at_end()
     }
 
     /// What an error between messages means. librdkafka connects again by itself, so most mean nothing.
     fn judge(&mut self, error: &KafkaError) -> Result<()> {
         match error {
-            KafkaError::PartitionEOF(_) => self.look_at = tokio::time::Instant::now(),
+            KafkaError::PartitionEOF(_) => self.look_at = Instant::now(),
             KafkaError::MessageConsumptionFatal(code) => return self.thrown_out(*code),
             KafkaError::MessageConsumption(code) => return self.judge_code(*code),
             error => return Err(Error::unavailable("read from Kafka").because(error.clone())),
@@ -260,7 +279,9 @@ impl Kafka {
                 self.identity.doubt();
             }
             Code::AutoOffsetReset | Code::OffsetOutOfRange => self.out_of_range(),
-            Code::PollExceeded => warn!("the sinks were busy for longer than `max.poll.interval.ms`, the partitions were lost"),
+            Code::PollExceeded => {
+                warn!("the sinks were busy for longer than `max.poll.interval.ms`, the partitions were lost")
+            }
             code => return Err(failure("read from Kafka", code)),
         }
         Ok(())
@@ -289,7 +310,8 @@ impl Kafka {
         self.queued.push_back(Polled::Lost(partitions));
         if code == Code::FencedInstanceId && member.since.elapsed() < FENCED_AGAIN {
             let name = &self.plan.member;
-            let text = format!("another process is in the group as `{name}`: give each process a data folder of its own");
+            let text =
+                format!("another process is in the group as `{name}`: give each process a data folder of its own");
             return Err(Error::refused(text).because(code));
         }
         warn!(%code, "the group has thrown this member out, it joins anew");
@@ -350,7 +372,13 @@ impl Kafka {
         let (start, read_before) = (self.plan.start.clone(), self.identity.read_before.clone());
         let partitions = self.resolving.as_ref().map(|resolving| resolving.partitions.clone()).unwrap_or_default();
         let member = self.member()?;
-        Ok(Question { client: Arc::clone(member.client()), cluster: Arc::clone(&member.cluster), start, partitions, read_before })
+        Ok(Question {
+            client: Arc::clone(member.client()),
+            cluster: Arc::clone(&member.cluster),
+            start,
+            partitions,
+            read_before,
+        })
     }
 
     /// Reading of these goes on there. What the engine has forgotten over an error is offered again.
@@ -395,6 +423,34 @@ impl Kafka {
         let partitions = &self.partitions;
         let topics = self.identity.look(member.client(), || partitions.topics()).await?;
         topics.map_or(Ok(false), |topics| self.replace_recreated(&topics))
+    }
+
+    /// The records held, unless their topic is another than the one that was assigned. Cancel safe.
+    async fn confirmed(&mut self) -> Result<Option<Batch>> {
+        let client = Arc::clone(self.member()?.client());
+        let topics = self.identity.ask_now(&client, self.partitions.topics()).await?;
+        let recreated = self.replace_recreated(&topics)?;
+        match self.held.take() {
+            Some(batch) if recreated => self.put_back(&batch).map(|()| None),
+            held => Ok(held),
+        }
+    }
+
+    /// As if these records were not read: those of partitions that are still ours come again.
+    fn put_back(&mut self, batch: &Batch) -> Result<()> {
+        let mut first = Positions::new();
+        for origin in batch.origins().iter().filter(|origin| self.partitions.has(&origin.partition)) {
+            let records = batch.iter().find(|record| *record.partition() == *origin.partition);
+            records.into_iter().for_each(|record| first.set(Arc::clone(&origin.partition), record.position()));
+        }
+        self.member()?.unassign(first.iter().map(|(partition, _)| partition))?;
+        self.member()?.assign(&first)?;
+        for (partition, at) in first.iter() {
+            if let Some(owned) = self.partitions.get_mut(&partition.stream, partition.number) {
+                owned.start(at);
+            }
+        }
+        Ok(())
     }
 
     /// Partitions of topics that are others now are lost, and those of the new topics are ours instead.

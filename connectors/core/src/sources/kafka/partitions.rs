@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use catchwater_sdk::source::Assignment;
 use catchwater_sdk::{BatchBuilder, Partition};
@@ -26,6 +27,8 @@ pub(super) struct Owned {
     pub(super) started: bool,
     /// Where reading goes on.
     pub(super) next: i64,
+    /// When a record was last read, or reading was sent somewhere.
+    pub(super) read_at: Instant,
     /// Where reading stood when it was sent elsewhere, as long as the client may still speak of that place.
     stood: Option<i64>,
 }
@@ -34,7 +37,7 @@ impl Partitions {
     /// This one is ours; the engine has not said yet where to start.
     pub(super) fn take(&mut self, resolved: Resolved) {
         let (stream, number) = (Arc::clone(&resolved.partition.stream), resolved.partition.number);
-        let owned = Owned { next: resolved.at, resolved, started: false, stood: None };
+        let owned = Owned { next: resolved.at, resolved, started: false, read_at: Instant::now(), stood: None };
         self.topics.entry(stream).or_default().insert(number, owned);
     }
 
@@ -131,10 +134,12 @@ impl Owned {
         self.stood = self.started.then_some(self.next);
         self.started = true;
         self.next = at;
+        self.read_at = Instant::now();
     }
 
     /// Everything before `next` was read.
-    pub(super) fn read(&mut self, next: i64) {
+    pub(super) fn read(&mut self, next: i64, now: Instant) {
+        self.read_at = now;
         if next > self.next {
             self.next = next;
             self.stood = None;

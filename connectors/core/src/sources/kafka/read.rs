@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use catchwater_sdk::record::{Field, Record, Timestamp, TimestampKind};
 use catchwater_sdk::{Batch, BatchBuilder, Limit};
 use futures::{FutureExt, StreamExt};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::member::Member;
 use super::partitions::Partitions;
@@ -20,13 +21,25 @@ use crate::kafka::ffi;
 pub(super) enum Next {
     /// The partitions change.
     Move(Move),
-    /// Records, and perhaps an error right behind them.
-    Records(Batch, Option<KafkaError>),
+    /// Records.
+    Records(Read),
     /// An error.
     Failed(KafkaError),
     /// It is time to look where the client stands.
     Look,
 }
+
+/// What was read at once.
+pub(super) struct Read {
+    pub(super) batch: Batch,
+    /// Whether a partition had given nothing for a while before.
+    pub(super) after_pause: bool,
+    /// An error right behind the records.
+    pub(super) failed: Option<KafkaError>,
+}
+
+/// A pause long enough for a topic to be deleted, made anew and written to.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits for what comes next. Cancel safe: it waits only while nothing was read.
 pub(super) async fn next(member: &mut Member, partitions: &mut Partitions, limit: Limit, look_at: Instant) -> Next {
@@ -36,13 +49,14 @@ pub(super) async fn next(member: &mut Member, partitions: &mut Partitions, limit
         biased; // a move before anything that was read after it
         moved = member.moves.recv() => return Next::Move(moved.expect("the client holds the sender")),
         message = stream.next() => message.expect("a stream of messages never ends"),
-        _ = sleep_until(look_at) => return Next::Look,
+        _ = sleep_until(look_at.into()) => return Next::Look,
     };
     let first = match first {
         Ok(message) => message,
         Err(error) => return Next::Failed(error),
     };
-    let mut reading = Reading { builder: BatchBuilder::new(limit), partitions, run: None };
+    let builder = BatchBuilder::new(limit);
+    let mut reading = Reading { builder, partitions, run: None, now: Instant::now(), after_pause: false };
     reading.push(&first);
     let mut failed = None;
     while !reading.builder.is_full() {
@@ -55,13 +69,16 @@ pub(super) async fn next(member: &mut Member, partitions: &mut Partitions, limit
             _ => break, // nothing there, or a move was just reported
         }
     }
-    Next::Records(reading.finish(), failed)
+    let after_pause = reading.after_pause;
+    Next::Records(Read { batch: reading.finish(), after_pause, failed })
 }
 
 struct Reading<'a> {
     builder: BatchBuilder,
     partitions: &'a mut Partitions,
     run: Option<Run>,
+    now: Instant,
+    after_pause: bool,
 }
 
 /// Messages of one partition in a row, which is how they are fetched: the partition is looked up once for all.
@@ -93,6 +110,7 @@ impl Reading<'_> {
     fn begin_run(&mut self, topic: usize, message: &BorrowedMessage<'_>) -> Option<Run> {
         let number = message.partition();
         let owned = self.partitions.get(message.topic(), number).filter(|owned| owned.started)?;
+        self.after_pause |= self.now.duration_since(owned.read_at) >= PAUSE;
         let origin = self.builder.origin(&owned.resolved.partition);
         // Also a run of which nothing is taken must not leave an origin without a position.
         self.builder.advance(origin, owned.next);
@@ -102,7 +120,7 @@ impl Reading<'_> {
     fn end_run(&mut self) {
         let Some(run) = self.run.take() else { return };
         if let Some(owned) = self.partitions.get_mut(&run.stream, run.number) {
-            owned.read(run.next);
+            owned.read(run.next, self.now);
         }
     }
 

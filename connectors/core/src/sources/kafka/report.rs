@@ -47,7 +47,9 @@ impl Report {
 
     fn answer(&self, consumer: &BaseConsumer<Report>, what: RDKafkaRespErr, list: &TopicPartitionList) {
         let answered = match what {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => consumer.incremental_assign(&TopicPartitionList::new()),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                consumer.incremental_assign(&TopicPartitionList::new())
+            }
             _ => consumer.incremental_unassign(list),
         };
         if let Err(error) = answered {

@@ -112,7 +112,13 @@ fn times(client: &Client, list: TopicPartitionList) -> Result<TopicPartitionList
 }
 
 /// Where the `start` setting puts each partition.
-fn configured(client: &Client, start: &Start, partitions: &[(String, i32)], low: &[i64], end: &[i64]) -> Result<Vec<i64>> {
+fn configured(
+    client: &Client,
+    start: &Start,
+    partitions: &[(String, i32)],
+    low: &[i64],
+    end: &[i64],
+) -> Result<Vec<i64>> {
     let named = |offsets: &BTreeMap<String, BTreeMap<i32, i64>>, i: usize| {
         let (topic, number) = &partitions[i];
         offsets.get(topic).and_then(|numbers| numbers.get(number)).copied().unwrap_or(low[i])
@@ -160,7 +166,12 @@ impl Begin<'_> {
             }
             Some(offset) if *offset < self.low => {
                 let gone = self.low - offset;
-                warn!(topic, partition = number, gone, "records were deleted by the topic's retention before they were read");
+                warn!(
+                    topic,
+                    partition = number,
+                    gone,
+                    "records were deleted by the topic's retention before they were read"
+                );
                 (self.low, true)
             }
             Some(offset) => (*offset, true),

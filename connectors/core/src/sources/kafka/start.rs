@@ -31,7 +31,9 @@ impl<'de> Visitor<'de> for StartVisitor {
     type Value = Start;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`earliest`, `latest`, a time such as `2026-11-01T00:00:00Z`, or offsets such as `{orders: {0: 1500}}`")
+        f.write_str(
+            "`earliest`, `latest`, a time such as `2026-11-01T00:00:00Z`, or offsets such as `{orders: {0: 1500}}`",
+        )
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Start, E> {
@@ -40,7 +42,9 @@ impl<'de> Visitor<'de> for StartVisitor {
             "latest" => Ok(Start::Latest),
             time => match time.parse() {
                 Ok(time) => Ok(Start::Time(time)),
-                Err(_) => Err(E::custom(format!("`{text}` is no start; write `earliest`, `latest`, or a time such as `2026-11-01T00:00:00Z`"))),
+                Err(_) => Err(E::custom(format!(
+                    "`{text}` is no start; write `earliest`, `latest`, or a time such as `2026-11-01T00:00:00Z`"
+                ))),
             },
         }
     }

@@ -22,6 +22,7 @@ fn adapt(schema: Value) -> Value {
         .filter(|(key, _)| !key.starts_with("x-"))
         .map(|(key, value)| (key.clone(), adapt_key(&key, value)))
         .collect();
+    drop_null(&mut adapted);
     if let Some(description) = adapted.get("description").cloned() {
         adapted.insert("markdownDescription".to_owned(), description);
     }
@@ -50,22 +51,30 @@ fn adapt_branch(schema: Value) -> Value {
     if schema.get("const").is_some() || schema.get("$ref").is_some() { schema } else { adapt(schema) }
 }
 
-/// Text of any form; one with a format or a pattern has to be text.
+/// `null` is said by leaving the key out.
+fn drop_null(schema: &mut Map<String, Value>) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(branches)) = schema.get_mut("anyOf") {
+        branches.retain(|branch| branch["type"] != "null");
+    }
+}
+
+/// Text of any form, which numbers and switches are too.
 fn is_open_text(schema: &Map<String, Value>) -> bool {
-    schema.get("type") == Some(&json!("string"))
-        && !["const", "enum", "format", "pattern"].iter().any(|key| schema.contains_key(*key))
+    let narrow = ["const", "enum", "pattern"].iter().any(|key| schema.contains_key(*key));
+    schema.get("type") == Some(&json!("string")) && !narrow
 }
 
 /// What a placeholder would not match as it stands.
 fn is_narrow(schema: &Map<String, Value>) -> bool {
     let numeric = ["integer", "number", "boolean"];
-    let of_type = match schema.get("type") {
-        Some(Value::String(name)) => numeric.contains(&name.as_str()),
-        Some(Value::Array(names)) => {
-            names.iter().all(|name| name == "null" || numeric.iter().any(|numeric| name == numeric))
-        }
-        _ => false,
-    };
+    let of_type = schema.get("type").and_then(Value::as_str).is_some_and(|name| numeric.contains(&name));
     of_type || schema.contains_key("enum") || schema.contains_key("pattern")
 }
 

@@ -10,7 +10,7 @@ use super::settings::Settings;
 pub fn pipeline_schema(catalog: &dyn Catalog) -> Value {
     let mut definitions = Map::new();
     for (name, role, extra) in ROLES {
-        let component = component_schema(catalog, *role, name, &extra(catalog), &mut definitions);
+        let component = component_schema(catalog, *role, &extra(catalog), &mut definitions);
         definitions.insert((*name).to_owned(), component);
     }
     let mut properties = pipeline_keys();
@@ -29,12 +29,12 @@ pub fn pipeline_schema(catalog: &dyn Catalog) -> Value {
 
 type Keys = fn(&dyn Catalog) -> Value;
 
-/// Where components stand, their role, and the keys that they have there besides the common ones.
+/// The definitions of components: their role, and the keys that they have there besides the common ones.
 const ROLES: &[(&str, Role, Keys)] = &[
     ("source", Role::Source, source_keys),
     ("transform", Role::Transform, |_| json!({})),
     ("sink", Role::Sink, sink_keys),
-    ("dead letters sink", Role::Sink, |_| json!({})),
+    ("dead_letters", Role::Sink, |_| json!({})),
 ];
 
 fn pipeline_keys() -> Map<String, Value> {
@@ -65,7 +65,7 @@ fn pipeline_keys() -> Map<String, Value> {
         },
         "dead_letters": {
             "description": "Where records go that could not be processed or stored, with the reason in their headers.",
-            "allOf": [{ "$ref": "#/definitions/dead letters sink" }],
+            "allOf": [{ "$ref": "#/definitions/dead_letters" }],
             "x-names": ["dlq", "dead_letter", "dead_letter_queue", "errors"],
         },
     });
@@ -95,19 +95,13 @@ fn sink_keys(_: &dyn Catalog) -> Value {
     })
 }
 
-fn component_schema(
-    catalog: &dyn Catalog,
-    role: Role,
-    title: &str,
-    extra: &Value,
-    definitions: &mut Map<String, Value>,
-) -> Value {
+fn component_schema(catalog: &dyn Catalog, role: Role, extra: &Value, definitions: &mut Map<String, Value>) -> Value {
     let branch = |type_name: &str| {
         let own = catalog.schema(role, type_name).cloned().unwrap_or_default();
         branch_schema(type_name, own, extra, definitions)
     };
     let branches: Vec<_> = catalog.names(role).into_iter().map(branch).collect();
-    json!({ "title": title, "oneOf": branches })
+    json!({ "title": role.name(), "oneOf": branches })
 }
 
 /// A connector's own schema with the keys that it has in common with others.
@@ -117,7 +111,7 @@ fn branch_schema(type_name: &str, mut own: Value, extra: &Value, definitions: &m
     }
     let mut required = vec![json!("type")];
     required.extend(own["required"].as_array().cloned().unwrap_or_default());
-    let description = own.get("description").cloned().unwrap_or_default();
+    let description = own["description"].as_str().unwrap_or_default().to_owned();
     let mut properties = keys_of(schema_of::<CommonKeys>());
     properties["type"]["const"] = json!(type_name);
     properties.extend(into_map(extra.clone()));

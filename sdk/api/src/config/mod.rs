@@ -14,6 +14,7 @@ mod catalog;
 mod de;
 mod duration;
 mod limits;
+mod lines;
 mod mistake;
 mod node;
 mod number;

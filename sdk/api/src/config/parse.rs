@@ -11,6 +11,7 @@ use std::rc::Rc;
 use granit_parser::{ErrorKind, Parser, options};
 
 use super::limits::{ATTEMPTS_MAX, DEPTH_MAX, FILE_BYTES_MAX};
+use super::lines;
 use super::syntax::{self, Broken, Repair};
 use super::{Mistake, Node};
 use builder::Builder;
@@ -115,15 +116,15 @@ impl Reading {
 
     /// Paints over what was wrong; false when there is nothing left to paint.
     fn repair(&mut self, repair: Repair) -> bool {
-        let line = syntax::line_at(&self.text, repair.mistake.span.start);
+        let line = lines::line_at(&self.text, repair.mistake.span.start);
         let before = self.text.clone();
         match repair.value {
             Some(value) if !self.bad.contains(&value.start) => {
-                self.text = syntax::paint_value(&self.text, &value).into();
+                self.text = lines::paint_value(&self.text, &value).into();
                 self.bad.push(value.start);
             }
             _ => {
-                self.text = syntax::paint_line(&self.text, &repair.extent).into();
+                self.text = lines::paint_line(&self.text, &repair.extent).into();
                 self.hidden.push(repair.extent);
             }
         }

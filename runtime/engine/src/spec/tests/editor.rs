@@ -24,6 +24,7 @@ fn allows_what_check_allows() {
     assert_eq!(source["follow"]["anyOf"][1], placeholder);
     assert_eq!(source["start"]["oneOf"][2], placeholder);
     assert_eq!(source["brokers"]["type"], json!(["string", "number", "boolean"]));
+    assert_eq!(source["group"]["type"], json!(["string", "number", "boolean"]));
     let sinks = schema["definitions"]["sink"]["oneOf"].as_array().expect("branches");
     let lake = sinks.iter().find(|sink| sink["title"] == "lake").expect("it is known");
     assert_eq!(lake["properties"]["file_size"]["anyOf"][1], placeholder);

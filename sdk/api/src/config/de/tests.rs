@@ -68,6 +68,7 @@ fn text_takes_the_type_of_its_target() {
     assert_eq!(config.topics, ["7", "no"]);
     assert_eq!(config.librdkafka["fetch.min.bytes"], "65536");
     assert!(matches!(config.start, Some(Start::Earliest)));
+    assert!(config.even.is_some());
     assert!(config.topic.is_some_and(|topic| topic.constant().is_none()));
 }
 

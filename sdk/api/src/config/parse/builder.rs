@@ -61,9 +61,10 @@ impl Builder {
         }
     }
 
-    /// Where each open bracket or brace stands, outermost first.
+    /// Where each open bracket or brace stands, outermost first. The map in `[a: b]` has none of its own.
     pub(super) fn open_flow(&self) -> Vec<usize> {
-        self.stack.iter().filter(|frame| frame.layout == Layout::Flow).map(|frame| frame.start).collect()
+        let starts = self.stack.iter().map(|frame| frame.start);
+        starts.filter(|start| matches!(self.text.as_bytes().get(*start), Some(b'[' | b'{'))).collect()
     }
 
     /// Takes an event; an error means that a limit was passed and reading must end.

@@ -54,6 +54,7 @@ fn explains_values_that_yaml_reads_differently() {
     value("\"lost", "3:10", "this quote is never closed");
     value("[orders", "3:10", "this `[` is never closed");
     value("{a: b", "3:10", "this `{` is never closed");
+    value("[é: b", "3:10", "this `[` is never closed");
     value("- a", "3:10", "a list cannot start on the line of its key [begin a new line, or write it in brackets: [a]]");
     value(
         "*error*",

@@ -87,7 +87,8 @@ impl Blueprint {
 
     fn build_stage(&self, component: &Component) -> Result<Stage> {
         let context = self.context(component);
-        let transform = self.registry.build_transform(&component.type_name, &component.node, &context).map_err(built_before)?;
+        let transform =
+            self.registry.build_transform(&component.type_name, &component.node, &context).map_err(built_before)?;
         Ok(Stage::new(component.name.as_str().into(), transform, component.on_error))
     }
 

@@ -135,7 +135,9 @@ fn kind(field: &Value) -> String {
 fn word(kind: Option<&Value>) -> String {
     match kind {
         Some(Value::String(word)) => word.clone(),
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).find(|word| *word != "null").unwrap_or_default().into(),
+        Some(Value::Array(words)) => {
+            words.iter().filter_map(Value::as_str).find(|word| *word != "null").unwrap_or_default().into()
+        }
         _ => String::new(),
     }
 }
@@ -145,7 +147,9 @@ fn example(schema: &Value, role: Role, name: &str) -> String {
     let mut lines = vec![format!("type: {name}")];
     for (key, field) in properties(schema).into_iter().flatten() {
         let example = field.get("examples").and_then(|examples| examples.get(0));
-        let example = example.or_else(|| inner(field).get("examples").and_then(|examples| examples.get(0)).filter(|_| is_required(schema, key)));
+        let example = example.or_else(|| {
+            inner(field).get("examples").and_then(|examples| examples.get(0)).filter(|_| is_required(schema, key))
+        });
         if let Some(example) = example {
             lines.push(format!("{key}: {}", yaml(example)));
         }

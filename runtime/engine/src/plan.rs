@@ -74,11 +74,14 @@ fn plan_pipeline(spec: Pipeline, registry: &Registry) -> Result<Planned, Vec<Loc
 
 /// As many copies as asked for; else one per core, where the source can be shared.
 fn tasks(spec: &Pipeline, traits: &SourceTraits) -> Result<u16, Mistake> {
-    let cores = || std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));
+    let cores =
+        || std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));
     match (spec.settings.tasks, traits.shareable) {
         (Some(tasks), false) if tasks > 1 => {
             let text = format!("a {} source cannot be shared by {tasks} tasks", spec.source.type_name);
-            Err(Mistake::new(spec.source.node.span.clone(), text).help("leave `tasks` out, or write: tasks: 1").key("source"))
+            Err(Mistake::new(spec.source.node.span.clone(), text)
+                .help("leave `tasks` out, or write: tasks: 1")
+                .key("source"))
         }
         (Some(tasks), _) => Ok(tasks),
         (None, true) => Ok(cores()),

@@ -81,7 +81,9 @@ fn read(path: &Path) -> Result<Positions> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Positions::new()),
         Err(error) => return Err(error).or_refused(|| format!("read {}", path.display())),
     };
-    let damaged = || format!("read {}: it is damaged; restore it, or delete it to read the source from its start", path.display());
+    let damaged = || {
+        format!("read {}: it is damaged; restore it, or delete it to read the source from its start", path.display())
+    };
     let entries: Vec<OwnedEntry> = serde_json::from_str(&text).or_refused(damaged)?;
     Ok(entries.into_iter().map(OwnedEntry::into_position).collect())
 }

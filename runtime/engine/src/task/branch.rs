@@ -257,7 +257,8 @@ impl Running {
     async fn wait(&mut self, doing: &str, error: Error) -> Result<()> {
         let attempt = self.driver.backoff.attempts() + 1;
         let Some(delay) = self.driver.backoff.failed() else {
-            return Err(Error::refused(format!("{}: gave up after {attempt} attempts to {doing}", self.driver.step)).because(error));
+            return Err(Error::refused(format!("{}: gave up after {attempt} attempts to {doing}", self.driver.step))
+                .because(error));
         };
         let delay_ms = delay.as_millis() as u64;
         warn!(sink = %self.driver.step, attempt, delay_ms, error = %error.chain(), "sink unavailable, will retry");

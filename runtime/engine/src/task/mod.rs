@@ -32,8 +32,8 @@ use self::stages::StepRejected;
 pub(crate) use self::stages::{Stage, Stages};
 use self::upstream::Upstream;
 use crate::backoff::Backoff;
-use crate::dead_letters::dead_letters;
 use crate::blueprint::{Blueprint, Parts};
+use crate::dead_letters::dead_letters;
 use crate::spec::OnError;
 
 /// Reports that wait for the task; a branch that has more waits itself. (Invariant 9)
@@ -305,7 +305,9 @@ impl Task {
             match self.blueprint.source_on_error() {
                 OnError::Fail => return Err(stages::failure(&step, &bad)),
                 OnError::Drop => drop(self.blueprint.status().dropped.fetch_add(1, Relaxed)),
-                OnError::DeadLetter => rejected.push(StepRejected { step: Arc::clone(&step), attempts: 1, rejected: bad }),
+                OnError::DeadLetter => {
+                    rejected.push(StepRejected { step: Arc::clone(&step), attempts: 1, rejected: bad })
+                }
             }
         }
         Ok(batch.filter(|record| record.rejected().is_none()))
@@ -316,7 +318,8 @@ impl Task {
         let assignments = self.pending.clone().unwrap_or_default();
         let starts = self.starts(&assignments).await?;
         // The start that a setting resolved to is committed before the first record: after a crash it is still the same.
-        let resolved: Positions = assignments.iter().filter(|a| !a.committed).map(|a| (Arc::clone(&a.partition), a.at)).collect();
+        let resolved: Positions =
+            assignments.iter().filter(|a| !a.committed).map(|a| (Arc::clone(&a.partition), a.at)).collect();
         if !resolved.is_empty() {
             self.upstream.commit(&resolved).await?;
         }
@@ -372,7 +375,10 @@ impl Task {
         match drained {
             Some(_) => Ok(()),
             None => {
-                warn!(partitions = partitions.len(), "the sinks were not done in time: records of partitions that move are left to their next owner");
+                warn!(
+                    partitions = partitions.len(),
+                    "the sinks were not done in time: records of partitions that move are left to their next owner"
+                );
                 self.abandon().await
             }
         }

@@ -69,7 +69,8 @@ impl Owned {
 
     /// What of these positions moves a partition that is still owned forward. (Invariant 2)
     pub(super) fn to_commit(&self, positions: &Positions) -> Positions {
-        let moves = |(partition, at): &(&Arc<Partition>, i64)| self.committed.get(partition).is_some_and(|before| before < *at);
+        let moves =
+            |(partition, at): &(&Arc<Partition>, i64)| self.committed.get(partition).is_some_and(|before| before < *at);
         positions.iter().filter(moves).map(|(partition, at)| (Arc::clone(partition), at)).collect()
     }
 
@@ -80,7 +81,11 @@ impl Owned {
 
     /// The owned partitions as they would be assigned now: at the last commit.
     pub(super) fn assignments(&self) -> Vec<Assignment> {
-        let assignment = |(partition, at): (&Arc<Partition>, i64)| Assignment { partition: Arc::clone(partition), at, committed: true };
+        let assignment = |(partition, at): (&Arc<Partition>, i64)| Assignment {
+            partition: Arc::clone(partition),
+            at,
+            committed: true,
+        };
         self.committed.iter().map(assignment).collect()
     }
 }

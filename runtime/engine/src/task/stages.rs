@@ -71,7 +71,9 @@ impl Stage {
                     balance.rejected -= bad.records.len() as u64;
                     balance.dropped += bad.records.len() as u64;
                 }
-                OnError::DeadLetter => rejected.push(StepRejected { step: Arc::clone(&self.step), attempts: 1, rejected: bad }),
+                OnError::DeadLetter => {
+                    rejected.push(StepRejected { step: Arc::clone(&self.step), attempts: 1, rejected: bad })
+                }
             }
         }
         self.dropped += balance.dropped;
@@ -127,7 +129,10 @@ pub(super) fn failure(step: &str, rejected: &Rejected) -> Error {
     let place = place.unwrap_or_default();
     Error::new(
         ErrorKind::Data,
-        format!("{step}: record {place}: {} (to go on without such records, add `dead_letters` or `on_error: drop`)", rejected.reason),
+        format!(
+            "{step}: record {place}: {} (to go on without such records, add `dead_letters` or `on_error: drop`)",
+            rejected.reason
+        ),
     )
 }
 

@@ -1,0 +1,277 @@
+//! What the engine promises, each promise under the fault that would break it.
+
+mod scene;
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use catchwater_sdk::ErrorKind;
+use catchwater_sdk::conformance::doubles::{Call, MemoryLog};
+
+use self::scene::{Scene, all, ended, positions, until};
+
+const LAKE: &str = "sinks: [{type: lake}]\n";
+const LAKE_AND_TOPIC: &str = "sinks: [{type: lake}, {type: topic}]\n";
+
+fn committed(log: &MemoryLog, partition: i32) -> Option<i64> {
+    log.committed().get(&MemoryLog::partition(partition))
+}
+
+#[tokio::test]
+async fn every_sink_gets_everything_in_order_and_positions_are_committed() {
+    let scene = Scene::new(MemoryLog::of(3, 10_000));
+    scene.run(LAKE_AND_TOPIC).await.expect("ends well");
+    for partition in 0..3 {
+        // Invariant 4
+        assert_eq!(positions(&scene.lake, partition), all(10_000));
+        assert_eq!(positions(&scene.topic, partition), all(10_000));
+        assert_eq!(committed(&scene.log, partition), Some(10_000));
+    }
+}
+
+/// Invariant 1
+#[tokio::test]
+async fn nothing_is_committed_before_every_sink_is_durable() {
+    let scene = Scene::new(MemoryLog::of(1, 1000));
+    scene.topic.faults.hold(Call::Barrier);
+    let topology = scene.start(LAKE_AND_TOPIC).await;
+    until("the lake has stored all", || positions(&scene.lake, 0) == all(1000)).await;
+    assert_eq!(committed(&scene.log, 0), Some(0), "only the resolved start");
+    scene.topic.faults.release(Call::Barrier);
+    ended(topology).await.expect("ends well");
+    assert_eq!(committed(&scene.log, 0), Some(1000));
+}
+
+#[tokio::test]
+async fn a_second_run_reads_nothing_twice() {
+    let scene = Scene::new(MemoryLog::of(2, 100));
+    scene.run(LAKE_AND_TOPIC).await.expect("ends well");
+    (0..50).for_each(|_| scene.log.append(0, Some(b"later")));
+    scene.run(LAKE_AND_TOPIC).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(150));
+    assert_eq!(positions(&scene.topic, 0), all(150));
+    assert_eq!(positions(&scene.topic, 1), all(100));
+}
+
+#[tokio::test]
+async fn a_sink_that_lost_the_commit_is_still_exactly_once_by_its_own_positions() {
+    let scene = Scene::new(MemoryLog::of(1, 100));
+    scene.run(LAKE).await.expect("ends well");
+    std::fs::remove_dir_all(scene.data_dir().join("positions")).expect("the commits are gone");
+    scene.log.append(0, Some(b"later"));
+    scene.run(LAKE).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(101));
+}
+
+#[tokio::test]
+async fn what_is_away_is_tried_again_until_it_is_back() {
+    let scene = Scene::new(MemoryLog::of(2, 5000));
+    let calls = [Call::Open, Call::Stored, Call::Write, Call::Write, Call::Barrier, Call::Barrier];
+    calls.iter().for_each(|call| scene.lake.faults.fail(*call, ErrorKind::Unavailable));
+    let calls = [Call::Open, Call::Poll, Call::Start, Call::Poll, Call::Commit];
+    calls.iter().for_each(|call| scene.log.faults.fail(*call, ErrorKind::Unavailable));
+    scene.run(LAKE).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(5000));
+    assert_eq!(positions(&scene.lake, 1), all(5000));
+    assert_eq!(committed(&scene.log, 1), Some(5000));
+}
+
+#[tokio::test]
+async fn attempts_are_bounded_where_the_pipeline_says_so() {
+    let scene = Scene::new(MemoryLog::of(1, 10));
+    (0..9).for_each(|_| scene.lake.faults.fail(Call::Barrier, ErrorKind::Unavailable));
+    let error = scene.run_with("retry: {initial: 1ms, max: 5ms, attempts: 3}\n", LAKE).await.expect_err("it gives up");
+    assert!(error.to_string().contains("gave up after 3 attempts"), "{error}");
+}
+
+#[tokio::test]
+async fn a_fenced_sink_abandons_and_goes_on_from_what_is_stored() {
+    let scene = Scene::new(MemoryLog::of(2, 5000));
+    [Call::Barrier, Call::Write, Call::Barrier].iter().for_each(|call| scene.lake.faults.fail(*call, ErrorKind::Stale));
+    scene.run(LAKE).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(5000));
+    assert_eq!(positions(&scene.lake, 1), all(5000));
+}
+
+#[tokio::test]
+async fn a_refusal_stops_the_pipeline_and_commits_nothing_more() {
+    let scene = Scene::new(MemoryLog::of(1, 10));
+    scene.lake.faults.fail(Call::Barrier, ErrorKind::Refused);
+    let error = scene.run(LAKE).await.expect_err("it was refused");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(committed(&scene.log, 0), Some(0));
+    scene.run(LAKE).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(10));
+}
+
+/// Invariant 3
+#[tokio::test]
+async fn what_is_rejected_becomes_a_dead_letter_with_the_reason() {
+    let scene = Scene::new(MemoryLog::of(2, 3000));
+    scene.lake.refuse(br#"{"p":0,"i":1}"#);
+    let lines = "transforms: [{type: reject-thirds}]\nsinks: [{type: lake}]\ndead_letters: {type: letters}\n";
+    scene.run(lines).await.expect("ends well");
+    let stored = positions(&scene.lake, 0);
+    let letters = scene.letters.records();
+    assert_eq!(stored.len(), 1999);
+    assert_eq!(letters.len(), 2001);
+    let by_sink: Vec<_> = letters.iter().filter(|letter| letter.position % 3 != 0).collect();
+    assert_eq!(by_sink.len(), 1);
+    let header =
+        |name: &str| by_sink[0].headers.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
+    assert_eq!(header("catchwater.reason").as_deref(), Some(&b"it is poison"[..]));
+    assert_eq!(header("catchwater.step").as_deref(), Some(&b"lake"[..]));
+    assert_eq!(header("catchwater.position").as_deref(), Some(&b"1"[..]));
+    assert_eq!(committed(&scene.log, 0), Some(3000));
+}
+
+/// Invariant 1, of dead letters
+#[tokio::test]
+async fn nothing_is_committed_before_its_dead_letters_are_durable() {
+    let scene = Scene::new(MemoryLog::of(1, 30));
+    scene.letters.faults.hold(Call::Barrier);
+    let lines = "transforms: [{type: reject-thirds}]\nsinks: [{type: lake}]\ndead_letters: {type: letters}\n";
+    let topology = scene.start(lines).await;
+    until("the lake has stored its part", || positions(&scene.lake, 0).len() == 20).await;
+    assert_eq!(committed(&scene.log, 0), Some(0));
+    scene.letters.faults.release(Call::Barrier);
+    ended(topology).await.expect("ends well");
+    assert_eq!(committed(&scene.log, 0), Some(30));
+    assert_eq!(positions(&scene.letters, 0).len(), 10);
+}
+
+#[tokio::test]
+async fn a_rejected_record_stops_a_pipeline_without_dead_letters() {
+    let scene = Scene::new(MemoryLog::of(1, 10));
+    let error = scene.run("transforms: [{type: reject-thirds}]\nsinks: [{type: lake}]\n").await.expect_err("it stops");
+    assert!(error.to_string().contains("log[0] at 0: a multiple of three"), "{error}");
+    let lines = "transforms: [{type: reject-thirds, on_error: drop}]\nsinks: [{type: lake}]\n";
+    scene.run(lines).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), [1, 2, 4, 5, 7, 8]);
+}
+
+/// Invariant 3
+#[tokio::test]
+async fn a_forgotten_record_is_an_error_and_never_a_silence() {
+    let scene = Scene::new(MemoryLog::of(1, 10));
+    let error = scene.run("transforms: [{type: forgetful}]\nsinks: [{type: lake}]\n").await.expect_err("it stops");
+    assert_eq!(error.kind(), ErrorKind::Bug);
+    assert!(scene.lake.records().is_empty());
+}
+
+#[tokio::test]
+async fn a_full_sink_gets_its_cut_early() {
+    let scene = Scene::new(MemoryLog::of(1, 50_000));
+    scene.lake.set_room(100);
+    scene.run(LAKE).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(50_000));
+}
+
+#[tokio::test]
+async fn a_revoked_partition_is_drained_and_committed_before_it_goes() {
+    let log = MemoryLog::default();
+    log.keep_positions();
+    (0..100).for_each(|_| log.append(0, Some(b"x")));
+    (0..100).for_each(|_| log.append(1, Some(b"x")));
+    let scene = Scene::new(log);
+    let topology = scene.start(LAKE).await;
+    until("some is stored", || !scene.lake.records().is_empty()).await;
+    scene.log.append(0, Some(b"just before"));
+    scene.log.revoke(&[0], Duration::from_secs(10));
+    until("the partition is committed", || {
+        committed(&scene.log, 0) == Some(scene.lake.positions().get(&MemoryLog::partition(0)).unwrap_or(-1))
+    })
+    .await;
+    scene.log.append(1, Some(b"kept"));
+    until("the kept one goes on", || positions(&scene.lake, 1) == all(101)).await;
+    scene.log.assign(&[0]);
+    scene.log.end();
+    ended(topology).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(101));
+}
+
+#[tokio::test]
+async fn a_drain_that_takes_too_long_is_abandoned_and_nothing_is_lost_or_doubled() {
+    let log = MemoryLog::default();
+    (0..100).for_each(|_| log.append(0, Some(b"x")));
+    let scene = Scene::new(log);
+    scene.lake.faults.hold(Call::Barrier);
+    let topology = scene.start(LAKE).await;
+    scene.log.revoke(&[0], Duration::from_millis(100));
+    scene.log.assign(&[0]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    scene.lake.faults.release(Call::Barrier);
+    scene.log.end();
+    ended(topology).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(100));
+}
+
+#[tokio::test]
+async fn lost_partitions_are_abandoned_and_the_others_go_on() {
+    let log = MemoryLog::default();
+    (0..100).for_each(|_| log.append(0, Some(b"x")));
+    (0..100).for_each(|_| log.append(1, Some(b"x")));
+    let scene = Scene::new(log);
+    let topology = scene.start(LAKE).await;
+    until("some is stored", || !scene.lake.records().is_empty()).await;
+    scene.log.append(0, Some(b"just before"));
+    scene.log.lose(&[0]);
+    scene.log.assign(&[0]);
+    scene.log.end();
+    ended(topology).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(101));
+    assert_eq!(positions(&scene.lake, 1), all(100));
+}
+
+#[tokio::test]
+async fn a_stop_drains_and_commits() {
+    let log = MemoryLog::default();
+    (0..100).for_each(|_| log.append(0, Some(b"x")));
+    let scene = Scene::new(log);
+    let topology = scene.start(LAKE_AND_TOPIC).await;
+    until("all is read", || topology.statuses()[0].1.read.load(Relaxed) == 100).await;
+    topology.stop_all();
+    ended(topology).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(100));
+    assert_eq!(committed(&scene.log, 0), Some(100));
+}
+
+#[tokio::test]
+async fn a_stop_while_a_sink_hangs_ends_in_time_and_commits_nothing() {
+    let scene = Scene::new(MemoryLog::of(1, 50_000));
+    scene.topic.faults.hold(Call::Write);
+    let topology = scene.start(&format!("{LAKE_AND_TOPIC}drain_timeout: 200ms\n")).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    topology.stop_all();
+    let error = ended(topology).await.expect_err("it says that it could not finish");
+    assert!(error.to_string().contains("drain_timeout"), "{error}");
+    assert_eq!(committed(&scene.log, 0), Some(0));
+}
+
+/// Invariant 7
+#[tokio::test]
+async fn an_unchanged_pipeline_never_notices_and_a_changed_one_goes_on_where_it_was() {
+    let log = MemoryLog::default();
+    (0..100).for_each(|_| log.append(0, Some(b"x")));
+    let scene = Scene::new(log);
+    let mut topology = scene.start(LAKE).await;
+    let built = scene.sources.load(Relaxed);
+    topology.apply(&scene.plan(LAKE)).await.expect("nothing to do");
+    assert_eq!(scene.sources.load(Relaxed), built + 1, "the plan built one to prove it sound, and nobody else");
+    until("all is committed", || committed(&scene.log, 0) == Some(100)).await;
+    topology.apply(&scene.plan(LAKE_AND_TOPIC)).await.expect("replaced");
+    scene.log.append(0, Some(b"later"));
+    scene.log.end();
+    ended(topology).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(101));
+    assert_eq!(positions(&scene.topic, 0), [100], "a new sink starts at the last commit");
+}
+
+/// Invariant 6
+#[tokio::test]
+async fn planning_touches_nothing() {
+    let scene = Scene::new(MemoryLog::of(1, 10));
+    scene.log.faults.fail(Call::Open, ErrorKind::Bug);
+    scene.plan(LAKE_AND_TOPIC);
+    assert_eq!(std::fs::read_dir(scene.data_dir()).expect("readable").count(), 1, "only the pipeline's own file");
+}

@@ -1,0 +1,189 @@
+//! A pipeline between a source and sinks in memory, run by the real engine.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use catchwater_engine::plan::{Plan, plan};
+use catchwater_engine::topology::{Host, Topology};
+use catchwater_sdk::clock::SystemClock;
+use catchwater_sdk::conformance::doubles::{MemoryLog, MemoryStore, Stored};
+use catchwater_sdk::format::{Decoder, Format};
+use catchwater_sdk::transform::{Output, Transform};
+use catchwater_sdk::value::ValueWriter;
+use catchwater_sdk::{Batch, Registry, Result};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tempfile::TempDir;
+
+/// What stands at both ends of the pipeline, and outlives it.
+pub struct Scene {
+    pub log: MemoryLog,
+    /// Stores positions with its records, as a lake does.
+    pub lake: MemoryStore,
+    /// Stores none, as a broker does.
+    pub topic: MemoryStore,
+    pub letters: MemoryStore,
+    /// How often a source was built.
+    pub sources: Arc<AtomicUsize>,
+    folder: TempDir,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+const RETRY: &str = "retry: {initial: 1ms, max: 5ms}\n";
+
+/// Opaque bytes: the engine does not look into payloads.
+#[derive(Debug)]
+struct Opaque;
+
+/// Rejects every record whose position is a multiple of three.
+struct RejectThirds;
+
+/// Says nothing about the last record of a batch.
+struct Forgetful;
+
+impl Scene {
+    pub fn new(log: MemoryLog) -> Scene {
+        Scene {
+            log,
+            lake: MemoryStore::transactional(),
+            topic: MemoryStore::at_least_once(),
+            letters: MemoryStore::transactional(),
+            sources: Arc::default(),
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    fn registry(&self) -> Arc<Registry> {
+        let mut registry = Registry::new();
+        let (log, sources) = (self.log.clone(), Arc::clone(&self.sources));
+        registry.source("log", move |_: Nothing, _| {
+            sources.fetch_add(1, Relaxed);
+            Ok(log.source())
+        });
+        for (name, store) in [("lake", &self.lake), ("topic", &self.topic), ("letters", &self.letters)] {
+            let store = store.clone();
+            registry.sink(name, move |_: Nothing, _| Ok(store.sink()));
+        }
+        registry.transform("reject-thirds", |_: Nothing, _| Ok(Box::new(RejectThirds)));
+        registry.transform("forgetful", |_: Nothing, _| Ok(Box::new(Forgetful)));
+        registry.format(Opaque);
+        Arc::new(registry)
+    }
+
+    /// Plans a pipeline out of the lines below its name and source.
+    pub fn plan(&self, lines: &str) -> Plan {
+        self.plan_with(RETRY, lines)
+    }
+
+    fn plan_with(&self, retry: &str, lines: &str) -> Plan {
+        let path = self.folder.path().join("pipeline.yaml");
+        let quick = format!("checkpoint_interval: 10ms\nidle: 20ms\n{retry}");
+        std::fs::write(&path, format!("name: p\nsource: {{type: log, format: opaque}}\n{quick}{lines}"))
+            .expect("writes");
+        plan(&[path], &self.registry()).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    }
+
+    /// Nothing runs yet.
+    pub fn topology(&self) -> Topology {
+        let host = Host {
+            data_dir: self.folder.path().into(),
+            instance: "test".into(),
+            memory_bytes: 1 << 20,
+            clock: Arc::new(SystemClock),
+        };
+        Topology::new(self.registry(), host)
+    }
+
+    /// Starts a pipeline.
+    pub async fn start(&self, lines: &str) -> Topology {
+        let mut topology = self.topology();
+        topology.apply(&self.plan(lines)).await.expect("starts");
+        topology
+    }
+
+    /// Runs a pipeline that tries again as it says to its end.
+    pub async fn run_with(&self, retry: &str, lines: &str) -> Result<()> {
+        let mut topology = self.topology();
+        topology.apply(&self.plan_with(retry, lines)).await.expect("starts");
+        ended(topology).await
+    }
+
+    /// Runs a pipeline to its end.
+    pub async fn run(&self, lines: &str) -> Result<()> {
+        ended(self.start(lines).await).await
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Waits for the end of a topology of one pipeline.
+pub async fn ended(topology: Topology) -> Result<()> {
+    let outcomes = tokio::time::timeout(Duration::from_secs(20), topology.ended()).await.expect("it ends in time");
+    outcomes.into_iter().next().expect("there is one pipeline").1
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..2000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("waited in vain: {what}");
+}
+
+/// The positions that a store holds of a partition, in the order in which they came.
+pub fn positions(store: &MemoryStore, partition: i32) -> Vec<i64> {
+    let of = |stored: &Stored| (stored.partition.number == partition).then_some(stored.position);
+    store.records().iter().filter_map(of).collect()
+}
+
+/// All positions of a partition of so many records, in order and once each.
+pub fn all(records: i64) -> Vec<i64> {
+    (0..records).collect()
+}
+
+// === impl Format, Transform ===
+
+impl Format for Opaque {
+    fn name(&self) -> &'static str {
+        "opaque"
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(Opaque)
+    }
+}
+
+impl Decoder for Opaque {
+    fn decode(&mut self, _: &[u8], _: &mut ValueWriter<'_>) -> Result<(), String> {
+        Err("opaque".into())
+    }
+}
+
+impl Transform for RejectThirds {
+    fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
+        for (i, record) in batch.iter().enumerate() {
+            match record.position() % 3 {
+                0 => out.reject(i, "a multiple of three"),
+                _ => out.keep(i),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Transform for Forgetful {
+    fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
+        (1..batch.len()).for_each(|i| out.keep(i - 1));
+        Ok(())
+    }
+}

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
+use std::str::FromStr;
 use std::time;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -63,6 +64,15 @@ impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
         f.write_str(&quantity::show(millis, UNITS))
+    }
+}
+
+/// For options of commands.
+impl FromStr for Duration {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Duration, Problem> {
+        Duration::read(text)
     }
 }
 

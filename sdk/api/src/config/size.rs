@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -23,7 +24,7 @@ const UNITS: &[Unit] = &[
 
 impl Size {
     /// That many bytes.
-    pub const fn bytes(bytes: u64) -> Size {
+    pub const fn new(bytes: u64) -> Size {
         Size(bytes)
     }
 
@@ -38,7 +39,7 @@ impl Size {
     }
 
     /// In bytes.
-    pub const fn get(self) -> u64 {
+    pub const fn bytes(self) -> u64 {
         self.0
     }
 
@@ -56,6 +57,15 @@ impl Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&quantity::show(self.0, UNITS))
+    }
+}
+
+/// For options of commands.
+impl FromStr for Size {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Size, Problem> {
+        Size::read(text)
     }
 }
 
@@ -97,7 +107,7 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let shown = match Size::read(text) {
-            Ok(size) => format!("{} = {size}", size.get()),
+            Ok(size) => format!("{} = {size}", size.bytes()),
             Err(problem) => problem.to_string(),
         };
         assert_eq!(shown, expected, "{text}");

@@ -117,7 +117,7 @@ impl LakeSink {
     async fn open_collection(&self, name: &str) -> Result<Collection> {
         let settings = Arc::clone(self.settings()?);
         let store = Store::open(&self.path)?.at(name);
-        let open = async || Table::open(store.clone()).await;
+        let open = async || Table::open(store.clone(), Arc::clone(&self.context.clock)).await;
         let committer = self.committers.get(&store.url(), &self.context.clock, open).await?;
         let view = committer.view().await?;
         Ok(Collection::new(name.to_owned(), settings, store, committer, &view, self.context.clock.now_micros()))

@@ -25,8 +25,7 @@ struct Staged<'a> {
     target: &'a Path,
 }
 
-/// Writes a file durably, and creates the folders above it as durably. After an error of kind `PermissionDenied` it is
-/// certain that nothing was written.
+/// Writes a file durably, and creates the folders above it as durably.
 pub(crate) fn write<'a>(path: &Path, parts: impl Iterator<Item = &'a Bytes>, mode: Mode) -> io::Result<()> {
     // Opened first: a folder that may not be opened is found out while there is nothing in it yet.
     let folder = match File::open(parent(path)) {
@@ -43,6 +42,11 @@ pub(crate) fn write<'a>(path: &Path, parts: impl Iterator<Item = &'a Bytes>, mod
         Err(error) => Err(error),
         Ok(()) => folder.sync_all(),
     }
+}
+
+/// Whether trying again is of no use. [`write()`] has then written nothing.
+pub(crate) fn is_refusal(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotADirectory | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Makes durable a file that is in its place already.

@@ -12,6 +12,7 @@ mod disk;
 mod local;
 mod location;
 
+use std::error::Error as StdError;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -179,13 +180,33 @@ impl Store {
     }
 
     fn failed(&self, doing: &str, path: &str, error: StoreError) -> Error {
-        let kind = match &error {
-            StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => ErrorKind::Refused,
-            StoreError::NotSupported { .. } | StoreError::NotImplemented { .. } => ErrorKind::Refused,
-            _ => ErrorKind::Unavailable,
-        };
+        let kind = if is_refusal(&error) { ErrorKind::Refused } else { ErrorKind::Unavailable };
         Error::new(kind, format!("{doing} {}", self.show(path))).because(error)
     }
+}
+
+/// Whether waiting is of no use: somebody has to change something.
+fn is_refusal(error: &StoreError) -> bool {
+    let by_store = matches!(
+        error,
+        StoreError::PermissionDenied { .. }
+            | StoreError::Unauthenticated { .. }
+            | StoreError::NotSupported { .. }
+            | StoreError::NotImplemented { .. }
+    );
+    by_store || io_cause(error).is_some_and(disk::is_refusal)
+}
+
+/// The operating system's answer, however deep it is wrapped.
+fn io_cause(error: &StoreError) -> Option<std::io::ErrorKind> {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return Some(error.kind());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl LocalDisk {
 
     async fn sync(&self, location: &Path) -> Result<()> {
         let path = self.inner.path_to_filesystem(location)?;
-        blocking(path, |path| disk::sync_file(path)).await
+        blocking(path, disk::sync_file).await
     }
 }
 
@@ -119,7 +119,7 @@ impl MultipartUpload for DurableUpload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let result = self.inner.complete().await?;
-        blocking(self.path.clone(), |path| disk::sync_file(path)).await?;
+        blocking(self.path.clone(), disk::sync_file).await?;
         Ok(result)
     }
 
@@ -139,9 +139,6 @@ fn with_path(error: io::Error, path: PathBuf) -> Error {
     match source.kind() {
         io::ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: source.into() },
         io::ErrorKind::NotFound => Error::NotFound { path, source: source.into() },
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory => {
-            Error::PermissionDenied { path, source: source.into() }
-        }
         _ => Error::Generic { store: "local disk", source: source.into() },
     }
 }

@@ -198,7 +198,7 @@ impl Work {
                 Ok(unfit)
             }
             Ok(CommitOutcome::Fenced(app_ids)) => Ok(unfit.into_iter().chain(answer_fenced(chosen, &app_ids)).collect()),
-            Ok(CommitOutcome::SchemaChanged(_)) => Ok(unfit.into_iter().chain(chosen).collect()),
+            Ok(CommitOutcome::SchemaChanged) => Ok(unfit.into_iter().chain(chosen).collect()),
             Err(error) => Err((unfit.into_iter().chain(chosen).collect(), error)),
         }
     }

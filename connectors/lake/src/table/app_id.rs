@@ -21,12 +21,12 @@ pub(crate) fn parse(app_id: &str) -> Option<(String, Partition)> {
     if parts.next().is_some() {
         return None;
     }
-    let partition =
-        Partition { source: source.into(), stream: stream.into(), incarnation: incarnation.into(), number };
+    let partition = Partition { source: source.into(), stream: stream.into(), incarnation: incarnation.into(), number };
     Some((capture, partition))
 }
 
-fn escape(part: &str) -> String {
+/// A part of a name that slashes hold together.
+pub(crate) fn escape(part: &str) -> String {
     part.replace('%', "%25").replace('/', "%2F")
 }
 

@@ -46,6 +46,6 @@ pub(crate) enum CommitOutcome {
     Committed(i64),
     /// Somebody else moved these ids.
     Fenced(Vec<String>),
-    /// Somebody else changed the schema to this meanwhile: plan the commit again, under a new id.
-    SchemaChanged(SchemaRef),
+    /// Somebody else changed the schema meanwhile: plan the commit again, under a new id.
+    SchemaChanged,
 }

@@ -32,8 +32,9 @@ fn judge(code: Code) -> (ErrorKind, &'static str) {
     }
 }
 
-/// Whether the broker refused what a message is, and not that it came, or when: sent again alone it shows who is to blame.
-pub(crate) fn blames_a_record(code: Code) -> bool {
+/// Whether the brokers refused what a record is, and not that it came, or when. They refuse whole batches: sent again
+/// alone, each record shows whether it is to blame.
+pub(crate) fn blames_a_batch(code: Code) -> bool {
     matches!(
         code,
         Code::MessageSizeTooLarge
@@ -43,6 +44,10 @@ pub(crate) fn blames_a_record(code: Code) -> bool {
             | Code::InvalidMessageSize
             | Code::BadMessage
             | Code::MessageBatchTooLarge
-            | Code::UnknownPartition
     )
+}
+
+/// Whether one record is to blame for certain: the client itself found that it cannot be sent.
+pub(crate) fn blames_a_record(code: Code) -> bool {
+    matches!(code, Code::UnknownPartition | Code::InvalidArgument)
 }

@@ -56,6 +56,14 @@ pub(crate) fn describe_topics<C: ClientContext>(
     }
 }
 
+/// Asks for a topic that every cluster has. What the answer says about the topic does not matter. Blocks.
+pub(crate) fn check_contact<C: ClientContext>(client: &Client<C>) -> Result<(), RDKafkaErrorCode> {
+    match describe_topics(client, &["__consumer_offsets".into()], super::ANSWER_WITHIN) {
+        Ok(_) | Err(RDKafkaErrorCode::TopicAuthorizationFailed) => Ok(()),
+        Err(code) => Err(code),
+    }
+}
+
 /// # Safety
 /// `event` is a live answer to a description of topics.
 unsafe fn described(event: *mut rd::rd_kafka_event_t) -> Result<Vec<Topic>, RDKafkaErrorCode> {

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use catchwater_sdk::config::parse;
 use catchwater_sdk::source::{BoxSource, Polled};
-use catchwater_sdk::{Batch, Context, Limit, Positions, Registry, Result};
-use rdkafka::ClientConfig;
+use catchwater_sdk::{Batch, Context, Limit, Partition, Positions, Registry, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::OwnedMessage;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use tokio::time::timeout;
 
 /// The address of the broker.
@@ -85,6 +88,31 @@ pub(crate) fn write_in_transaction(topic: &str, partition: i32, payloads: &[&str
     ended.expect("end the transaction");
 }
 
+/// The first `count` records of a partition.
+pub(crate) fn read_partition(topic: &str, partition: i32, count: usize) -> Vec<OwnedMessage> {
+    let consumer: BaseConsumer = client().set("group.id", unique("check")).create().expect("make a consumer");
+    let mut all = TopicPartitionList::new();
+    all.add_partition_offset(topic, partition, Offset::Beginning).expect("a valid offset");
+    consumer.assign(&all).expect("read from the beginning");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut messages = Vec::new();
+    while messages.len() < count {
+        assert!(Instant::now() < deadline, "{} records of {count} are in {topic}", messages.len());
+        if let Some(message) = consumer.poll(Duration::from_millis(200)) {
+            messages.push(message.expect("read a record").detach());
+        }
+    }
+    // One too many would come soon.
+    assert!(consumer.poll(Duration::from_millis(300)).is_none(), "more than {count} records are in {topic}");
+    messages
+}
+
+/// Their payloads as text.
+pub(crate) fn texts_of(messages: &[OwnedMessage]) -> Vec<String> {
+    let text = |message: &OwnedMessage| String::from_utf8_lossy(message.payload().unwrap_or(b"null")).into_owned();
+    messages.iter().map(text).collect()
+}
+
 /// `0` to `count - 1`, each behind `prefix`.
 pub(crate) fn numbers(prefix: &str, count: usize) -> impl Iterator<Item = String> + use<'_> {
     (0..count).map(move |i| format!("{prefix}{i}"))
@@ -149,16 +177,22 @@ impl Reader {
             Polled::Revoking(partitions, _) => {
                 self.source.commit(&self.positions.of(&partitions)).await?;
                 self.source.release(&partitions).await?;
-                partitions.iter().for_each(|partition| drop(self.positions.remove(partition)));
+                self.forget(&partitions);
                 self.revoked += partitions.len();
             }
             Polled::Lost(partitions) => {
-                partitions.iter().for_each(|partition| drop(self.positions.remove(partition)));
+                self.forget(&partitions);
                 self.lost += partitions.len();
             }
             Polled::End => self.ended = true,
         }
         Ok(())
+    }
+
+    fn forget(&mut self, partitions: &[Arc<Partition>]) {
+        for partition in partitions {
+            self.positions.remove(partition);
+        }
     }
 
     fn take(&mut self, batch: &Batch) {

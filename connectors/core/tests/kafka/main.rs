@@ -3,4 +3,5 @@
 
 mod broker;
 mod moves;
+mod sink;
 mod source;

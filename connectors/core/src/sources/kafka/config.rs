@@ -138,7 +138,7 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
         sasl: config.sasl.as_ref(),
         librdkafka: &config.librdkafka,
     };
-    let prefetch = config.prefetch.get().min(context.memory_bytes).max(1 << 20);
+    let prefetch = config.prefetch.bytes().min(context.memory_bytes).max(1 << 20);
     connection.client_config(&[
         ("client.id", plain(&format!("catchwater-{}", context.pipeline))),
         ("group.id", group.to_owned()),

@@ -82,8 +82,7 @@ impl Member {
     pub(super) async fn check_contact(&self, brokers: &str) -> Result<()> {
         let (client, doing) = (Arc::clone(self.client()), format!("reach the brokers at {brokers}"));
         ask(move || {
-            let answer = client.fetch_metadata(Some("__consumer_offsets"), ANSWER_WITHIN);
-            answer.map(drop).map_err(|error| client.context().trouble().explain(&doing, code_of(&error)))
+            ffi::check_contact(client.client()).map_err(|code| client.context().trouble().explain(&doing, code))
         })
         .await
     }

@@ -18,6 +18,7 @@ pub mod format;
 pub mod position;
 pub mod record;
 pub mod registry;
+mod render;
 pub mod sink;
 pub mod source;
 pub mod transform;

@@ -3,6 +3,9 @@
 //! A format writes each record as a run of nodes in document order. A list or an object says how many elements it has and
 //! how many nodes they take, so that a reader can step over it. Text is in one buffer. Nothing is allocated per record.
 
+mod json;
+mod path;
+
 use crate::format::Format;
 
 /// One decoded value. Cheap to copy.

@@ -142,17 +142,12 @@ fn word(kind: Option<&Value>) -> String {
     }
 }
 
-/// The keys one must write, and those whose author gave an example.
+/// The keys that one must write, each with its author's example.
 fn example(schema: &Value, role: Role, name: &str) -> String {
     let mut lines = vec![format!("type: {name}")];
-    for (key, field) in properties(schema).into_iter().flatten() {
-        let example = field.get("examples").and_then(|examples| examples.get(0));
-        let example = example.or_else(|| {
-            inner(field).get("examples").and_then(|examples| examples.get(0)).filter(|_| is_required(schema, key))
-        });
-        if let Some(example) = example {
-            lines.push(format!("{key}: {}", yaml(example)));
-        }
+    for (key, field) in properties(schema).into_iter().flatten().filter(|(key, _)| is_required(schema, key)) {
+        let given = field.get("examples").or_else(|| inner(field).get("examples")).and_then(|examples| examples.get(0));
+        lines.push(format!("{key}: {}", given.map_or("...".into(), yaml)));
     }
     match role {
         Role::Source => block("source:", "  ", &lines),

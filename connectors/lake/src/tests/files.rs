@@ -83,6 +83,7 @@ async fn ten_megabytes_are_a_record_like_any_other() {
 async fn footers_name_commit_number_and_ranges() {
     let lake = Lake::new();
     let mut sink = lake.sink("").await;
+    assign(&mut sink, &[0, 1]).await;
     let _ = sink.write(&timed(0, 3, &[(NOON, b"1"), (NOON - DAY, b"2")])).await.unwrap();
     let _ = cut(&mut sink, 1, &[(0, 9), (1, 4)]).await.unwrap();
     let _ = sink.write(&timed(0, 9, &[(NOON, b"3")])).await.unwrap();

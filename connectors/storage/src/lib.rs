@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use catchwater_sdk::{Error, ErrorKind, Result, ResultExt};
 use futures::TryStreamExt;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
@@ -95,7 +95,9 @@ impl Store {
 
     /// A path as the object store knows it.
     pub fn path(&self, path: &str) -> Path {
-        self.folder.parts().chain(path.split('/').filter(|part| !part.is_empty()).map(Into::into)).collect()
+        // As written: only what cannot be in a path at all is escaped.
+        let part = |part| PathPart::parse(part).unwrap_or_else(|_| PathPart::from(part));
+        self.folder.parts().chain(path.split('/').filter(|part| !part.is_empty()).map(part)).collect()
     }
 
     /// Writes a file if nothing has the name. After an error it may or may not be there.

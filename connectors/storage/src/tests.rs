@@ -95,3 +95,17 @@ async fn a_folder_that_cannot_be_written_is_refused() {
     let error = store.put_new("a", "x".into()).await.expect_err("a file is no folder");
     assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.chain());
 }
+
+#[tokio::test]
+async fn folders_may_be_called_anything() {
+    let root = tempfile::tempdir().expect("a folder");
+    for name in ["größe", "a b", "50%", "a%20b", "#1", "what?", "a+b&c=d", "~x", "[x]{y}|z", "日本"] {
+        let folder = root.path().join(name).join(name);
+        let store = Store::open(root.path().join(name).to_str().expect("text")).expect("a store").at(name);
+        store.put_new("log/x.json", "x".into()).await.expect("written");
+        assert!(folder.join("log/x.json").is_file(), "{name}");
+        assert_eq!(paths(&store, "log", "").await, ["log/x.json"]);
+        assert_eq!(store.at("log").local_folder(), Some(folder.join("log")));
+        assert_eq!(store.url(), Store::open(folder.to_str().expect("text")).expect("a store").url());
+    }
+}

@@ -82,7 +82,7 @@ impl Table {
             match self.try_commit(&commit).await? {
                 Published::Ours(version) => return Ok(CommitOutcome::Committed(version)),
                 Published::Other(winner) => {
-                    if self.apply(winner)? == SchemaChange::Changed {
+                    if self.apply(*winner)? == SchemaChange::Changed {
                         return Ok(CommitOutcome::SchemaChanged);
                     }
                 }

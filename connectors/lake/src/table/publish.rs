@@ -17,7 +17,7 @@ pub(super) enum Published {
     /// It is in the log, as this version.
     Ours(i64),
     /// Another has its place.
-    Other(Entry),
+    Other(Box<Entry>),
 }
 
 /// Growing waits with full jitter, so that writers that collided do not collide again.
@@ -55,7 +55,7 @@ async fn attempt(log: &Log, version: i64, commit: Uuid, bytes: &Bytes) -> Result
     }
     match log.read(version).await? {
         Some(entry) if entry.commit == Some(commit) => Ok(Published::Ours(version)),
-        Some(entry) => Ok(Published::Other(entry)),
+        Some(entry) => Ok(Published::Other(Box::new(entry))),
         None => Err(Error::unavailable(format!("read {}: it was there and is gone", entry_path(version)))),
     }
 }

@@ -1,11 +1,16 @@
 //! What stores records elsewhere.
 
+mod encoding;
+mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod stdout;
 
 use catchwater_sdk::Registry;
 
 pub(crate) fn register(registry: &mut Registry) {
+    file::register(registry);
     #[cfg(feature = "kafka")]
     kafka::register(registry);
+    stdout::register(registry);
 }

@@ -42,13 +42,9 @@ impl Identity {
     }
 
     /// The next answer about the topics, if it is time for one. Waits only for one that is overdue. Cancel safe.
-    pub(super) async fn look(
-        &mut self,
-        client: &Client,
-        topics: impl FnOnce() -> Vec<String>,
-    ) -> Result<Option<Vec<Topic>>> {
+    pub(super) async fn look(&mut self, client: &Client, topics: Vec<String>) -> Result<Option<Vec<Topic>>> {
         if self.asked.is_none() && self.answered.elapsed() >= ASK_EVERY {
-            self.ask(client, topics());
+            self.ask(client, topics);
         }
         match &self.asked {
             Some((_, answer)) if answer.is_finished() || self.answered.elapsed() >= TRUST_FOR => {

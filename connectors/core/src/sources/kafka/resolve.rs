@@ -32,6 +32,12 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
+    /// Whether it is this partition.
+    pub(super) fn is(&self, topic: &str, number: i32) -> bool {
+        *self.partition.stream == *topic && self.partition.number == number
+    }
+
+    /// As the engine is told.
     pub(super) fn assignment(&self) -> Assignment {
         Assignment { partition: Arc::clone(&self.partition), at: self.at, committed: self.committed }
     }

@@ -97,8 +97,16 @@ impl JsonSchema for Start {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": ["string", "object"],
-            "additionalProperties": { "type": "object", "additionalProperties": { "type": "integer", "minimum": 0 } },
+            "oneOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "object",
+                        "additionalProperties": { "type": "integer", "minimum": 0 }
+                    }
+                }
+            ],
             "examples": ["earliest", "latest", "2026-11-01T00:00:00Z"],
         })
     }

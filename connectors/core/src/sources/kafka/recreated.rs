@@ -1,0 +1,83 @@
+//! Topics that are deleted and made anew.
+
+use std::sync::Arc;
+
+use catchwater_sdk::source::Polled;
+use catchwater_sdk::{Batch, Positions, Result};
+
+use super::Kafka;
+use super::moves::name;
+use super::resolve::incarnation;
+use crate::kafka::ffi::Topic;
+
+impl Kafka {
+    /// Whether a topic was found to be another than the one that was assigned.
+    pub(super) async fn look_for_recreated(&mut self) -> Result<bool> {
+        let Some(member) = &self.member else { return Ok(false) };
+        let (client, topics) = (Arc::clone(member.client()), self.topics());
+        let topics = self.identity.look(&client, topics).await?;
+        topics.map_or(Ok(false), |topics| self.replace_recreated(&topics))
+    }
+
+    /// The records held, unless their topic is another than the one that was assigned. Cancel safe.
+    pub(super) async fn confirmed(&mut self) -> Result<Option<Batch>> {
+        let client = Arc::clone(self.member()?.client());
+        let topics = self.identity.ask_now(&client, self.topics()).await?;
+        let recreated = self.replace_recreated(&topics)?;
+        match self.held.take() {
+            Some(batch) if recreated => self.put_back(&batch).map(|()| None),
+            held => Ok(held),
+        }
+    }
+
+    /// As if these records were not read: those of partitions that are still ours come again.
+    pub(super) fn put_back(&mut self, batch: &Batch) -> Result<()> {
+        let mut first = Positions::new();
+        for origin in batch.origins().iter().filter(|origin| self.partitions.has(&origin.partition)) {
+            let records = batch.iter().find(|record| *record.partition() == *origin.partition);
+            records.into_iter().for_each(|record| first.set(Arc::clone(&origin.partition), record.position()));
+        }
+        self.read_from(&first)
+    }
+
+    /// Partitions of topics that are others now are lost, and those of the new topics are ours instead.
+    pub(super) fn replace_recreated(&mut self, topics: &[Topic]) -> Result<bool> {
+        self.resolve_absent(topics);
+        let mut replaced = Vec::new();
+        for topic in topics {
+            let owned = self.partitions.of_topic(&topic.name).map(|owned| &owned.resolved.partition);
+            replaced.extend(owned.filter(|partition| &*partition.incarnation != incarnation(topic)).cloned());
+        }
+        if replaced.is_empty() {
+            return Ok(self.resolving.is_some());
+        }
+        self.member()?.unassign(replaced.iter())?;
+        for partition in &replaced {
+            self.partitions.remove(&partition.stream, partition.number);
+        }
+        self.resolve(replaced.iter().map(name).collect());
+        self.queued.push_back(Polled::Lost(replaced));
+        Ok(true)
+    }
+
+    /// Partitions that were not there, and are now.
+    fn resolve_absent(&mut self, topics: &[Topic]) {
+        let there = |(topic, number): &(String, i32)| {
+            topics.iter().any(|known| known.name == *topic && *number < known.partitions)
+        };
+        let (there, absent): (Vec<_>, Vec<_>) = std::mem::take(&mut self.absent).into_iter().partition(there);
+        self.absent = absent;
+        if !there.is_empty() {
+            self.resolve(there);
+        }
+    }
+
+    /// The topics of all that is ours, there or not.
+    pub(super) fn topics(&self) -> Vec<String> {
+        let mut topics = self.partitions.topics();
+        topics.extend(self.absent.iter().map(|(topic, _)| topic.clone()));
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+}

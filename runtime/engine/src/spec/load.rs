@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use catchwater_sdk::config::{
 };
 use serde_json::Value;
 
+use super::secrets::{SecretKeys, starred};
 use super::walker::{Found, walk};
 use super::{Located, Mistakes, Pipeline, SourceFile, pipeline_schema};
 
@@ -26,8 +26,9 @@ pub fn load_with(
     catalog: &dyn Catalog,
     environment: &dyn Environment,
 ) -> Result<Vec<Pipeline>, Mistakes> {
-    let mut loader =
-        Loader { schema: pipeline_schema(catalog), environment, pipelines: Vec::new(), mistakes: Vec::new() };
+    let schema = pipeline_schema(catalog);
+    let secret_keys = SecretKeys::of(&schema);
+    let mut loader = Loader { schema, secret_keys, environment, pipelines: Vec::new(), mistakes: Vec::new() };
     for path in paths {
         loader.path(path);
     }
@@ -37,6 +38,7 @@ pub fn load_with(
 
 struct Loader<'a> {
     schema: Value,
+    secret_keys: SecretKeys,
     environment: &'a dyn Environment,
     pipelines: Vec<Pipeline>,
     mistakes: Vec<Located>,
@@ -74,6 +76,8 @@ impl Loader<'_> {
     fn text(&mut self, path: &Path, text: &str) {
         let parsed = parse(text);
         let mut found = Found { mistakes: parsed.mistakes, secrets: Vec::new() };
+        let concealed = found.mistakes.iter_mut().filter_map(|mistake| self.secret_keys.conceal(mistake, text));
+        found.secrets.extend(concealed);
         if parsed.documents.is_empty() && found.mistakes.is_empty() {
             found.mistakes.push(Mistake::new(0..0, "the file holds no pipeline").help("it is empty, or all comments"));
         }
@@ -97,7 +101,6 @@ impl Loader<'_> {
     fn document(&self, mut document: Document, text: &str, found: &mut Found) -> Node {
         resolve(&mut document.root, self.environment, &mut found.mistakes);
         let of_document = walk(&document, &self.schema, text);
-        conceal(&mut found.mistakes, &of_document.secrets, text);
         for mistake in found.mistakes.iter_mut().filter(|mistake| mistake.key.is_none()) {
             mistake.key = Some(document.root.path_at(mistake.span.start)).filter(|path| !path.is_empty());
         }
@@ -145,26 +148,4 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
-}
-
-/// What is wrong with the syntax of a secret is told by quoting it, so that has to go.
-fn conceal(mistakes: &mut [Mistake], secrets: &[Range<usize>], text: &str) {
-    let line_of = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    // Those found in the tree already know their key, and quote no secret.
-    for mistake in mistakes.iter_mut().filter(|mistake| mistake.key.is_none()) {
-        if secrets.iter().any(|secret| line_of(secret.start) == line_of(mistake.span.start)) {
-            mistake.message = "cannot be read as it stands".to_owned();
-            mistake.help = Some("put it in single quotes, or use ${env:NAME} or ${file:/path}".to_owned());
-        }
-    }
-}
-
-/// The text with a star for each byte of its secrets, so that places stay right. Placeholders tell nothing and stay.
-fn starred(text: &str, secrets: &[Range<usize>]) -> String {
-    let mut starred = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !text[(*secret).clone()].contains("${")) {
-        let stars: String = text[secret.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
-        starred.replace_range(secret.clone(), &stars);
-    }
-    starred
 }

@@ -15,6 +15,7 @@ mod nearest;
 mod pipeline;
 mod render;
 mod schema;
+mod secrets;
 mod settings;
 mod traps;
 mod walker;

@@ -183,12 +183,23 @@ fn never_shows_a_secret() {
     let text = GOOD.text().replace("group: g", "password: hunter2 #x\n  follow: ${env:PW}");
     let report = load_texts(&[&text]).expect_err("it has mistakes").to_string();
     assert!(report.contains("password: **********") && !report.contains("hunter2"), "{report}");
-    for broken in ["@hunter2", "*hunter2", "!hunter2", "'hunter2", "hunter2: x", "&hunter2", "\"hunter2\" x"] {
-        let text = GOOD.text().replace("group: g", &format!("password: {broken}"));
+    for broken in [
+        ": @hunter2",
+        ": *hunter2",
+        ": !hunter2",
+        ": 'hunter2",
+        ": hunter2: x",
+        ": &hunter2",
+        ": \"hunter2\" x",
+        ":hunter2",
+    ] {
+        let text = GOOD.text().replace("group: g", &format!("password{broken}"));
         let report = load_texts(&[&text]).expect_err(broken).to_string();
-        assert!(report.contains("source.password: cannot be read as it stands"), "{report}");
-        assert!(!report.contains("hunter2"), "{report}");
+        assert!(report.contains("cannot be read as it stands") && !report.contains("hunter2"), "{report}");
     }
+    let text = GOOD.text().replace("group: g", "password: hunter2\n  password: hunter2");
+    let report = load_texts(&[&text]).expect_err("it is there twice").to_string();
+    assert!(report.contains("`password` is given twice") && !report.contains("hunter2"), "{report}");
 }
 
 #[test]

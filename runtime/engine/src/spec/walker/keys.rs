@@ -1,9 +1,9 @@
 //! The keys of a map: unknown ones, those that other tools use, missing ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use catchwater_sdk::config::{Key, Kind, Mistake, Node, Problem};
+use catchwater_sdk::config::{Key, Kind, Node, Problem};
 use serde_json::{Map, Value};
 
 use super::super::nearest::nearest;
@@ -22,21 +22,12 @@ impl<'a> Walker<'a> {
         let mut present = Present::of(entries, properties);
         for (key, value) in entries {
             match properties.get(&key.text) {
-                Some(schema) => self.known_key(key, value, schema),
+                Some(schema) => self.within_key(&key.text, |walker| walker.value(value, schema)),
                 None if open => self.open_entry(key, value, schema),
                 None => self.unknown_key(key, value, schema, properties, &mut present),
             }
         }
         self.missing_keys(node, schema, properties, &present);
-    }
-
-    fn known_key(&mut self, key: &Key, value: &Node, schema: &'a Value) {
-        // Passwords are what breaks YAML most. One that did is still not to be shown, whatever YAML took it for.
-        if matches!(value.kind, Kind::Bad) && self.resolve(schema)["format"] == "secret" {
-            let line = self.text[key.span.end..].lines().next().unwrap_or_default();
-            self.found.secrets.push(key.span.end + line.find(' ').unwrap_or(line.len())..key.span.end + line.len());
-        }
-        self.within_key(&key.text, |walker| walker.value(value, schema));
     }
 
     /// A map whose keys are the user's.
@@ -75,7 +66,7 @@ impl<'a> Walker<'a> {
         if let Some((name, schema)) = meant.and_then(|name| properties.get_key_value(name))
             && present.insert(name)
         {
-            self.known_key(key, value, schema);
+            self.within_key(&key.text, |walker| walker.value(value, schema));
         }
     }
 
@@ -84,41 +75,34 @@ impl<'a> Walker<'a> {
             return;
         }
         for name in required(schema).filter(|name| !present.has(name)) {
-            let mut mistake = Mistake::new(place_of_missing(node), "is missing");
-            if let Some(doc) = properties.get(name).and_then(|schema| schema["description"].as_str()) {
-                mistake = mistake.help(first_paragraph(doc));
-            }
-            let mistakes = &mut self.found.mistakes;
-            let path = &self.path;
-            let dot = if path.is_empty() { "" } else { "." };
-            mistakes.push(mistake.key(format!("{path}{dot}{name}")));
+            let doc = properties.get(name).and_then(|schema| schema["description"].as_str());
+            let problem = Problem { help: doc.map(first_paragraph), ..Problem::new("is missing") };
+            self.within_key(name, |walker| walker.report(place_of_missing(node), problem));
         }
     }
 }
 
 /// The keys that a map has, also under names that were recognised.
 struct Present<'a> {
-    keys: HashMap<&'a str, ()>,
+    keys: HashSet<&'a str>,
     foreign: HashMap<&'a str, &'a str>,
 }
 
 impl<'a> Present<'a> {
     fn of(entries: &[(Key, Node)], properties: &'a Properties) -> Present<'a> {
-        let keys = entries
-            .iter()
-            .filter_map(|(key, _)| properties.get_key_value(&key.text))
-            .map(|(name, _)| (name.as_str(), ()));
+        let keys =
+            entries.iter().filter_map(|(key, _)| properties.get_key_value(&key.text)).map(|(name, _)| name.as_str());
         let foreign =
             properties.iter().flat_map(|(ours, schema)| names(schema).map(move |theirs| (theirs, ours.as_str())));
         Present { keys: keys.collect(), foreign: foreign.collect() }
     }
 
     fn has(&self, name: &str) -> bool {
-        self.keys.contains_key(name)
+        self.keys.contains(name)
     }
 
     fn insert(&mut self, name: &'a str) -> bool {
-        self.keys.insert(name, ()).is_none()
+        self.keys.insert(name)
     }
 
     /// Our name of a key that another tool calls so.

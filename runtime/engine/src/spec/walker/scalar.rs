@@ -50,7 +50,10 @@ impl Walker<'_> {
         if format == "secret" {
             self.found.secrets.push(node.span.start..node.cut.as_ref().map_or(node.span.end, |cut| cut.end));
         }
-        let Some(scalar) = node.as_scalar() else { return self.wrong(node, "text", traps::to_text(node, self.text)) };
+        let Some(scalar) = node.as_scalar() else {
+            let help = traps::to_text(node, self.text).filter(|_| format != "secret");
+            return self.wrong(node, "text", help);
+        };
         if format != "template" {
             self.no_placeholder(node, scalar);
         }

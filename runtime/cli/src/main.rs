@@ -54,6 +54,9 @@ fn main() -> ExitCode {
         output::complain(&error);
         return ExitCode::from(2);
     }
+    // Arms what the environment variable FAILPOINTS names, until the process ends.
+    #[cfg(feature = "failpoints")]
+    let _armed = fail::FailScenario::setup();
     let registry = registry();
     match arguments.command {
         Command::Run(arguments) => run::run(arguments, registry),

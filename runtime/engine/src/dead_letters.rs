@@ -1,7 +1,8 @@
 //! A record that could not be processed or stored becomes a dead letter: itself, with the reason in headers.
 
-use catchwater_sdk::sink::Rejected;
-use catchwater_sdk::{Batch, BatchBuilder, Field, FieldKind, Record, RecordRef};
+use catchwater_sdk::{Batch, BatchBuilder, Field, FieldKind, Limit, Record, RecordRef};
+
+use crate::task::StepRejected;
 
 /// Why the record is here.
 pub const REASON: &str = "catchwater.reason";
@@ -19,27 +20,30 @@ pub const PARTITION: &str = "catchwater.partition";
 pub const POSITION: &str = "catchwater.position";
 
 /// The dead letters of rejected records: each as it entered the failing step, its own headers first.
-pub(crate) fn dead_letters(pipeline: &str, step: &str, attempts: u32, rejected: &Rejected) -> Batch {
-    let mut letters = BatchBuilder::like(&rejected.records);
-    let attempts = attempts.to_string();
-    for record in rejected.records.iter() {
-        let (partition, position) = (record.partition().number.to_string(), record.position().to_string());
-        let stream = record.partition().stream.clone();
-        let said = [
-            Field::text(REASON, &rejected.reason),
-            Field::text(STEP, step),
-            Field { kind: FieldKind::Int, ..Field::text(ATTEMPTS, &attempts) },
-            Field::text(PIPELINE, pipeline),
-            Field::text(STREAM, &stream),
-            Field { kind: FieldKind::Int, ..Field::text(PARTITION, &partition) },
-            Field { kind: FieldKind::Int, ..Field::text(POSITION, &position) },
-        ];
-        push(&mut letters, record, &said);
+pub(crate) fn dead_letters(pipeline: &str, rejected: &[StepRejected]) -> Batch {
+    let mut letters = BatchBuilder::new(Limit { records: usize::MAX, bytes: usize::MAX });
+    for StepRejected { step, attempts, rejected } in rejected {
+        let attempts = attempts.to_string();
+        for record in rejected.records.iter() {
+            let origin = &rejected.records.origins()[record.origin()].partition;
+            let (partition, position) = (origin.number.to_string(), record.position().to_string());
+            let said = [
+                Field::text(REASON, &rejected.reason),
+                Field::text(STEP, step),
+                Field { kind: FieldKind::Int, ..Field::text(ATTEMPTS, &attempts) },
+                Field::text(PIPELINE, pipeline),
+                Field::text(STREAM, &origin.stream),
+                Field { kind: FieldKind::Int, ..Field::text(PARTITION, &partition) },
+                Field { kind: FieldKind::Int, ..Field::text(POSITION, &position) },
+            ];
+            let origin = letters.origin(origin);
+            push(&mut letters, origin, record, &said);
+        }
     }
     letters.finish()
 }
 
-fn push(letters: &mut BatchBuilder, record: RecordRef<'_>, said: &[Field<'_>]) {
+fn push(letters: &mut BatchBuilder, origin: u32, record: RecordRef<'_>, said: &[Field<'_>]) {
     let headers: Vec<_> = record.headers().chain(said.iter().copied()).collect();
     let properties: Vec<_> = record.properties().collect();
     let letter = Record {
@@ -50,5 +54,5 @@ fn push(letters: &mut BatchBuilder, record: RecordRef<'_>, said: &[Field<'_>]) {
         timestamp: record.timestamp(),
         redelivered: record.redelivered(),
     };
-    letters.push_from(record, record.index(), letter);
+    letters.push_foreign(origin, record, letter);
 }

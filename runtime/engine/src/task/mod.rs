@@ -28,8 +28,7 @@ pub(crate) use self::branch::{Driver, Report};
 use self::checkpoint::Checkpoints;
 use self::letters::Letters;
 use self::owned::Owned;
-use self::stages::StepRejected;
-pub(crate) use self::stages::{Stage, Stages};
+pub(crate) use self::stages::{Stage, Stages, StepRejected};
 use self::upstream::Upstream;
 use crate::backoff::Backoff;
 use crate::blueprint::{Blueprint, Parts};
@@ -154,6 +153,7 @@ impl Task {
             }
         }
         let closed = self.upstream.close(leave).await;
+        self.blueprint.status().set_lag(self.blueprint.number(), None);
         ended.and(closed)
     }
 
@@ -465,10 +465,12 @@ impl Task {
     }
 
     fn add_letters(&mut self, before: u64, rejected: Vec<StepRejected>) {
-        for StepRejected { step, attempts, rejected } in rejected {
-            self.blueprint.status().dead_lettered.fetch_add(rejected.records.len() as u64, Relaxed);
-            self.letters.push(before, dead_letters(self.blueprint.pipeline(), &step, attempts, &rejected));
+        if rejected.is_empty() {
+            return;
         }
+        let letters = dead_letters(self.blueprint.pipeline(), &rejected);
+        self.blueprint.status().dead_lettered.fetch_add(letters.len() as u64, Relaxed);
+        self.letters.push(before, letters);
         self.pace.full |= self.letters.are_many();
     }
 

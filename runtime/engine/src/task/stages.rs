@@ -12,11 +12,11 @@ use crate::spec::OnError;
 #[derive(Debug)]
 pub(crate) struct StepRejected {
     /// The step's name.
-    pub(super) step: Arc<str>,
+    pub(crate) step: Arc<str>,
     /// How often it was tried.
-    pub(super) attempts: u32,
+    pub(crate) attempts: u32,
     /// The records as they entered the step, and why.
-    pub(super) rejected: Rejected,
+    pub(crate) rejected: Rejected,
 }
 
 /// Transforms in order.

@@ -18,15 +18,15 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 /// What stands at both ends of the pipeline, and outlives it.
-pub struct Scene {
-    pub log: MemoryLog,
+pub(crate) struct Scene {
+    pub(crate) log: MemoryLog,
     /// Stores positions with its records, as a lake does.
-    pub lake: MemoryStore,
+    pub(crate) lake: MemoryStore,
     /// Stores none, as a broker does.
-    pub topic: MemoryStore,
-    pub letters: MemoryStore,
+    pub(crate) topic: MemoryStore,
+    pub(crate) letters: MemoryStore,
     /// How often a source was built.
-    pub sources: Arc<AtomicUsize>,
+    pub(crate) sources: Arc<AtomicUsize>,
     folder: TempDir,
 }
 
@@ -47,7 +47,7 @@ struct RejectThirds;
 struct Forgetful;
 
 impl Scene {
-    pub fn new(log: MemoryLog) -> Scene {
+    pub(crate) fn new(log: MemoryLog) -> Scene {
         Scene {
             log,
             lake: MemoryStore::transactional(),
@@ -76,7 +76,7 @@ impl Scene {
     }
 
     /// Plans a pipeline out of the lines below its name and source.
-    pub fn plan(&self, lines: &str) -> Plan {
+    pub(crate) fn plan(&self, lines: &str) -> Plan {
         self.plan_with(RETRY, lines)
     }
 
@@ -89,7 +89,7 @@ impl Scene {
     }
 
     /// Nothing runs yet.
-    pub fn topology(&self) -> Topology {
+    pub(crate) fn topology(&self) -> Topology {
         let host = Host {
             data_dir: self.folder.path().into(),
             instance: "test".into(),
@@ -100,37 +100,37 @@ impl Scene {
     }
 
     /// Starts a pipeline.
-    pub async fn start(&self, lines: &str) -> Topology {
+    pub(crate) async fn start(&self, lines: &str) -> Topology {
         let mut topology = self.topology();
         topology.apply(&self.plan(lines)).await.expect("starts");
         topology
     }
 
     /// Runs a pipeline that tries again as it says to its end.
-    pub async fn run_with(&self, retry: &str, lines: &str) -> Result<()> {
+    pub(crate) async fn run_with(&self, retry: &str, lines: &str) -> Result<()> {
         let mut topology = self.topology();
         topology.apply(&self.plan_with(retry, lines)).await.expect("starts");
         ended(topology).await
     }
 
     /// Runs a pipeline to its end.
-    pub async fn run(&self, lines: &str) -> Result<()> {
+    pub(crate) async fn run(&self, lines: &str) -> Result<()> {
         ended(self.start(lines).await).await
     }
 
-    pub fn data_dir(&self) -> &Path {
+    pub(crate) fn data_dir(&self) -> &Path {
         self.folder.path()
     }
 }
 
 /// Waits for the end of a topology of one pipeline.
-pub async fn ended(topology: Topology) -> Result<()> {
+pub(crate) async fn ended(topology: Topology) -> Result<()> {
     let outcomes = tokio::time::timeout(Duration::from_secs(20), topology.ended()).await.expect("it ends in time");
     outcomes.into_iter().next().expect("there is one pipeline").1
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..2000 {
         if condition() {
             return;
@@ -141,13 +141,13 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// The positions that a store holds of a partition, in the order in which they came.
-pub fn positions(store: &MemoryStore, partition: i32) -> Vec<i64> {
+pub(crate) fn positions(store: &MemoryStore, partition: i32) -> Vec<i64> {
     let of = |stored: &Stored| (stored.partition.number == partition).then_some(stored.position);
     store.records().iter().filter_map(of).collect()
 }
 
 /// All positions of a partition of so many records, in order and once each.
-pub fn all(records: i64) -> Vec<i64> {
+pub(crate) fn all(records: i64) -> Vec<i64> {
     (0..records).collect()
 }
 

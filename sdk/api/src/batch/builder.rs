@@ -71,6 +71,11 @@ impl BatchBuilder {
         self.push_row(parent.origin() as u32, parent.position(), index, record);
     }
 
+    /// Appends a record made out of one of another batch; `origin` is its partition's number here.
+    pub fn push_foreign(&mut self, origin: u32, parent: RecordRef<'_>, record: Record<'_>) {
+        self.push_row(origin, parent.position(), parent.index(), record);
+    }
+
     fn push_row(&mut self, origin: u32, position: i64, index: i32, record: Record<'_>) {
         let size = record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
         self.bytes += size + 64 * (1 + record.headers.len() + record.properties.len());

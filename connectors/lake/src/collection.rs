@@ -42,6 +42,8 @@ pub(crate) struct Collection {
     schema: Arc<LakeSchema>,
     rows: Rows,
     staged: Option<Staged>,
+    /// Whether a commit of what is staged was asked for and nobody waited for the answer: it may be in the table.
+    unanswered: bool,
     places: BTreeMap<Arc<Partition>, Place>,
     /// Whether the table is there: positions alone do not create it.
     exists: bool,
@@ -69,6 +71,7 @@ impl Collection {
             committer,
             schema,
             staged: None,
+            unanswered: false,
             places: BTreeMap::new(),
             exists: view.exists,
             committed_at_micros: now_micros,
@@ -169,7 +172,8 @@ impl Collection {
 
     /// A row that no position covers would come again after a restart, so it must not get into the table.
     fn refuse_rows_past(&self, barrier: &Barrier) -> Result<()> {
-        let uncovered = |(partition, last): &(&Arc<Partition>, i64)| barrier.positions.get(partition).is_none_or(|at| at <= *last);
+        let uncovered =
+            |(partition, last): &(&Arc<Partition>, i64)| barrier.positions.get(partition).is_none_or(|at| at <= *last);
         match self.rows.reached().into_iter().find(uncovered) {
             Some((partition, last)) => Err(Error::bug(format!(
                 "barrier {} covers {partition} up to {:?}, yet its record at {last} came before",
@@ -194,11 +198,20 @@ impl Collection {
         let Some(staged) = &mut self.staged else { return Ok(Vec::new()) };
         loop {
             staged.store_files(&self.store, &self.settings.capture).await?;
-            match self.committer.commit(staged.to_part(&self.settings.capture)).await? {
+            // It is then fenced by its own first attempt, and its files are the table's.
+            let may_be_there = std::mem::replace(&mut self.unanswered, true);
+            let outcome = self.committer.commit(staged.to_part(&self.settings.capture)).await?;
+            self.unanswered = false;
+            match outcome {
                 Outcome::Committed(schema) => break self.committed(schema, now_micros),
                 Outcome::Fenced => {
-                    staged.discard_files(&self.store).await;
-                    return Err(Error::stale(format!("commit to collection {}: another process stored its positions", self.name)));
+                    if !may_be_there {
+                        staged.discard_files(&self.store).await;
+                    }
+                    return Err(Error::stale(format!(
+                        "commit to collection {}: another process stored its positions",
+                        self.name
+                    )));
                 }
                 Outcome::Unfit(schema) => {
                     debug!(collection = %self.name, "rows are shredded again: the table's schema changed");

@@ -23,7 +23,9 @@ impl Names {
             match part {
                 Part::Stream | Part::Partition | Part::Source => {}
                 Part::Text(text) if text.chars().all(is_safe) => {}
-                Part::Text(text) => return Err(wrong(&format!("`{text}` may hold letters, digits, `.`, `_` and `-` only"))),
+                Part::Text(text) => {
+                    return Err(wrong(&format!("`{text}` may hold letters, digits, `.`, `_` and `-` only")));
+                }
                 _ => return Err(wrong("a collection can be named by ${stream}, ${partition} and ${source} only")),
             }
         }
@@ -64,8 +66,7 @@ mod tests {
     use super::*;
 
     fn check(template: &str, stream: &str, expected: &str) {
-        let partition =
-            Partition { source: "kraft".into(), stream: stream.into(), incarnation: "1".into(), number: 3 };
+        let partition = Partition { source: "kraft".into(), stream: stream.into(), incarnation: "1".into(), number: 3 };
         let template = Template::read(template).expect("a template");
         let found = Names::new(&template).map_or_else(|error| error.to_string(), |names| names.of(&partition));
         assert_eq!(found, expected, "{template}");

@@ -76,7 +76,10 @@ mod tests {
 
     #[test]
     fn takes_all_that_agree() {
-        check(&[("a", Some(5), Some(DataType::Int64)), ("b", None, Some(DataType::Int64))], "[0, 1] fenced [] unfit []");
+        check(
+            &[("a", Some(5), Some(DataType::Int64)), ("b", None, Some(DataType::Int64))],
+            "[0, 1] fenced [] unfit []",
+        );
     }
 
     #[test]

@@ -197,7 +197,9 @@ impl Work {
                 // Those that do not fit the schema as it is now are told so in the next round.
                 Ok(unfit)
             }
-            Ok(CommitOutcome::Fenced(app_ids)) => Ok(unfit.into_iter().chain(answer_fenced(chosen, &app_ids)).collect()),
+            Ok(CommitOutcome::Fenced(app_ids)) => {
+                Ok(unfit.into_iter().chain(answer_fenced(chosen, &app_ids)).collect())
+            }
             Ok(CommitOutcome::SchemaChanged) => Ok(unfit.into_iter().chain(chosen).collect()),
             Err(error) => Err((unfit.into_iter().chain(chosen).collect(), error)),
         }

@@ -4,8 +4,8 @@
 //! only days from ten years back to one day ahead of now get a folder of their own. All others go to the null date, which
 //! no time range may skip. An event without a timestamp counts as of the time it came in.
 
-use jiff::civil::{Date, date};
 use jiff::Span;
+use jiff::civil::{Date, date};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const DAYS_BACK: i64 = 3653;

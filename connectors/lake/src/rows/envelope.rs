@@ -21,13 +21,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Int32Array, Int64Array, StringArray, StringBuilder, TimestampMicrosecondArray,
+    ArrayRef, BooleanBuilder, Int32Array, Int64Array, StringArray, StringBuilder, TimestampMicrosecondArray,
     new_null_array,
 };
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use catchwater_sdk::{Partition, RecordRef, TimestampKind, record};
 
+use super::bytes::BytesBuilder;
 use super::date;
 use super::fields::{self, FieldsBuilder};
 use super::order::Selection;
@@ -42,8 +43,8 @@ pub(crate) const TIMESTAMP_PROPERTY: &str = "catchwater.timestamp";
 /// Envelope rows under construction, in arrival order.
 #[derive(Debug)]
 pub(crate) struct EnvelopeBuilder {
-    payload: BinaryBuilder,
-    key: BinaryBuilder,
+    payload: BytesBuilder,
+    key: BytesBuilder,
     headers: FieldsBuilder,
     properties: FieldsBuilder,
     timestamp: Vec<Option<i64>>,
@@ -121,8 +122,8 @@ pub(crate) fn table_schema(payload: &Fields) -> SchemaRef {
 impl EnvelopeBuilder {
     pub(crate) fn new() -> EnvelopeBuilder {
         EnvelopeBuilder {
-            payload: BinaryBuilder::new(),
-            key: BinaryBuilder::new(),
+            payload: BytesBuilder::new(),
+            key: BytesBuilder::new(),
             headers: FieldsBuilder::new(),
             properties: FieldsBuilder::new(),
             timestamp: Vec::new(),
@@ -141,14 +142,14 @@ impl EnvelopeBuilder {
     }
 
     pub(crate) fn size_bytes(&self) -> usize {
-        let bytes = self.payload.values_slice().len() + self.key.values_slice().len();
+        let bytes = self.payload.size_bytes() + self.key.size_bytes();
         bytes + self.headers.size_bytes() + self.properties.size_bytes() + self.rows() * 64
     }
 
     /// Appends a record; `origin` is its partition's number here.
     pub(crate) fn push(&mut self, record: RecordRef<'_>, origin: u32, ingested_at_micros: i64, error: Option<&str>) {
-        self.payload.append_option(record.payload());
-        self.key.append_option(record.key());
+        self.payload.push(record.payload());
+        self.key.push(record.key());
         record.headers().for_each(|header| self.headers.push(header));
         self.headers.end_row();
         record.properties().for_each(|property| self.properties.push(property));
@@ -180,8 +181,8 @@ impl EnvelopeBuilder {
     pub(crate) fn finish(&mut self) -> Envelope {
         let mut done = std::mem::replace(self, EnvelopeBuilder::new());
         Envelope {
-            payload: Arc::new(done.payload.finish()),
-            key: Arc::new(done.key.finish()),
+            payload: done.payload.finish(),
+            key: done.key.finish(),
             headers: done.headers.finish(),
             properties: done.properties.finish(),
             timestamp: Arc::new(TimestampMicrosecondArray::from(done.timestamp).with_timezone("UTC")),
@@ -219,7 +220,12 @@ impl Envelope {
     }
 
     /// The envelope's columns for some of the rows; what follows from the others is made here, so that it is never held.
-    pub(crate) fn columns(&self, rows: &Selection, origins: &[Origin], schema: &str) -> Result<Vec<ArrayRef>, ArrowError> {
+    pub(crate) fn columns(
+        &self,
+        rows: &Selection,
+        origins: &[Origin],
+        schema: &str,
+    ) -> Result<Vec<ArrayRef>, ArrowError> {
         let of = |row: usize| &origins[self.origin[row] as usize];
         let text = |text: fn(&Partition) -> &str| -> ArrayRef {
             Arc::new(StringArray::from_iter_values(rows.rows().map(|row| text(&of(row).partition))))

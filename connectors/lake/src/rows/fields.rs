@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryBuilder, ListArray, StringBuilder, StructArray};
+use arrow::array::{ArrayRef, ListArray, StringBuilder, StructArray};
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use catchwater_sdk::record;
+
+use super::bytes::BytesBuilder;
 
 /// What a list's element is called in Delta's schemas.
 const ELEMENT: &str = "element";
@@ -17,7 +19,7 @@ const ELEMENT: &str = "element";
 #[derive(Debug)]
 pub(crate) struct FieldsBuilder {
     names: StringBuilder,
-    values: BinaryBuilder,
+    values: BytesBuilder,
     kinds: StringBuilder,
     ends: Vec<i32>,
     count: i32,
@@ -32,7 +34,7 @@ impl FieldsBuilder {
     pub(crate) fn new() -> FieldsBuilder {
         FieldsBuilder {
             names: StringBuilder::new(),
-            values: BinaryBuilder::new(),
+            values: BytesBuilder::new(),
             kinds: StringBuilder::new(),
             ends: vec![0],
             count: 0,
@@ -42,7 +44,7 @@ impl FieldsBuilder {
     /// Appends a field to the row under construction.
     pub(crate) fn push(&mut self, field: record::Field<'_>) {
         self.names.append_value(field.name);
-        self.values.append_option(field.value);
+        self.values.push(field.value);
         self.kinds.append_value(field.kind.name());
         self.count += 1;
     }
@@ -54,14 +56,14 @@ impl FieldsBuilder {
     }
 
     pub(crate) fn size_bytes(&self) -> usize {
-        let bytes = self.names.values_slice().len() + self.values.values_slice().len();
+        let bytes = self.names.values_slice().len() + self.values.size_bytes();
         bytes + self.ends.len() * 4 + self.count as usize * 20
     }
 
     /// The column; the builder is empty after it.
     pub(crate) fn finish(&mut self) -> ArrayRef {
         let columns: Vec<ArrayRef> =
-            vec![Arc::new(self.names.finish()), Arc::new(self.values.finish()), Arc::new(self.kinds.finish())];
+            vec![Arc::new(self.names.finish()), self.values.finish(), Arc::new(self.kinds.finish())];
         let values = StructArray::new(struct_fields(), columns, None);
         let ends = std::mem::replace(&mut self.ends, vec![0]);
         self.count = 0;

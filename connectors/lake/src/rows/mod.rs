@@ -4,6 +4,7 @@
 //! file are noted. At a `Cut` all becomes Arrow arrays, nothing is sorted or copied before it is written.
 //! What is held is bounded by the sink: it asks for a `Cut` when its buffers are full, so nothing ever spills to disk.
 
+mod bytes;
 pub(crate) mod date;
 pub(crate) mod envelope;
 mod fields;
@@ -20,8 +21,8 @@ use catchwater_sdk::{Batch, Partition, RecordRef};
 
 use self::date::Window;
 use self::envelope::{Envelope, EnvelopeBuilder, Origin, envelope_fields};
-pub(crate) use self::order::{Bucket, Selection};
 use self::order::Runs;
+pub(crate) use self::order::{Bucket, Selection};
 use crate::shred::{LakeSchema, Options, SchemaEvent, Shredded, Shredder};
 
 /// How many payloads are decoded at once when rows are shredded again.

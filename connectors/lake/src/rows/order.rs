@@ -80,7 +80,9 @@ impl Runs {
     pub(crate) fn into_buckets(mut self, rank: &[u32]) -> Vec<Bucket> {
         self.0.sort_by_key(|run| (run.date, rank[run.origin as usize], run.first));
         let by_date = self.0.chunk_by(|a, b| a.date == b.date);
-        by_date.map(|runs| Bucket { date: runs[0].date, runs: runs.iter().map(|run| run.rows.clone()).collect() }).collect()
+        by_date
+            .map(|runs| Bucket { date: runs[0].date, runs: runs.iter().map(|run| run.rows.clone()).collect() })
+            .collect()
     }
 }
 
@@ -159,7 +161,8 @@ mod tests {
             runs.push(row, *date, *origin, *position, 0);
         }
         let buckets = runs.into_buckets(&[0, 1, 2]);
-        let rows_of = |bucket: &Bucket| bucket.selections().iter().flat_map(|s| s.rows().collect::<Vec<_>>()).collect::<Vec<_>>();
+        let rows_of =
+            |bucket: &Bucket| bucket.selections().iter().flat_map(|s| s.rows().collect::<Vec<_>>()).collect::<Vec<_>>();
         let found: Vec<_> = buckets.iter().map(|bucket| (bucket.date, rows_of(bucket))).collect();
         let expected: Vec<_> = expected.iter().map(|(date, rows)| (*date, rows.to_vec())).collect();
         assert_eq!(found, expected);

@@ -1,9 +1,12 @@
 //! Exactly once: what a crash, a zombie, a slow disk and a neighbour may do.
 
 use std::fs;
+use std::time::Duration;
 
 use catchwater_sdk::sink::Room;
 use catchwater_sdk::{Barrier, BarrierKind, ErrorKind};
+
+use tokio::time::timeout;
 
 use super::support::*;
 
@@ -24,7 +27,8 @@ async fn a_mark_is_durable_only_when_nothing_is_held() {
     let lake = Lake::new();
     let mut sink = lake.sink("").await;
     assign(&mut sink, &[0]).await;
-    let mark = |number| Barrier { number, kind: BarrierKind::Mark, positions: positions(&[(0, 1)]).into(), last: false };
+    let mark =
+        |number| Barrier { number, kind: BarrierKind::Mark, positions: positions(&[(0, 1)]).into(), last: false };
     assert_eq!(sink.barrier(&mark(1)).await.unwrap().through, Some(1));
     let _ = sink.write(&batch(0, 0, &["{}"])).await.unwrap();
     assert_eq!(sink.barrier(&mark(2)).await.unwrap().through, Some(1));
@@ -175,4 +179,20 @@ async fn rows_that_no_position_covers_are_a_bug() {
     let _ = sink.write(&batch(0, 0, &["1", "2"])).await.unwrap();
     assert_eq!(cut(&mut sink, 1, &[(0, 1)]).await.unwrap_err().kind(), ErrorKind::Bug);
     assert_eq!(cut(&mut sink, 2, &[(1, 9)]).await.unwrap_err().kind(), ErrorKind::Bug);
+}
+
+/// Whenever a barrier is given up, its commit may have happened: the files are then the table's and must stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_barrier_that_was_given_up_half_way_takes_no_file_away() {
+    for wait_micros in (0..6000).step_by(150) {
+        let lake = Lake::new();
+        let mut sink = lake.sink("").await;
+        assign(&mut sink, &[0]).await;
+        let _ = sink.write(&batch(0, 0, &["1", "2"])).await.unwrap();
+        let _ = timeout(Duration::from_micros(wait_micros), cut(&mut sink, 1, &[(0, 2)])).await;
+        if let Err(error) = cut(&mut sink, 1, &[(0, 2)]).await {
+            assert_eq!(error.kind(), ErrorKind::Stale);
+        }
+        assert_eq!(lake.places().await, "0:0 0:1", "given up after {wait_micros} us");
+    }
 }

@@ -12,7 +12,8 @@ async fn keeps_the_original_byte_for_byte() {
     let mut builder = BatchBuilder::new(Limit::default());
     let origin = builder.origin(&partition(0));
     let headers = [Field::text("trace", "1"), Field::bytes("trace", None), Field::bytes("", Some(b"\xff"))];
-    let payloads: [Option<&[u8]>; 5] = [Some(b"{\"a\": 1.50 }\n"), None, Some(b""), Some(b"\xff\xfe{"), Some(b"not json")];
+    let payloads: [Option<&[u8]>; 5] =
+        [Some(b"{\"a\": 1.50 }\n"), None, Some(b""), Some(b"\xff\xfe{"), Some(b"not json")];
     for (position, payload) in (0..).zip(payloads) {
         let key = (position != 1).then_some(&b"\x00k"[..]);
         builder.push(origin, position, position + 1, Record { payload, key, headers: &headers, ..Record::default() });
@@ -24,7 +25,8 @@ async fn keeps_the_original_byte_for_byte() {
     let has = |name: &str| rows.iter().map(|row| row.columns.contains_key(name)).collect::<Vec<_>>();
     assert_eq!(has("_key"), [true, false, true, true, true]);
     assert_eq!(has("_error"), [false, false, true, true, true]);
-    let headers = "[{name: trace, value: 31, type: text}, {name: trace, value: , type: bytes}, {name: , value: ff, type: bytes}]";
+    let headers =
+        "[{name: trace, value: 31, type: text}, {name: trace, value: , type: bytes}, {name: , value: ff, type: bytes}]";
     assert_eq!(rows[0].columns["_headers"], headers);
     assert_eq!(rows[0].columns["_id"], "kraft/1/orders/0/0");
 }
@@ -48,7 +50,10 @@ async fn each_date_has_its_folder_and_the_impossible_have_the_null_date() {
     let lake = Lake::new();
     let mut sink = lake.sink("").await;
     let year_58000 = NOON * 1000;
-    let _ = sink.write(&timed(0, 0, &[(NOON, b"1"), (year_58000, b"2"), (NOON - DAY, b"3"), (i64::MIN, b"4")])).await.unwrap();
+    let _ = sink
+        .write(&timed(0, 0, &[(NOON, b"1"), (year_58000, b"2"), (NOON - DAY, b"3"), (i64::MIN, b"4")]))
+        .await
+        .unwrap();
     let _ = cut(&mut sink, 1, &[(0, 4)]).await.unwrap();
     let rows = lake.rows().await;
     let found: Vec<_> = rows.iter().map(|row| (row.file.split('/').next().unwrap(), row.position)).collect();
@@ -94,7 +99,12 @@ async fn footers_name_commit_number_and_ranges() {
     assert_eq!(footers[0]["commit"], footers[1]["commit"]);
     assert_ne!(footers[0]["commit"], footers[2]["commit"]);
     let ranges = |footer: &Value| -> Vec<(Value, Value)> {
-        footer["positions"].as_array().unwrap().iter().map(|range| (range["from"].clone(), range["to"].clone())).collect()
+        footer["positions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|range| (range["from"].clone(), range["to"].clone()))
+            .collect()
     };
     assert_eq!(ranges(&footers[0]), [(Value::Null, json!(9)), (Value::Null, json!(4))]);
     assert_eq!(ranges(&footers[2]), [(json!(9), json!(10))]);
@@ -113,7 +123,9 @@ async fn the_log_has_statistics_that_rule_files_out() {
     let _ = cut(&mut sink, 1, &[(0, 2)]).await.unwrap();
     let stats = stats_in_log(&lake);
     assert_eq!(stats["numRecords"], 2);
-    let range = |path: &str| (stats.pointer(&format!("/minValues/{path}")).cloned(), stats.pointer(&format!("/maxValues/{path}")).cloned());
+    let range = |path: &str| {
+        (stats.pointer(&format!("/minValues/{path}")).cloned(), stats.pointer(&format!("/maxValues/{path}")).cloned())
+    };
     assert_eq!(range("n"), (Some(json!(-7)), Some(json!(1))));
     assert_eq!(range("x"), (Some(json!(0.5)), Some(json!(2.5))));
     assert_eq!(range("in/k"), (Some(json!("b")), Some(json!("b"))));

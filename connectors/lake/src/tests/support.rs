@@ -12,8 +12,8 @@ use catchwater_sdk::clock::Clock;
 use catchwater_sdk::sink::{BoxSink, Durable};
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{
-    Barrier, BarrierKind, Batch, BatchBuilder, Context, Limit, Partition, Positions, Record, Registry, Result, Timestamp,
-    TimestampKind, config,
+    Barrier, BarrierKind, Batch, BatchBuilder, Context, Limit, Partition, Positions, Record, Registry, Result,
+    Timestamp, TimestampKind, config,
 };
 use deltalake::DeltaTable;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -105,7 +105,8 @@ impl Lake {
         let mut rows = Vec::new();
         for file in self.files().await {
             let open = std::fs::File::open(self.folder().join(&file)).expect("a file of the log");
-            let reader = ParquetRecordBatchReaderBuilder::try_new(open).expect("a parquet file").build().expect("a reader");
+            let reader =
+                ParquetRecordBatchReaderBuilder::try_new(open).expect("a parquet file").build().expect("a reader");
             reader.for_each(|batch| rows.extend(rows_of(&file, &batch.expect("rows"))));
         }
         rows
@@ -122,8 +123,11 @@ impl Lake {
     pub(super) async fn files(&self) -> Vec<String> {
         let Some(table) = self.table().await else { return Vec::new() };
         let root = format!("{}/", self.folder().display());
-        let mut files: Vec<String> =
-            table.get_file_uris().expect("files").map(|uri| uri.split_once(&root).map_or(uri.clone(), |(_, path)| path.into())).collect();
+        let mut files: Vec<String> = table
+            .get_file_uris()
+            .expect("files")
+            .map(|uri| uri.split_once(&root).map_or(uri.clone(), |(_, path)| path.into()))
+            .collect();
         files.sort();
         files
     }
@@ -137,7 +141,8 @@ impl Lake {
     /// How many commits the table has.
     pub(super) fn commits(&self) -> usize {
         let Ok(log) = std::fs::read_dir(self.folder().join("_delta_log")) else { return 0 };
-        log.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "json"))).count()
+        log.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "json")))
+            .count()
     }
 
     /// What a data file's footer says of its commit.
@@ -145,7 +150,8 @@ impl Lake {
         let open = std::fs::File::open(self.folder().join(file)).expect("a file");
         let reader = SerializedFileReader::new(open).expect("a parquet file");
         let pairs = reader.metadata().file_metadata().key_value_metadata().expect("key values").clone();
-        let ours = pairs.into_iter().find(|pair| pair.key == "catchwater").and_then(|pair| pair.value).expect("our key");
+        let ours =
+            pairs.into_iter().find(|pair| pair.key == "catchwater").and_then(|pair| pair.value).expect("our key");
         serde_json::from_str(&ours).expect("json")
     }
 }
@@ -158,7 +164,8 @@ fn registry() -> Registry {
 
 fn rows_of(file: &str, batch: &RecordBatch) -> Vec<Row> {
     let column = |name: &str| batch.column_by_name(name).expect("an envelope column");
-    let (partitions, positions) = (column("_partition").as_primitive::<Int32Type>(), column("_position").as_primitive::<Int64Type>());
+    let (partitions, positions) =
+        (column("_partition").as_primitive::<Int32Type>(), column("_position").as_primitive::<Int64Type>());
     let payloads = column("_payload").as_binary::<i32>();
     let row = |row: usize| Row {
         file: file.to_owned(),

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use arrow::array::{Array, ArrayRef, AsArray, ArrowPrimitiveType};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimestampMicrosecondType};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
@@ -63,13 +63,19 @@ impl Profile {
                 let bytes = column.as_binary::<i32>();
                 push_if(&mut self.texts, path, never_repeats(column, |row| bytes.value(row)));
             }
-            DataType::Int64 => push_if(&mut self.integers, path, numbers_never_repeat::<Int64Type>(column, |value| value)),
+            DataType::Int64 => {
+                push_if(&mut self.integers, path, numbers_never_repeat::<Int64Type>(column, |value| value))
+            }
             DataType::Timestamp(..) => {
                 let repeats_not = numbers_never_repeat::<TimestampMicrosecondType>(column, |value| value);
                 push_if(&mut self.integers, path, repeats_not);
             }
             DataType::Float64 => {
-                push_if(&mut self.floats, path, numbers_never_repeat::<Float64Type>(column, |value| value.to_bits() as i64));
+                push_if(
+                    &mut self.floats,
+                    path,
+                    numbers_never_repeat::<Float64Type>(column, |value| value.to_bits() as i64),
+                );
             }
             _ => {}
         }

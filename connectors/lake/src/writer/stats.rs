@@ -75,7 +75,9 @@ fn bounds(all: &[&Statistics], logical: Option<&LogicalType>) -> Option<(Value, 
     match (all.first()?, logical) {
         (Statistics::Int32(_), Some(LogicalType::Date)) => over(all, ints, date),
         (Statistics::Int32(_), _) => over(all, ints, |value| Some(json!(value))),
-        (Statistics::Int64(_), Some(LogicalType::Timestamp(kind))) if kind.unit == TimeUnit::MICROS => over(all, longs, time),
+        (Statistics::Int64(_), Some(LogicalType::Timestamp(kind))) if kind.unit == TimeUnit::MICROS => {
+            over(all, longs, time)
+        }
         (Statistics::Int64(_), None | Some(LogicalType::Integer(_))) => over(all, longs, |value| Some(json!(value))),
         (Statistics::Double(_), _) => over(all, doubles, |value| Some(json!(value))),
         (Statistics::ByteArray(_), Some(LogicalType::String)) => over(all, texts, |value| Some(json!(value))),

@@ -8,6 +8,8 @@ pub mod formats;
 mod kafka;
 pub mod sinks;
 pub mod sources;
+#[cfg(test)]
+mod testing;
 pub mod transforms;
 
 use catchwater_sdk::Registry;

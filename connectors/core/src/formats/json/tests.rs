@@ -80,3 +80,9 @@ fn ten_megabytes_pass() {
     let text = format!("[\"{}\"]", "x".repeat(10_000_000));
     assert!(matches!(decode(text.as_bytes()).get(0), Decoded::Value(_)));
 }
+
+#[test]
+fn keeps_the_contract_of_a_format() {
+    let samples = [r#"{"a":[1,-2.5,null,true,"\n\u00e9"]}"#, "123456789012345678901234567890", r#"[{"k":{}},[[]],""]"#];
+    catchwater_sdk::conformance::format(&Json, &samples.map(str::as_bytes));
+}

@@ -117,6 +117,16 @@ impl Values {
         }
     }
 
+    /// Values that no payload had: `write` writes one for each row, or says why there is none.
+    pub fn written(rows: usize, write: impl Fn(usize, &mut ValueWriter<'_>) -> Result<(), String>) -> Values {
+        let mut values = Values { rows: Vec::with_capacity(rows), ..Values::default() };
+        for row in 0..rows {
+            let row = values.decode_one(|writer| write(row, writer));
+            values.rows.push(row);
+        }
+        values
+    }
+
     /// For a batch whose bytes nobody is to understand.
     pub fn opaque(rows: usize) -> Values {
         let rows = (0..rows).map(|_| Row::Undecodable("no format".into())).collect();

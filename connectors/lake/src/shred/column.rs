@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, NullBufferBuilder};
 use catchwater_sdk::Value;
+use catchwater_sdk::value::{Decoded, ValueWriter, Values};
 
 use super::data::Data;
 use super::event::Bound;
 use super::keys::Class;
 use super::kind::Kind;
 use super::map::MapBuilder;
+use super::object::ObjectBuilder;
 use super::pins::{Pin, PinNode};
 use super::report::Report;
 use super::scope::{Pushed, Scope};
@@ -125,7 +127,7 @@ impl ColumnBuilder {
     /// Takes a value, if need be with a wider type.
     pub(super) fn push_or_widen(&mut self, row: usize, value: Value<'_>, scope: &mut Scope<'_>) -> Pushed {
         match self.push(row, value, scope) {
-            Pushed::Misfit if self.widen(value) => self.push(row, value, scope),
+            Pushed::Misfit if self.widen(value, scope) => self.push(row, value, scope),
             pushed => pushed,
         }
     }
@@ -163,14 +165,57 @@ impl ColumnBuilder {
 
     /// Makes the type wider, so that `value` fits beside all that is there; only while no file has it.
     #[cold]
-    pub(super) fn widen(&mut self, value: Value<'_>) -> bool {
+    pub(super) fn widen(&mut self, value: Value<'_>, scope: &mut Scope<'_>) -> bool {
         if self.state != State::Open {
             return false;
         }
-        let widened = std::mem::replace(&mut self.data, Data::Unknown).widen(value);
+        let widened = match std::mem::replace(&mut self.data, Data::Unknown) {
+            Data::Struct(object) if object.is_closed() => self.as_map(object, scope),
+            data => data.widen(value),
+        };
         let wider = widened.is_ok();
         self.data = widened.unwrap_or_else(|same| same);
         wider
+    }
+
+    /// Makes a map of all objects so far. `Err` gives the struct back: their values conflict.
+    fn as_map(&self, object: Box<ObjectBuilder>, scope: &mut Scope<'_>) -> Result<Data, Data> {
+        let rows = self.valid.len();
+        let objects = Values::written(rows, |row, writer| match self.valid.is_valid(row) {
+            true => object.write(row, writer),
+            false => Ok(writer.null()),
+        });
+        let mut map = ColumnBuilder::sibling(SiblingKind::Map, 0, self.pins.clone());
+        for row in 0..rows {
+            let fits = match objects.get(row) {
+                Decoded::Value(Value::Null) => true,
+                Decoded::Value(value) => map.push_or_widen(row, value, scope) != Pushed::Misfit,
+                _ => false,
+            };
+            if !fits {
+                return Err(Data::Struct(object));
+            }
+        }
+        map.pad(rows);
+        *scope.columns_left += object.columns();
+        Ok(map.data)
+    }
+
+    /// Writes a row's value back as it was pushed, while the column is open; `Err` where it cannot tell how that was.
+    pub(super) fn write(&self, row: usize, writer: &mut ValueWriter<'_>) -> Result<(), String> {
+        match self.is_set(row) {
+            true => self.data.write(row, writer),
+            false => Ok(writer.null()),
+        }
+    }
+
+    pub(super) fn is_set(&self, row: usize) -> bool {
+        row < self.valid.len() && self.valid.is_valid(row)
+    }
+
+    /// How many columns of the table this one is: itself and those within.
+    pub(super) fn columns(&self) -> usize {
+        1 + self.data.columns_within()
     }
 
     /// Fills up with nulls.

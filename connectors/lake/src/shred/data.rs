@@ -9,6 +9,7 @@ use arrow::array::{TimestampMicrosecondArray, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 use catchwater_sdk::Value;
+use catchwater_sdk::value::ValueWriter;
 
 use super::epoch::Epoch;
 use super::event::Bound;
@@ -180,6 +181,35 @@ impl Data {
             }
             (Data::Timestamp(_, Some(texts)) | Data::Date(_, Some(texts)), Value::Text(_)) => Ok(Data::String(texts)),
             (same, _) => Err(same),
+        }
+    }
+
+    /// Writes a value back as it was pushed. Of what is committed or pinned that is not known.
+    pub(super) fn write(&self, row: usize, writer: &mut ValueWriter<'_>) -> Result<(), String> {
+        match self {
+            Data::Boolean(booleans) => writer.bool(booleans.get_bit(row)),
+            Data::Long(longs, _) => writer.int(longs[row]),
+            Data::Double(doubles) => writer.float(doubles[row]),
+            Data::Decimal(decimals) => writer.number(&decimals[row].to_string()),
+            Data::Timestamp(_, Some(texts)) | Data::Date(_, Some(texts)) => writer.text(texts.get(row)),
+            Data::String(texts) => writer.text(texts.get(row)),
+            Data::Struct(object) => return object.write(row, writer),
+            Data::List(list) => return list.write(row, writer),
+            Data::Map(map) => return map.write(row, writer),
+            Data::Unknown | Data::Timestamp(..) | Data::Date(..) | Data::Json(_) | Data::Foreign(_) => {
+                return Err("a value that is not kept as it came".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// How many columns are in this one.
+    pub(super) fn columns_within(&self) -> usize {
+        match self {
+            Data::Struct(object) => object.columns(),
+            Data::List(list) => list.columns_within(),
+            Data::Map(map) => map.columns_within(),
+            _ => 0,
         }
     }
 

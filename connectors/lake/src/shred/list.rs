@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use catchwater_sdk::Value;
-use catchwater_sdk::value::List;
+use catchwater_sdk::value::{List, ValueWriter};
 
 use super::column::ColumnBuilder;
 use super::event::Bound;
@@ -73,6 +73,19 @@ impl ListBuilder {
         self.ends.truncate(len + 1);
         let len = self.len();
         self.elements.truncate(len);
+    }
+
+    /// Writes a list back.
+    pub(super) fn write(&self, row: usize, writer: &mut ValueWriter<'_>) -> Result<(), String> {
+        let (start, end) = (self.ends[row] as usize, self.ends[row + 1] as usize);
+        let begun = writer.begin();
+        (start..end).try_for_each(|element| self.elements.write(element, writer))?;
+        writer.end_list(begun, end - start);
+        Ok(())
+    }
+
+    pub(super) fn columns_within(&self) -> usize {
+        self.elements.columns() - 1
     }
 
     pub(super) fn size_bytes(&self) -> usize {

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, MapArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 use catchwater_sdk::Value;
-use catchwater_sdk::value::Object;
+use catchwater_sdk::value::{Object, ValueWriter};
 
 use super::column::ColumnBuilder;
 use super::event::Bound;
@@ -86,6 +86,22 @@ impl MapBuilder {
         let entries = self.ends[self.ends.len() - 1] as usize;
         self.keys.truncate(entries);
         self.values.truncate(entries);
+    }
+
+    /// Writes a map back as an object.
+    pub(super) fn write(&self, row: usize, writer: &mut ValueWriter<'_>) -> Result<(), String> {
+        let (start, end) = (self.ends[row] as usize, self.ends[row + 1] as usize);
+        let begun = writer.begin();
+        for entry in start..end {
+            writer.text(self.keys.get(entry));
+            self.values.write(entry, writer)?;
+        }
+        writer.end_object(begun, end - start);
+        Ok(())
+    }
+
+    pub(super) fn columns_within(&self) -> usize {
+        self.values.columns() - 1
     }
 
     pub(super) fn size_bytes(&self) -> usize {

@@ -53,7 +53,6 @@ use catchwater_sdk::Value;
 use catchwater_sdk::value::Decoded;
 
 pub(crate) use event::SchemaEvent;
-pub(crate) use merge::Conflict;
 pub(crate) use pins::Pins;
 pub(crate) use schema::LakeSchema;
 

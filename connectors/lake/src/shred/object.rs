@@ -3,10 +3,10 @@
 //! Records of one stream mostly have the same keys in the same order, so the slot behind the last one is tried first, then
 //! a few more, and only then an index.
 //!
-//! An object can turn out to be a map after it began as a struct (see [`super::keys`] for how it begins). When it would get
-//! more than [`NAMES_MAX`] columns, its values are of one class, and a record has less than half of the keys, then it grows
-//! no more: whole objects go to a sibling `name__map` from then on, and those without new keys to the struct as well, so
-//! that whoever reads the struct's columns goes on reading them.
+//! An object can turn out to be a map after it began as a struct (see [`super::keys`] for how it begins): when it would get
+//! more than [`NAMES_MAX`] columns, its values are of one class, and a record has less than half of the keys. While no file
+//! has the struct it becomes a map. A committed one grows no more: whole objects go to a sibling `name__map` from then on,
+//! and those without new keys to the struct as well, so that whoever reads the struct's columns goes on reading them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StructArray};
 use arrow::buffer::NullBuffer;
 use catchwater_sdk::Value;
-use catchwater_sdk::value::Object;
+use catchwater_sdk::value::{Object, ValueWriter};
 
 use super::event::Bound;
 use super::keys::{Class, NAMES_MAX, one_class};
@@ -183,6 +183,26 @@ impl ObjectBuilder {
         let single = !self.slots.iter().any(Slot::has_siblings);
         let classes = self.slots.iter().map(Slot::class).chain([Class::of(value)]);
         sparse && single && one_class(classes).is_some()
+    }
+
+    /// Whether objects with new keys are refused, since the keys are data.
+    pub(super) fn is_closed(&self) -> bool {
+        self.growth == Growth::Closed
+    }
+
+    /// Writes an object back.
+    pub(super) fn write(&self, row: usize, writer: &mut ValueWriter<'_>) -> Result<(), String> {
+        let begun = writer.begin();
+        let mut keys = 0;
+        for slot in &self.slots {
+            keys += usize::from(slot.write(row, writer)?);
+        }
+        writer.end_object(begun, keys);
+        Ok(())
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.slots.iter().map(Slot::count).sum()
     }
 
     /// Forgets the rows from `len` on.

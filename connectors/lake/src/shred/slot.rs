@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use catchwater_sdk::Value;
+use catchwater_sdk::value::ValueWriter;
 
 use super::column::{ColumnBuilder, SiblingKind};
 use super::event::Bound;
@@ -57,10 +58,6 @@ impl Slot {
         *self.original == *key
     }
 
-    pub(super) fn original(&self) -> &str {
-        &self.original
-    }
-
     /// The class of its values; none while it has no values, or values of two types.
     pub(super) fn class(&self) -> Option<Class> {
         self.first.class()
@@ -104,7 +101,7 @@ impl Slot {
             return pushed;
         }
         for column in self.columns() {
-            if column.widen(value) {
+            if column.widen(value, scope) {
                 return column.push(row, value, scope);
             }
         }
@@ -129,6 +126,23 @@ impl Slot {
             self.siblings.push(sibling);
         }
         pushed
+    }
+
+    /// Writes a row's key and value back, if it has one.
+    pub(super) fn write(&self, row: usize, writer: &mut ValueWriter<'_>) -> Result<bool, String> {
+        if self.has_siblings() {
+            return Err("values of several types".into());
+        }
+        let set = self.first.is_set(row);
+        if set {
+            writer.text(&self.original);
+            self.first.write(row, writer)?;
+        }
+        Ok(set)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.siblings.iter().chain([&self.first]).map(ColumnBuilder::columns).sum()
     }
 
     /// Forgets the rows from `len` on, and the siblings that they needed.

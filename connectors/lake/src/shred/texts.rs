@@ -60,12 +60,9 @@ impl Texts {
         self.bytes.truncate(self.ends[self.len()] as usize);
     }
 
-    pub(super) fn bytes(&self, row: usize) -> &[u8] {
-        &self.bytes[self.ends[row] as usize..self.ends[row + 1] as usize]
-    }
-
     pub(super) fn get(&self, row: usize) -> &str {
-        std::str::from_utf8(self.bytes(row)).expect("only whole texts were pushed")
+        let text = &self.bytes[self.ends[row] as usize..self.ends[row + 1] as usize];
+        std::str::from_utf8(text).expect("only whole texts were pushed")
     }
 
     /// The array, and a builder that begins anew.

@@ -205,8 +205,9 @@ impl Collection {
             match outcome {
                 Outcome::Committed(schema) => break self.committed(schema, now_micros),
                 Outcome::Fenced => {
-                    if !may_be_there {
-                        staged.discard_files(&self.store).await;
+                    match may_be_there {
+                        true => self.unanswered = true,
+                        false => staged.discard_files(&self.store).await,
                     }
                     return Err(Error::stale(format!(
                         "commit to collection {}: another process stored its positions",

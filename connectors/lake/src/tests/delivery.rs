@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use catchwater_sdk::sink::Room;
 use catchwater_sdk::{Barrier, BarrierKind, ErrorKind};
-
 use tokio::time::timeout;
 
 use super::support::*;
@@ -190,9 +189,30 @@ async fn a_barrier_that_was_given_up_half_way_takes_no_file_away() {
         assign(&mut sink, &[0]).await;
         let _ = sink.write(&batch(0, 0, &["1", "2"])).await.unwrap();
         let _ = timeout(Duration::from_micros(wait_micros), cut(&mut sink, 1, &[(0, 2)])).await;
-        if let Err(error) = cut(&mut sink, 1, &[(0, 2)]).await {
-            assert_eq!(error.kind(), ErrorKind::Stale);
+        for _ in 0..2 {
+            if let Err(error) = cut(&mut sink, 1, &[(0, 2)]).await {
+                assert_eq!(error.kind(), ErrorKind::Stale);
+            }
         }
         assert_eq!(lake.places().await, "0:0 0:1", "given up after {wait_micros} us");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_may_be_abandoned_at_any_moment() {
+    let lake = Lake::new();
+    for step in 0..40 {
+        let mut sink = lake.sink("").await;
+        let start = assign(&mut sink, &[0]).await[0].unwrap_or(0);
+        assert!(start <= step, "a position ran ahead of its rows");
+        let payloads: Vec<&str> = (start..=step).map(|_| "{\"id\":1}").collect();
+        let _ = sink.write(&batch(0, start, &payloads)).await.unwrap();
+        let patience = Duration::from_micros(step as u64 * 300);
+        let _ = timeout(patience, cut(&mut sink, 1, &[(0, step + 1)])).await;
+    }
+    let mut sink = lake.other_process("").await;
+    let stored = assign(&mut sink, &[0]).await[0].unwrap_or(0);
+    let expected: Vec<String> = (0..stored).map(|position| format!("0:{position}")).collect();
+    assert!(stored > 0, "some cut got through");
+    assert_eq!(lake.places().await, expected.join(" "));
 }

@@ -1,6 +1,7 @@
 //! What is in the files: originals, order, dates, footers, statistics.
 
 use catchwater_sdk::{BatchBuilder, Field, Limit, Record};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
 
 use super::support::*;
@@ -134,6 +135,23 @@ async fn the_log_has_statistics_that_rule_files_out() {
     assert_eq!(stats["nullCount"]["in"]["k"], 1);
     let greatest = stats["maxValues"]["s"].as_str().unwrap();
     assert!(greatest.len() <= 32 && greatest > long.as_str(), "a cut text is rounded up: {greatest}");
+}
+
+#[tokio::test]
+async fn ids_get_a_bloom_filter_instead_of_a_dictionary() {
+    let lake = Lake::new();
+    let mut sink = lake.sink("").await;
+    let payloads: Vec<String> =
+        (0..2000).map(|i| format!(r#"{{"id":"o-{i}","status":"s{}","at":{i}}}"#, i % 3)).collect();
+    let _ = sink.write(&batch(0, 0, &payloads.iter().map(String::as_str).collect::<Vec<_>>())).await.unwrap();
+    let _ = cut(&mut sink, 1, &[(0, 2000)]).await.unwrap();
+    let file = std::fs::File::open(lake.folder().join(&lake.files().await[0])).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let columns = reader.metadata().row_group(0).columns();
+    let column = |name: &str| columns.iter().find(|column| column.column_path().string() == name).unwrap();
+    let of =
+        |name: &str| (column(name).bloom_filter_offset().is_some(), column(name).dictionary_page_offset().is_some());
+    assert_eq!((of("id"), of("status"), of("at")), ((true, false), (false, true), (false, false)));
 }
 
 fn stats_in_log(lake: &Lake) -> Value {

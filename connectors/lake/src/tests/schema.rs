@@ -67,3 +67,22 @@ async fn pinned_types_hold_from_the_first_row() {
     let _ = cut(&mut sink, 1, &[(0, 1)]).await.unwrap();
     assert!(columns(&lake).await.contains(&"zip:string".to_owned()), "{:?}", columns(&lake).await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_whose_rows_disagree_are_both_stored() {
+    let lake = Lake::new();
+    let mut tasks = Vec::new();
+    for (number, payload) in [(0, r#"{"v":1}"#), (1, r#"{"v":"x"}"#), (2, r#"{"v":[1]}"#), (3, r#"{"v":{"a":1}}"#)] {
+        let mut sink = lake.sink("").await;
+        tasks.push(tokio::spawn(async move {
+            assign(&mut sink, &[number]).await;
+            let _ = sink.write(&batch(number, 0, &[payload])).await.unwrap();
+            cut(&mut sink, 1, &[(number, 1)]).await.map(drop)
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(lake.places().await, "0:0 1:0 2:0 3:0");
+    assert_eq!(columns(&lake).await.len(), 4);
+}

@@ -1,11 +1,16 @@
 //! What reads from elsewhere.
 
+mod generate;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod lines;
+mod stdin;
 
 use catchwater_sdk::Registry;
 
 pub(crate) fn register(registry: &mut Registry) {
+    generate::register(registry);
     #[cfg(feature = "kafka")]
     kafka::register(registry);
+    stdin::register(registry);
 }

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use catchwater_sdk::Error;
 use catchwater_sdk::config::{Mistake, Node, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -68,13 +67,6 @@ impl CommonKeys {
     /// Takes them out of a component's keys; what is left belongs to the connector.
     pub(super) fn take(node: &mut Node) -> Result<CommonKeys, Mistake> {
         node.take_keys(&["type", "name", "on_error"]).read()
-    }
-}
-
-impl Component {
-    /// What building it complained about, at the line of the key that is to blame.
-    pub fn blame(&self, error: &Error) -> Located {
-        self.place.located(Mistake::of_component(&self.node, error))
     }
 }
 

@@ -42,8 +42,7 @@ impl SourceFile {
         &self.path
     }
 
-    /// Its text.
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         &self.text
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use catchwater_sdk::config::parse;
+use catchwater_sdk::sink::BoxSink;
 use catchwater_sdk::source::{BoxSource, Polled};
 use catchwater_sdk::{Batch, Context, Limit, Partition, Positions, Registry, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -88,22 +89,34 @@ pub(crate) fn write_in_transaction(topic: &str, partition: i32, payloads: &[&str
     ended.expect("end the transaction");
 }
 
-/// The first `count` records of a partition.
-pub(crate) fn read_partition(topic: &str, partition: i32, count: usize) -> Vec<OwnedMessage> {
+/// A client that has all records of a partition before it.
+fn from_the_beginning(topic: &str, partition: i32) -> BaseConsumer {
     let consumer: BaseConsumer = client().set("group.id", unique("check")).create().expect("make a consumer");
     let mut all = TopicPartitionList::new();
     all.add_partition_offset(topic, partition, Offset::Beginning).expect("a valid offset");
     consumer.assign(&all).expect("read from the beginning");
+    consumer
+}
+
+/// All records of a partition, of which there are `count`.
+pub(crate) fn read_partition(topic: &str, partition: i32, count: usize) -> Vec<OwnedMessage> {
+    let messages = read_whole_partition(topic, partition);
+    assert_eq!(messages.len(), count, "records in {topic}");
+    messages
+}
+
+/// All records of a partition.
+pub(crate) fn read_whole_partition(topic: &str, partition: i32) -> Vec<OwnedMessage> {
+    let consumer = from_the_beginning(topic, partition);
+    let (_, end) = consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).expect("ask for the end");
     let deadline = Instant::now() + Duration::from_secs(20);
-    let mut messages = Vec::new();
-    while messages.len() < count {
-        assert!(Instant::now() < deadline, "{} records of {count} are in {topic}", messages.len());
+    let mut messages: Vec<OwnedMessage> = Vec::new();
+    while messages.last().map_or(0, |message| message.offset() + 1) < end {
+        assert!(Instant::now() < deadline, "{topic} is read only to {:?} of {end}", messages.len());
         if let Some(message) = consumer.poll(Duration::from_millis(200)) {
             messages.push(message.expect("read a record").detach());
         }
     }
-    // One too many would come soon.
-    assert!(consumer.poll(Duration::from_millis(300)).is_none(), "more than {count} records are in {topic}");
     messages
 }
 
@@ -136,6 +149,12 @@ pub(crate) fn source(config: &str, instance: &str) -> BoxSource {
     registry()
         .build_source("kafka", &config.documents[0].root, &context(instance, 0))
         .expect("the configuration is valid")
+}
+
+/// A sink that is not open yet.
+pub(crate) fn sink(config: &str) -> BoxSink {
+    let config = parse(&config.replace("BROKERS", &address()));
+    registry().build_sink("kafka", &config.documents[0].root, &context("one", 0)).expect("the configuration is valid")
 }
 
 /// A source with what an engine would know of it.

@@ -2,6 +2,7 @@
 #![cfg(feature = "kafka")]
 
 mod broker;
+mod conformance;
 mod moves;
 mod sink;
 mod source;

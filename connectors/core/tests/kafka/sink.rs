@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use catchwater_sdk::config::parse;
 use catchwater_sdk::record::{Field, Record, Timestamp, TimestampKind};
 use catchwater_sdk::sink::{BoxSink, Durable};
 use catchwater_sdk::source::SourceTraits;
@@ -12,11 +11,6 @@ use rdkafka::Message;
 use rdkafka::message::Headers;
 
 use crate::broker::*;
-
-fn sink(config: &str) -> BoxSink {
-    let config = parse(&config.replace("BROKERS", &address()));
-    registry().build_sink("kafka", &config.documents[0].root, &context("one", 0)).expect("the configuration is valid")
-}
 
 fn traits() -> SourceTraits {
     SourceTraits { capture: None, rereadable: true, keeps_positions: true, shareable: true, unacknowledged_max: None }

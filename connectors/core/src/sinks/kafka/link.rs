@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::kafka::failure::blames_a_batch;
+use crate::kafka::failure::blames_a_record;
 use crate::kafka::trouble::{self, Trouble};
 
 /// How often the producer is asked for reports while something is under way.
@@ -117,6 +117,15 @@ impl Link {
 }
 
 impl Reports {
+    /// Whether what was sent behind a record that failed so would overtake it.
+    fn breaks(&self, code: Code) -> bool {
+        match code {
+            Code::Fatal => true,
+            Code::PurgeQueue | Code::PurgeInflight => false,
+            code => !blames_a_record(code) && !self.alone.load(Ordering::Acquire),
+        }
+    }
+
     /// Why connections fail.
     pub(super) fn trouble(&self) -> &Trouble {
         &self.trouble
@@ -185,8 +194,7 @@ impl ProducerContext for Reports {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(Code::Fail)),
         };
-        let refused = outcome.is_err_and(|code| code == Code::Fatal || blames_a_batch(code));
-        if refused && !self.alone.load(Ordering::Acquire) {
+        if outcome.is_err_and(|code| self.breaks(code)) {
             self.broken.store(true, Ordering::Release);
         }
         self.outcomes.lock().expect("nothing panics under this lock").push((number as u64, outcome));

@@ -297,7 +297,10 @@ impl Kafka {
                 self.reject(number, refusal(code))
             }
             code if blames_a_batch(code) => self.window.send_again(number, State::Suspect),
-            Code::PurgeQueue | Code::PurgeInflight | Code::Fatal => self.window.send_again(number, State::Waiting),
+            // Taken back, or refused for what another record of its batch is.
+            Code::PurgeQueue | Code::PurgeInflight | Code::InvalidDifferentRecord | Code::Fatal => {
+                self.window.send_again(number, State::Waiting);
+            }
             Code::UnknownTopicOrPartition | Code::UnknownTopic => {
                 self.topics.forget();
                 self.window.send_again(number, State::Waiting);

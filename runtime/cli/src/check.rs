@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use catchwater_engine::plan::plan;
 use catchwater_sdk::Registry;
 
-use crate::output::{complain, say};
+use crate::output::{complain, complaints_have_colours, say};
 
 /// Exits 0 when all is well, 2 when anything is wrong.
 pub(crate) fn check(paths: &[PathBuf], registry: &Registry) -> ExitCode {
@@ -18,7 +18,7 @@ pub(crate) fn check(paths: &[PathBuf], registry: &Registry) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(mistakes) => {
-            complain(&mistakes.to_string());
+            complain(&mistakes.render(complaints_have_colours()));
             ExitCode::from(2)
         }
     }

@@ -77,7 +77,7 @@ fn registry() -> Registry {
 fn start_log(arguments: &Arguments) -> Result<(), String> {
     let filter = EnvFilter::try_new(&arguments.log).map_err(|error| format!("--log {}: {error}", arguments.log))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let log = log.with_ansi(output::complaints_have_colours());
     match arguments.log_json {
         true => log.json().init(),
         false => log.init(),

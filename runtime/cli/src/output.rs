@@ -1,6 +1,6 @@
 //! What the command line says: results to standard output, complaints to standard error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Writes a result. A reader that has gone away, such as `head`, is not an error.
 pub(crate) fn say(text: &str) {
@@ -11,4 +11,9 @@ pub(crate) fn say(text: &str) {
 /// Writes what went wrong.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}
+
+/// Whether complaints go to a terminal whose owner has nothing against colours (<https://no-color.org>).
+pub(crate) fn complaints_have_colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

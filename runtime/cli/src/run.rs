@@ -13,7 +13,7 @@ use catchwater_sdk::{Error, Registry, Result, ResultExt};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
-use crate::output::complain;
+use crate::output::{complain, complaints_have_colours};
 use crate::progress::Progress;
 
 /// What a shell reports of a process that Ctrl-C ended.
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: Arguments, registry: Registry) -> ExitCode {
     let plan = match plan(&arguments.paths, &registry) {
         Ok(plan) => plan,
         Err(mistakes) => {
-            complain(&mistakes.to_string());
+            complain(&mistakes.render(complaints_have_colours()));
             return ExitCode::from(2);
         }
     };

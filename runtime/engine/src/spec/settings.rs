@@ -51,8 +51,8 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             tasks: None,
-            checkpoint_interval: Duration::seconds(5),
-            idle: Duration::seconds(5),
+            checkpoint_interval: Duration::seconds(1),
+            idle: Duration::seconds(2),
             drain_timeout: Duration::seconds(30),
             retry: Retry::default(),
         }

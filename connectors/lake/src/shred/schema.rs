@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use arrow::datatypes::{Field, FieldRef, Fields};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::kind::{self, Kind, SUFFIXES};
 use super::names::RESERVED;
@@ -58,7 +58,7 @@ impl LakeSchema {
         for column in &self.columns {
             column.describe(&mut text);
         }
-        format!("{:016x}", xxh3_64(text.as_bytes()))
+        format!("{:016x}", XxHash3_64::oneshot(text.as_bytes()))
     }
 
     /// How many columns there are, those within others counted.

@@ -181,10 +181,10 @@ impl ColumnBuilder {
     /// Makes a map of all objects so far. `Err` gives the struct back: their values conflict.
     fn as_map(&self, object: Box<ObjectBuilder>, scope: &mut Scope<'_>) -> Result<Data, Data> {
         let rows = self.valid.len();
-        let objects = Values::written(rows, |row, writer| match self.valid.is_valid(row) {
-            true => object.write(row, writer),
-            false => Ok(writer.null()),
-        });
+        let write = |row, writer: &mut ValueWriter<'_>| {
+            if self.valid.is_valid(row) { object.write(row, writer) } else { null(writer) }
+        };
+        let objects = Values::written(rows, write);
         let mut map = ColumnBuilder::sibling(SiblingKind::Map, 0, self.pins.clone());
         for row in 0..rows {
             let fits = match objects.get(row) {
@@ -203,10 +203,7 @@ impl ColumnBuilder {
 
     /// Writes a row's value back as it was pushed, while the column is open; `Err` where it cannot tell how that was.
     pub(super) fn write(&self, row: usize, writer: &mut ValueWriter<'_>) -> Result<(), String> {
-        match self.is_set(row) {
-            true => self.data.write(row, writer),
-            false => Ok(writer.null()),
-        }
+        if self.is_set(row) { self.data.write(row, writer) } else { null(writer) }
     }
 
     pub(super) fn is_set(&self, row: usize) -> bool {
@@ -264,4 +261,9 @@ pub(super) enum SiblingKind {
     String,
     Json,
     Map,
+}
+
+fn null(writer: &mut ValueWriter<'_>) -> Result<(), String> {
+    writer.null();
+    Ok(())
 }

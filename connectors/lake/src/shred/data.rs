@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Date32Array, Decimal128Array, Float64Array, Int64Array,
-};
-use arrow::array::{TimestampMicrosecondArray, new_null_array};
-use arrow::buffer::NullBuffer;
+use arrow::array::BooleanBufferBuilder;
 use arrow::datatypes::DataType;
 use catchwater_sdk::Value;
 use catchwater_sdk::value::ValueWriter;
@@ -19,7 +15,6 @@ use super::list::ListBuilder;
 use super::map::MapBuilder;
 use super::object::ObjectBuilder;
 use super::pins::{Pin, PinNode};
-use super::report::Report;
 use super::scope::{Pushed, Scope};
 use super::texts::Texts;
 use super::{json, moment};
@@ -142,28 +137,38 @@ impl Data {
     #[inline]
     pub(super) fn push(&mut self, row: usize, value: Value<'_>, any: bool, scope: &mut Scope<'_>) -> Pushed {
         match (self, value) {
-            (Data::String(texts), Value::Text(text)) => stored_or_full(texts.push(text), scope),
-            (Data::Long(longs, _), Value::Int(value)) => stored(longs.push(value)),
-            (Data::Double(doubles), Value::Float(value)) => stored(doubles.push(value)),
-            (Data::Double(doubles), Value::Int(value)) if is_exact(value) => stored(doubles.push(value as f64)),
-            (Data::Boolean(booleans), Value::Bool(value)) => stored(booleans.append(value)),
-            (Data::Struct(object), Value::Object(value)) => object.push(row, value, scope),
-            (Data::List(list), Value::List(value)) => list.push(value, scope),
-            (Data::Map(map), Value::Object(value)) => map.push(value, scope),
+            (Data::String(texts), Value::Text(text)) => return stored_or_full(texts.push(text), scope),
+            (Data::Long(longs, _), Value::Int(value)) => longs.push(value),
+            (Data::Double(doubles), Value::Float(value)) => doubles.push(value),
+            (Data::Double(doubles), Value::Int(value)) if is_exact(value) => doubles.push(value as f64),
+            (Data::Boolean(booleans), Value::Bool(value)) => booleans.append(value),
+            (Data::Struct(object), Value::Object(value)) => return object.push(row, value, scope),
+            (Data::List(list), Value::List(value)) => return list.push(value, scope),
+            (Data::Map(map), Value::Object(value)) => return map.push(value, scope),
             (Data::Timestamp(micros, texts), Value::Text(text)) => {
-                push_moment(micros, texts, moment::timestamp(text), text)
+                return push_moment(micros, texts, moment::timestamp(text), text);
             }
-            (Data::Date(days, texts), Value::Text(text)) => push_moment(days, texts, moment::date(text), text),
-            (Data::Decimal(decimals), value) => {
-                integer(value).map_or(Pushed::Misfit, |value| stored(decimals.push(value)))
-            }
+            (Data::Date(days, texts), Value::Text(text)) => return push_moment(days, texts, moment::date(text), text),
+            (Data::Decimal(decimals), value) => match integer(value) {
+                Some(integer) => decimals.push(integer),
+                None => return Pushed::Misfit,
+            },
+            (data, value) => return data.push_as_text(value, any, scope),
+        }
+        Pushed::Stored
+    }
+
+    /// What text and JSON take beside text: integers that nothing else holds, and with `any` all there is.
+    fn push_as_text(&mut self, value: Value<'_>, any: bool, scope: &mut Scope<'_>) -> Pushed {
+        let container = matches!(value, Value::List(_) | Value::Object(_));
+        match (self, value) {
             (Data::String(texts), Value::Number(digits)) if decimal(digits).is_none() => {
                 stored_or_full(texts.push(digits), scope)
             }
-            (Data::String(texts), value) if any && !is_container(value) => {
+            (Data::String(texts), value) if any && !container => {
                 stored_or_full(texts.push_with(|text| json::write(value, text)), scope)
             }
-            (Data::Json(texts), value) if any || is_container(value) => {
+            (Data::Json(texts), value) if any || container => {
                 stored_or_full(texts.push_with(|json| json::write(value, json)), scope)
             }
             _ => Pushed::Misfit,
@@ -212,113 +217,6 @@ impl Data {
             _ => 0,
         }
     }
-
-    /// Fills up to `len` rows.
-    pub(super) fn pad(&mut self, len: usize) {
-        match self {
-            Data::Boolean(booleans) => booleans.append_n(len - booleans.len(), false),
-            Data::Long(longs, _) => longs.resize(len, 0),
-            Data::Double(doubles) => doubles.resize(len, 0.0),
-            Data::Decimal(decimals) => decimals.resize(len, 0),
-            Data::Timestamp(micros, texts) => {
-                micros.resize(len, 0);
-                texts.iter_mut().for_each(|texts| texts.pad(len));
-            }
-            Data::Date(days, texts) => {
-                days.resize(len, 0);
-                texts.iter_mut().for_each(|texts| texts.pad(len));
-            }
-            Data::String(texts) | Data::Json(texts) => texts.pad(len),
-            Data::List(list) => list.pad(len),
-            Data::Map(map) => map.pad(len),
-            Data::Unknown | Data::Struct(_) | Data::Foreign(_) => {}
-        }
-    }
-
-    /// Forgets the rows from `len` on.
-    pub(super) fn truncate(&mut self, len: usize) {
-        match self {
-            Data::Boolean(booleans) => booleans.truncate(len),
-            Data::Long(longs, _) => longs.truncate(len),
-            Data::Double(doubles) => doubles.truncate(len),
-            Data::Decimal(decimals) => decimals.truncate(len),
-            Data::Timestamp(micros, texts) => {
-                micros.truncate(len);
-                texts.iter_mut().for_each(|texts| texts.truncate(len));
-            }
-            Data::Date(days, texts) => {
-                days.truncate(len);
-                texts.iter_mut().for_each(|texts| texts.truncate(len));
-            }
-            Data::String(texts) | Data::Json(texts) => texts.truncate(len),
-            Data::Struct(object) => object.truncate(len),
-            Data::List(list) => list.truncate(len),
-            Data::Map(map) => map.truncate(len),
-            Data::Unknown | Data::Foreign(_) => {}
-        }
-    }
-
-    pub(super) fn size_bytes(&self, rows: usize) -> usize {
-        let moments = |texts: &Option<Texts>| 8 * rows + texts.as_ref().map_or(0, Texts::size_bytes);
-        match self {
-            Data::Unknown | Data::Foreign(_) => 0,
-            Data::Boolean(_) => rows / 8,
-            Data::Long(..) | Data::Double(_) => 8 * rows,
-            Data::Decimal(_) => 16 * rows,
-            Data::Timestamp(_, texts) | Data::Date(_, texts) => moments(texts),
-            Data::String(texts) | Data::Json(texts) => texts.size_bytes(),
-            Data::Struct(object) => object.size_bytes(rows),
-            Data::List(list) => 4 * rows + list.size_bytes(),
-            Data::Map(map) => 4 * rows + map.size_bytes(),
-        }
-    }
-
-    /// The array, and its type as far as it is known; the data begins anew with that type.
-    pub(super) fn finish(
-        &mut self,
-        rows: usize,
-        nulls: Option<NullBuffer>,
-        report: &mut Report,
-    ) -> Option<(Kind, ArrayRef)> {
-        let (kind, array): (Kind, ArrayRef) = match self {
-            Data::Unknown => return None,
-            Data::Struct(object) => return object.finish(rows, nulls, report),
-            Data::List(list) => return list.finish(nulls, report),
-            Data::Map(map) => return map.finish(nulls, report),
-            Data::Boolean(booleans) => (Kind::Boolean, Arc::new(BooleanArray::new(booleans.finish(), nulls))),
-            Data::Long(longs, epoch) => {
-                report.unit(epoch.watch(longs));
-                (Kind::Long, Arc::new(Int64Array::new(take(longs), nulls)))
-            }
-            Data::Double(doubles) => (Kind::Double, Arc::new(Float64Array::new(take(doubles), nulls))),
-            Data::Decimal(decimals) => {
-                let array = Decimal128Array::new(take(decimals), nulls);
-                (Kind::Decimal, Arc::new(array.with_data_type(Kind::Decimal.data_type())))
-            }
-            Data::Timestamp(micros, texts) => {
-                *texts = None;
-                let array = TimestampMicrosecondArray::new(take(micros), nulls);
-                (Kind::Timestamp, Arc::new(array.with_timezone("UTC")))
-            }
-            Data::Date(days, texts) => {
-                *texts = None;
-                (Kind::Date, Arc::new(Date32Array::new(take(days), nulls)))
-            }
-            Data::String(texts) => (Kind::String, Arc::new(texts.finish(nulls))),
-            Data::Json(texts) => (Kind::Json, Arc::new(texts.finish(nulls))),
-            Data::Foreign(data_type) => (Kind::Foreign(data_type.clone()), new_null_array(data_type, rows)),
-        };
-        Some((kind, array))
-    }
-}
-
-fn take<T, B: From<Vec<T>>>(values: &mut Vec<T>) -> B {
-    std::mem::take(values).into()
-}
-
-#[inline]
-fn stored((): ()) -> Pushed {
-    Pushed::Stored
 }
 
 #[inline]
@@ -333,10 +231,6 @@ fn push_moment<T>(moments: &mut Vec<T>, texts: &mut Option<Texts>, moment: Optio
     }
     moments.push(moment);
     Pushed::Stored
-}
-
-fn is_container(value: Value<'_>) -> bool {
-    matches!(value, Value::List(_) | Value::Object(_))
 }
 
 /// Whether a double holds this integer with all its digits.

@@ -34,14 +34,6 @@ pub(super) fn write(value: Value<'_>, json: &mut Vec<u8>) {
     }
 }
 
-/// Appends a scalar as a text column holds it: like JSON, but text as it is.
-pub(super) fn write_plain(value: Value<'_>, text: &mut Vec<u8>) {
-    match value {
-        Value::Text(value) => text.extend_from_slice(value.as_bytes()),
-        other => write(other, text),
-    }
-}
-
 fn separate(index: usize, json: &mut Vec<u8>) {
     if index > 0 {
         json.push(b',');

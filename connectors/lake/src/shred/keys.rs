@@ -70,8 +70,8 @@ fn share_half(a: Object<'_>, b: Object<'_>) -> bool {
 }
 
 fn looks_like_data(key: &str) -> bool {
-    let count = |class: fn(&u8) -> bool| key.bytes().filter(|byte| class(byte)).count();
-    let (digits, letters) = (count(u8::is_ascii_digit), count(u8::is_ascii_alphabetic));
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    let letters = key.bytes().filter(u8::is_ascii_alphabetic).count();
     let ends_with_digits = key.bytes().rev().take_while(u8::is_ascii_digit).count() >= 4;
     let long_hexadecimal = key.len() >= 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let marked = key.contains(['.', ':', '/', '@']);

@@ -38,6 +38,7 @@ mod names;
 mod object;
 mod pins;
 mod report;
+mod rows;
 mod schema;
 mod scope;
 mod slot;
@@ -146,11 +147,6 @@ impl Shredder {
             bare => self.columns.push_value(row, BARE_VALUE, bare, &mut scope),
         }
         scope.trouble
-    }
-
-    /// How many rows came since the last cut.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
     }
 
     /// About how many bytes they take.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 /// What a column can be pinned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Pin {
+pub(crate) enum Pin {
     /// True or false.
     Boolean,
     /// Integers of 64 bits.

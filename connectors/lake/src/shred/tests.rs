@@ -105,12 +105,13 @@ fn push(shredder: &mut Shredder, payloads: &[&str]) -> Vec<String> {
 
 /// One cut. Its arrays are of the types that its schema says, and as long as its rows are many.
 fn cut(shredder: &mut Shredder, payloads: &[&str]) -> Shredded {
+    let rows = shredder.rows + payloads.len();
     push(shredder, payloads);
     let shredded = shredder.finish();
     let fields = shredded.schema.fields();
     assert_eq!(fields.len(), shredded.columns.len());
     for (field, column) in fields.iter().zip(&shredded.columns) {
-        assert_eq!((field.data_type(), column.len()), (column.data_type(), payloads.len()), "{}", field.name());
+        assert_eq!((field.data_type(), column.len()), (column.data_type(), rows), "{}", field.name());
     }
     assert_eq!(LakeSchema::from_fields(&fields), *shredded.schema);
     shredded

@@ -89,3 +89,19 @@ async fn another_reader_of_delta_sees_the_same() {
     let position = snapshot.transaction_version(table.log_store().as_ref(), "p7").await.expect("read");
     assert_eq!(position, Some(7));
 }
+
+#[test]
+fn a_process_can_end_while_a_checkpoint_is_made() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut table = place.table().await;
+        check(&mut table, first("a", 0), "version 0").await;
+        for at in 0..INTERVAL {
+            check(&mut table, step("a", Some(at), at + 1), "version").await;
+        }
+    });
+    drop(runtime);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    assert_eq!(runtime.block_on(place.table()).position("a"), Some(INTERVAL));
+}

@@ -12,7 +12,16 @@ use crate::shred::{Options, Pins};
 /// fields of its payload, in columns whose types are inferred while they are written and which grow as the payloads do. A
 /// record is in the table exactly once, whatever crashes, if its source can be read again.
 ///
-/// DuckDB, Polars, Spark, Trino and pandas read the tables as they are.
+/// DuckDB, Polars, Spark, Trino and pandas read the tables as they are:
+///
+/// ```text
+/// DuckDB      SELECT status, count(*) FROM delta_scan('lake/orders') WHERE date = '2026-11-22' GROUP BY ALL
+/// Polars      pl.scan_delta("lake/orders").filter(pl.col("_position") > 1000).collect()
+/// pyarrow     deltalake.DeltaTable("lake/orders").to_pyarrow_table(columns=["_payload"])
+/// ```
+///
+/// A glob over the files, such as `read_parquet('lake/orders/*/*.parquet', union_by_name=true)`, also sees files that the
+/// table no longer counts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {

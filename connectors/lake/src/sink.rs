@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchwater_sdk::batch::Origin;
+use catchwater_sdk::config::Size;
 use catchwater_sdk::sink::{Durable, Room, Sink, SinkTraits};
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Barrier, BarrierKind, Batch, Context, Error, Partition, Positions, Result, async_trait};
@@ -20,7 +21,7 @@ use crate::shred::Options;
 use crate::table::Table;
 
 /// No more than this is held, however much memory there is: buffers are addressed with 32 bits.
-const SHARE_BYTES_MAX: usize = 512 << 20;
+const BUFFER_BYTES_MAX: usize = 512 << 20;
 
 /// What one task stores in a lake.
 pub(crate) struct LakeSink {
@@ -57,12 +58,12 @@ impl LakeSink {
     /// Touches nothing (Invariant 6).
     pub(crate) fn new(config: Config, context: &Context, committers: Arc<Committers>) -> Result<LakeSink> {
         Store::check(&config.path).map_err(|error| error.at_key("path"))?;
-        let share = usize::try_from(context.memory_bytes).unwrap_or(usize::MAX).min(SHARE_BYTES_MAX);
+        let share = Size::new(context.memory_bytes);
         Ok(LakeSink {
             context: context.clone(),
             names: Names::new(&config.collection)?,
             commit_interval: config.commit_interval.get(),
-            buffer_bytes_max: config.buffer.map_or(share, |size| size.as_usize()),
+            buffer_bytes_max: config.buffer.unwrap_or(share).as_usize().min(BUFFER_BYTES_MAX),
             options: Arc::new(Options {
                 depth_max: config.depth_max,
                 columns_max: config.columns_max,

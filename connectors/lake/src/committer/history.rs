@@ -36,8 +36,8 @@ pub(super) struct Entry<'a> {
 // === impl Entry ===
 
 impl<'a> Entry<'a> {
-    pub(super) fn new(version: i64, at_micros: i64, schema: &LakeSchema, parts: &'a [Part]) -> Entry<'a> {
-        let changing = || parts.iter().filter(|part| !part.changes.is_empty());
+    pub(super) fn new(version: i64, at_micros: i64, schema: &LakeSchema, parts: &[&'a Part]) -> Entry<'a> {
+        let changing = || parts.iter().copied().filter(|part| !part.changes.is_empty());
         Entry {
             version,
             at: date::iso(at_micros),

@@ -216,20 +216,16 @@ impl Work {
     }
 
     async fn committed(&mut self, version: i64, chosen: Vec<Waiting>, schema: LakeSchema, before: &LakeSchema) {
+        // Before the answer, as a process may end after it. Without harm if it fails: the log itself has every schema.
+        if schema != *before {
+            let parts: Vec<&Part> = chosen.iter().map(|waiting| &waiting.part).collect();
+            let entry = history::Entry::new(version, self.clock.now_micros(), &schema, &parts);
+            if let Err(error) = entry.write(self.table.store()).await {
+                warn!(version, %error, "schema history not written");
+            }
+        }
         let schema = Arc::new(schema);
-        let mut parts = Vec::new();
-        for waiting in chosen {
-            let _ = waiting.answer.send(Ok(Outcome::Committed(Arc::clone(&schema))));
-            parts.push(waiting.part);
-        }
-        if *schema == *before {
-            return;
-        }
-        // After the fact and without harm if it fails: the log itself has every schema.
-        let entry = history::Entry::new(version, self.clock.now_micros(), &schema, &parts);
-        if let Err(error) = entry.write(self.table.store()).await {
-            warn!(version, %error, "schema history not written");
-        }
+        chosen.into_iter().for_each(|waiting| waiting.answer(Outcome::Committed(Arc::clone(&schema))));
     }
 }
 

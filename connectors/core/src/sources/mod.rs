@@ -1,5 +1,6 @@
 //! What reads from elsewhere.
 
+mod file;
 mod generate;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -9,6 +10,7 @@ mod stdin;
 use catchwater_sdk::Registry;
 
 pub(crate) fn register(registry: &mut Registry) {
+    file::register(registry);
     generate::register(registry);
     #[cfg(feature = "kafka")]
     kafka::register(registry);

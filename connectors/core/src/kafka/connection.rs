@@ -75,16 +75,18 @@ pub(crate) struct Connection<'a> {
     pub(crate) tls: Option<&'a Tls>,
     pub(crate) sasl: Option<&'a Sasl>,
     pub(crate) librdkafka: &'a BTreeMap<String, String>,
+    /// Properties of librdkafka that have a key at this connector.
+    pub(crate) ours: &'a [(&'a str, &'a str)],
 }
 
 impl Connection<'_> {
-    /// The client's configuration: `ours` first, then the connection, then what the user passes through.
-    pub(crate) fn client_config(&self, ours: &[(&str, String)]) -> Result<ClientConfig> {
+    /// The client's configuration: `defaults` first, then the connection, then what the user passes through.
+    pub(crate) fn client_config(&self, defaults: &[(&str, String)]) -> Result<ClientConfig> {
         self.check_features()?;
-        properties::refuse_ours(self.librdkafka)?;
+        properties::refuse_ours(self.librdkafka, self.ours)?;
         let mut client = ClientConfig::new();
         client.set_log_level(RDKafkaLogLevel::Warning);
-        for (key, value) in ours {
+        for (key, value) in defaults {
             client.set(*key, value);
         }
         client.set("bootstrap.servers", self.brokers);
@@ -166,8 +168,9 @@ mod tests {
     use super::*;
 
     fn client(librdkafka: &[(&str, &str)]) -> Result<ClientConfig> {
+        let ours = &[("group.id", "group")];
         let librdkafka = librdkafka.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let connection = Connection { brokers: "localhost:9092", tls: None, sasl: None, librdkafka: &librdkafka };
+        let connection = Connection { brokers: "localhost:9092", tls: None, sasl: None, librdkafka: &librdkafka, ours };
         connection.client_config(&[("client.id", "catchwater".into())])
     }
 

@@ -4,20 +4,11 @@ use std::collections::BTreeMap;
 
 use catchwater_sdk::{Error, Result};
 
-/// Properties with a key of our own.
+/// Properties with a key of our own, here and, by side, with each connector.
 const OURS: &[(&str, &str)] = &[
-    ("acks", "acks"),
-    ("auto.offset.reset", "start"),
     ("bootstrap.servers", "brokers"),
-    ("compression.codec", "compression"),
-    ("compression.type", "compression"),
     ("enable.ssl.certificate.verification", "tls.verify"),
-    ("group.id", "group"),
-    ("message.max.bytes", "record_max"),
     ("metadata.broker.list", "brokers"),
-    ("queue.buffering.max.kbytes", "buffer"),
-    ("queued.max.messages.kbytes", "prefetch"),
-    ("request.required.acks", "acks"),
     ("sasl.mechanism", "sasl.mechanism"),
     ("sasl.mechanisms", "sasl.mechanism"),
     ("sasl.password", "sasl.password"),
@@ -52,14 +43,14 @@ const KEPT: &[&str] = &[
 /// Properties that load code into the process.
 const CODE: &[&str] = &["plugin.library.paths", "ssl.engine.location", "ssl.providers"];
 
-/// Refuses properties that are not the user's to set.
-pub(super) fn refuse_ours(librdkafka: &BTreeMap<String, String>) -> Result<()> {
-    librdkafka.keys().find_map(|key| refusal(key)).map_or(Ok(()), Err)
+/// Refuses properties that are not the user's to set. `ours` are those with a key at this connector.
+pub(super) fn refuse_ours(librdkafka: &BTreeMap<String, String>, ours: &[(&str, &str)]) -> Result<()> {
+    librdkafka.keys().find_map(|key| refusal(key, ours)).map_or(Ok(()), Err)
 }
 
-fn refusal(key: &str) -> Option<Error> {
+fn refusal(key: &str, ours: &[(&str, &str)]) -> Option<Error> {
     let refuse = |reason: String| Some(Error::config(reason).at_key(format!("librdkafka.{key}")));
-    if let Some((_, ours)) = OURS.iter().find(|(name, _)| *name == key) {
+    if let Some((_, ours)) = OURS.iter().chain(ours).find(|(name, _)| *name == key) {
         return refuse(format!("`{key}` is set by the key `{ours}`"));
     }
     if CODE.contains(&key) {

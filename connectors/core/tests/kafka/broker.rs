@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use catchwater_sdk::config::parse;
 use catchwater_sdk::sink::BoxSink;
 use catchwater_sdk::source::{BoxSource, Polled};
-use catchwater_sdk::{Batch, Context, Limit, Partition, Positions, Registry, Result};
+use catchwater_sdk::{Batch, Context, ErrorKind, Limit, Partition, Positions, Registry, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::OwnedMessage;
+use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use tokio::time::timeout;
@@ -72,6 +72,25 @@ pub(crate) fn write(topic: &str, partition: i32, payloads: impl IntoIterator<Ite
         producer.send(record).map_err(|(error, _)| error).expect("send a record");
     }
     producer.flush(Duration::from_secs(10)).expect("write records");
+}
+
+/// Writes one record to partition 0 with all that it may have.
+pub(crate) fn write_record(
+    topic: &str,
+    payload: Option<&[u8]>,
+    key: Option<&[u8]>,
+    headers: &[(&str, Option<&[u8]>)],
+    timestamp_ms: i64,
+) {
+    let producer: BaseProducer = client().create().expect("make a producer");
+    let mut all = OwnedHeaders::new();
+    for (key, value) in headers {
+        all = all.insert(Header { key, value: *value });
+    }
+    let (partition, timestamp, headers) = (Some(0), Some(timestamp_ms), Some(all));
+    let record = BaseRecord { topic, partition, payload, key, timestamp, headers, delivery_opaque: () };
+    producer.send(record).map_err(|(error, _)| error).expect("send a record");
+    producer.flush(Duration::from_secs(10)).expect("write a record");
 }
 
 /// Writes records in a transaction that is committed, or else aborted. Either leaves a marker behind them.
@@ -248,8 +267,13 @@ impl Reader {
         self.read.iter().map(|(partition, records)| (*partition, records.len())).collect()
     }
 
-    /// Commits what was read.
+    /// Commits what was read. While the group hands out partitions it may refuse for a moment.
     pub(crate) async fn commit(&mut self) {
-        self.source.commit(&self.positions).await.expect("commit what was read");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while let Err(error) = self.source.commit(&self.positions).await {
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", error.chain());
+            assert!(Instant::now() < deadline, "commit what was read: {}", error.chain());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }

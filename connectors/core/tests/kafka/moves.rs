@@ -1,6 +1,9 @@
 //! Partitions that move between members, and topics that are deleted and made anew.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use futures::future::join_all;
 
 use crate::broker::*;
 
@@ -94,4 +97,50 @@ async fn a_second_process_of_one_name_is_refused() {
     };
     assert_eq!(error.kind(), catchwater_sdk::ErrorKind::Refused);
     assert!(error.to_string().contains("data folder"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_gone_for_a_while_is_taken_up_again() {
+    let (topic, group) = (new_topic(1).await, unique("group"));
+    write(&topic, 0, numbers("old", 5));
+    let config = format!(
+        "{{brokers: BROKERS, topics: [{topic}], group: {group}, librdkafka: {{topic.metadata.refresh.interval.ms: 1000}}}}"
+    );
+    let mut reader = Reader::open(&config, "one").await;
+    reader.until(|reader| reader.count() == 5).await;
+    delete_topic(&topic).await;
+    reader.during(Duration::from_secs(6)).await;
+    make_topic(&topic, 1, &[]).await;
+    write(&topic, 0, numbers("new", 3));
+    reader.until(|reader| reader.count() == 8).await;
+    assert_eq!(reader.read[&0][5..], numbers("new", 3).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_moves_leave_no_gap_and_repeat_nothing() {
+    let (topic, group) = (new_topic(6).await, unique("group"));
+    let mut all = Vec::new();
+    for round in 0..2 {
+        let mut readers = Vec::new();
+        for instance in ["one", "two", "three"] {
+            (0..6).for_each(|partition| write(&topic, partition, numbers(&format!("{round}{instance}"), 20)));
+            readers.push(Reader::open(&config(&topic, &group), instance).await);
+            join_all(readers.iter_mut().map(|reader| reader.during(Duration::from_secs(1)))).await;
+        }
+        let leave = async |mut reader: Reader| {
+            reader.commit().await;
+            reader.source.close(true).await.expect("close");
+            reader.read
+        };
+        all.extend(join_all(readers.into_iter().map(leave)).await);
+    }
+    let total = 2 * 3 * 20;
+    let before: usize = all.iter().flat_map(BTreeMap::values).map(Vec::len).sum();
+    let mut last = Reader::open(&config(&topic, &group), "last").await;
+    last.until(|reader| before + reader.count() >= 6 * total).await;
+    last.during(Duration::from_secs(1)).await;
+    all.push(last.read);
+    let read: Vec<_> = all.into_iter().flat_map(BTreeMap::into_values).flatten().collect();
+    // The same texts are in each of the six partitions.
+    assert_eq!((read.len(), read.iter().collect::<BTreeSet<_>>().len()), (6 * total, total));
 }

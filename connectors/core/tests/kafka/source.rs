@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use catchwater_sdk::source::{BoxSource, Polled};
+use catchwater_sdk::{Batch, Limit};
+
 use crate::broker::*;
 
 fn config(topic: &str, group: &str, more: &str) -> String {
@@ -104,4 +107,64 @@ async fn refuses_a_position_past_the_end() {
     };
     assert_eq!(error.kind(), catchwater_sdk::ErrorKind::Refused);
     assert!(error.to_string().contains("past the end"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_takes_up_topics_that_are_made_later() {
+    let (prefix, group) = (unique("pattern"), unique("group"));
+    make_topic(&format!("{prefix}-a"), 1, &[]).await;
+    let config = format!(
+        "{{brokers: BROKERS, topics: ['^{prefix}-.*'], group: {group}, librdkafka: {{topic.metadata.refresh.interval.ms: 500}}}}"
+    );
+    let mut reader = Reader::open(&config, "one").await;
+    write(&format!("{prefix}-a"), 0, ["first".into()]);
+    reader.until(|reader| reader.count() == 1).await;
+    make_topic(&format!("{prefix}-b"), 1, &[]).await;
+    write(&format!("{prefix}-b"), 0, ["second".into()]);
+    reader.until(|reader| reader.count() == 2).await;
+    assert_eq!(reader.read[&0], ["first", "second"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_without_partitions_ends_too() {
+    let (topic, group) = (new_topic(1).await, unique("group"));
+    write(&topic, 0, numbers("a", 10));
+    let config = config(&topic, &group, "until: end");
+    let (mut one, mut two) = (Reader::open(&config, "one").await, Reader::open(&config, "two").await);
+    tokio::join!(one.until(|reader| reader.ended), two.until(|reader| reader.ended));
+    assert_eq!(one.count() + two.count(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_all_that_a_record_has() {
+    let (topic, group) = (new_topic(1).await, unique("group"));
+    let headers = [("b", Some(&b"1"[..])), ("a", None), ("b", Some(b""))];
+    write_record(&topic, Some(b"x"), Some(b"k"), &headers, 1_700_000_000_123);
+    write_record(&topic, None, Some(b""), &[], -5);
+    write_record(&topic, Some(b""), None, &[], 7);
+    let mut source = source(&config(&topic, &group, ""), "one");
+    let batch = first_records(&mut source, 3).await;
+    let content = |i: usize| (batch.get(i).payload(), batch.get(i).key(), batch.get(i).timestamp().map(|at| at.micros));
+    assert_eq!(content(0), (Some(&b"x"[..]), Some(&b"k"[..]), Some(1_700_000_000_123_000)));
+    assert_eq!(content(1), (None, Some(&b""[..]), Some(-5000)));
+    assert_eq!(content(2), (Some(&b""[..]), None, Some(7000)));
+    let kept: Vec<_> = batch.get(0).headers().map(|header| (header.name, header.value)).collect();
+    assert_eq!(kept, headers);
+    assert_eq!(batch.get(2).position(), 2);
+    assert_eq!(&*batch.get(0).partition().stream, topic);
+}
+
+/// The first records that a source gives, which must come in one batch.
+async fn first_records(source: &mut BoxSource, count: usize) -> Batch {
+    source.open().await.expect("open the source");
+    loop {
+        match source.poll(Limit::default()).await.expect("the source works") {
+            Polled::Records(batch) if batch.len() == count => return batch,
+            Polled::Assigned(assignments) => {
+                let at = assignments.into_iter().map(|assignment| (assignment.partition, assignment.at));
+                source.start(&at.collect()).await.expect("start");
+            }
+            _ => {}
+        }
+    }
 }

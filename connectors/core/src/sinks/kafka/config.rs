@@ -126,6 +126,16 @@ pub(super) enum PartitionBy {
     Template(Template),
 }
 
+/// Properties of librdkafka that have a key here.
+const OURS: &[(&str, &str)] = &[
+    ("acks", "acks"),
+    ("compression.codec", "compression"),
+    ("compression.type", "compression"),
+    ("message.max.bytes", "record_max"),
+    ("queue.buffering.max.kbytes", "buffer"),
+    ("request.required.acks", "acks"),
+];
+
 /// What the sink is to do; nothing is touched yet.
 pub(super) struct Plan {
     pub(super) client: ClientConfig,
@@ -175,6 +185,7 @@ fn client(config: &Config, context: &Context, buffer: u64) -> Result<ClientConfi
         tls: config.tls.as_ref(),
         sasl: config.sasl.as_ref(),
         librdkafka: &config.librdkafka,
+        ours: OURS,
     };
     let record_max = config.record_max.bytes().clamp(1000, 1_000_000_000);
     // How much is under way is bounded here, by records. The client's own bound only must not come first.

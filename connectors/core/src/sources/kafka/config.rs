@@ -75,6 +75,10 @@ fn prefetch() -> Size {
     Size::mib(16)
 }
 
+/// Properties of librdkafka that have a key here.
+const OURS: &[(&str, &str)] =
+    &[("auto.offset.reset", "start"), ("group.id", "group"), ("queued.max.messages.kbytes", "prefetch")];
+
 /// What the source is to do; nothing is touched yet.
 pub(super) struct Plan {
     pub(super) client: ClientConfig,
@@ -137,6 +141,7 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
         tls: config.tls.as_ref(),
         sasl: config.sasl.as_ref(),
         librdkafka: &config.librdkafka,
+        ours: OURS,
     };
     let prefetch = config.prefetch.bytes().min(context.memory_bytes).max(1 << 20);
     connection.client_config(&[
@@ -146,13 +151,15 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
         ("group.protocol", "classic".into()),
         ("partition.assignment.strategy", "cooperative-sticky".into()),
         ("session.timeout.ms", "10000".into()),
-        ("heartbeat.interval.ms", "2000".into()),
+        ("heartbeat.interval.ms", "1000".into()),
         ("max.poll.interval.ms", "300000".into()),
         ("enable.auto.commit", "false".into()),
         ("enable.auto.offset.store", "false".into()),
         // Where to start is decided here, never silently by the client.
         ("auto.offset.reset", "error".into()),
         ("isolation.level", "read_committed".into()),
+        // How soon a new topic that matches a pattern is taken up.
+        ("topic.metadata.refresh.interval.ms", "30000".into()),
         ("enable.partition.eof", (config.until == Some(Until::End)).to_string()),
         ("queued.max.messages.kbytes", (prefetch >> 10).to_string()),
         // With the default of 1 s a full queue of this size would leave the reader waiting.

@@ -62,10 +62,13 @@ impl Member {
     async fn contact(&self, plan: &Plan) -> Result<Arc<str>> {
         let (client, named, brokers) = (Arc::clone(self.client()), plan.named_topics(), plan.brokers.clone());
         ask(move || {
-            let away = || {
-                client.context().trouble().explain(&format!("reach the brokers at {brokers}"), Code::OperationTimedOut)
+            let explain = |code| {
+                hear_troubles(&client);
+                client.context().trouble().explain(&format!("reach the brokers at {brokers}"), code)
             };
-            let cluster = client.client().fetch_cluster_id(ANSWER_WITHIN).ok_or_else(away)?;
+            ffi::check_contact(client.client()).map_err(explain)?;
+            let cluster = client.client().fetch_cluster_id(ANSWER_WITHIN);
+            let cluster = cluster.ok_or_else(|| explain(Code::OperationTimedOut))?;
             let known = describe(&client, &named)?;
             let unknown = |name: &&String| known.iter().all(|topic| topic.name != **name);
             let unknown: Vec<String> = named.iter().filter(unknown).cloned().collect();
@@ -176,6 +179,15 @@ impl Drop for Member {
         if let Some(client) = self.retire() {
             std::thread::spawn(move || drop(client));
         }
+    }
+}
+
+/// Lets the client say what went wrong so far, which it does from within polling. For a client that has not subscribed:
+/// there is nothing else to hear.
+fn hear_troubles(client: &Client) {
+    let mut stream = client.stream();
+    for _ in 0..100 {
+        let _ = stream.next().now_or_never(); // errors were noted on the way
     }
 }
 

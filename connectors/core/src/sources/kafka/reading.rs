@@ -19,7 +19,7 @@ use crate::kafka::failure::failure;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A member without partitions has reached the end once it was given none for this long: a group that just grew hands
 /// out partitions in two steps.
-const EMPTY_FOR: Duration = Duration::from_secs(3);
+const EMPTY_FOR: Duration = Duration::from_millis(2500);
 /// A member that is fenced this soon shares its name with another.
 const FENCED_AGAIN: Duration = Duration::from_secs(60);
 

@@ -2,6 +2,7 @@
 
 mod evolution;
 mod inference;
+mod log;
 mod property;
 mod real;
 

@@ -138,7 +138,11 @@ mod tests {
     fn check(template: &str, expected: &str) {
         let timestamp = Some(Timestamp { micros: 1_700_000_000_000_000, kind: TimestampKind::Create });
         let headers = [Field::text("h", "old"), Field::text("h", "new"), Field::bytes("nil", None)];
-        check_of(Record { key: Some(b"k1"), headers: &headers, timestamp, ..Record::payload(b"x") }, template, expected);
+        check_of(
+            Record { key: Some(b"k1"), headers: &headers, timestamp, ..Record::payload(b"x") },
+            template,
+            expected,
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use catchwater_sdk::sink::{Durable, Rejected, Room, Sink, SinkTraits};
 use catchwater_sdk::source::SourceTraits;
-use catchwater_sdk::{Barrier, Batch, Error, Partition, Positions, RecordRef, Registry, Result, ResultExt, async_trait};
+use catchwater_sdk::{
+    Barrier, Batch, Error, Partition, Positions, RecordRef, Registry, Result, ResultExt, async_trait,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -98,7 +100,9 @@ impl Sink for Stdout {
 fn print(lines: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(lines).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Error::refused("whoever read standard output has ended")),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            Err(Error::refused("whoever read standard output has ended"))
+        }
         written => written.or_refused(|| "write to standard output".into()),
     }
 }

@@ -168,7 +168,8 @@ mod tests {
             assert_eq!(lines.fed_to(), text.len() as u64);
             lines.last().into_iter().for_each(&mut keep);
             assert!(lines.last().is_none());
-            let found: Vec<_> = found.iter().map(|(text, start, after, long)| (text.as_str(), *start, *after, *long)).collect();
+            let found: Vec<_> =
+                found.iter().map(|(text, start, after, long)| (text.as_str(), *start, *after, *long)).collect();
             assert_eq!(found, expected, "{text:?} in blocks of {size}");
         }
     }
@@ -182,12 +183,11 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_skipped_to_its_end() {
-        check("abcd\nabcde\nx\nabcdefgh", 4, &[
-            ("abcd", 0, 5, false),
-            ("abcde", 5, 11, true),
-            ("x", 11, 13, false),
-            ("abcdefgh", 13, 21, true),
-        ]);
+        check(
+            "abcd\nabcde\nx\nabcdefgh",
+            4,
+            &[("abcd", 0, 5, false), ("abcde", 5, 11, true), ("x", 11, 13, false), ("abcdefgh", 13, 21, true)],
+        );
     }
 
     #[test]

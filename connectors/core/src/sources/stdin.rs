@@ -6,7 +6,9 @@ use std::sync::Arc;
 use catchwater_sdk::clock::Clock;
 use catchwater_sdk::config::Size;
 use catchwater_sdk::source::{SourceTraits, simple};
-use catchwater_sdk::{Batch, BatchBuilder, Error, Limit, Partition, Positions, Registry, Result, ResultExt, async_trait};
+use catchwater_sdk::{
+    Batch, BatchBuilder, Error, Limit, Partition, Positions, Registry, Result, ResultExt, async_trait,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -76,7 +78,13 @@ impl<R: Read, I: Fn() -> R + Copy + Send + 'static> Lined<I> {
 impl<R: Read, I: Fn() -> R + Copy + Send + 'static> simple::Source for Lined<I> {
     /// It says to keep positions, because nobody else need keep them: they mean nothing to the next run.
     fn traits(&self) -> SourceTraits {
-        SourceTraits { capture: None, rereadable: false, keeps_positions: true, shareable: false, unacknowledged_max: None }
+        SourceTraits {
+            capture: None,
+            rereadable: false,
+            keeps_positions: true,
+            shareable: false,
+            unacknowledged_max: None,
+        }
     }
 
     async fn open(&mut self) -> Result<Vec<(Arc<Partition>, i64)>> {

@@ -78,7 +78,11 @@ mod tests {
 
     #[test]
     fn rejects_what_does_not_decode_and_lets_tombstones_pass() {
-        check("{}", &[Some("{}"), Some("{"), None], &["kept {}", "rejected { for not JSON: EOF while parsing an object at byte 0", "kept -"]);
+        check(
+            "{}",
+            &[Some("{}"), Some("{"), None],
+            &["kept {}", "rejected { for not JSON: EOF while parsing an object at byte 0", "kept -"],
+        );
     }
 
     #[test]

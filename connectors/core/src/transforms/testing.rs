@@ -15,7 +15,8 @@ pub(super) fn apply(transform: &mut BoxTransform, headers: &[Field<'_>], payload
     let mut output = Output::new(&batch);
     transform.apply(&batch, &mut output).expect("it applies");
     let outcome = output.finish().expect("all are accounted for");
-    let mut shown: Vec<(i64, String)> = outcome.emitted.iter().map(|r| (r.position(), format!("kept {}", show(r)))).collect();
+    let mut shown: Vec<(i64, String)> =
+        outcome.emitted.iter().map(|r| (r.position(), format!("kept {}", show(r)))).collect();
     for rejected in &outcome.rejected {
         let reason = &rejected.reason;
         shown.extend(rejected.records.iter().map(|r| (r.position(), format!("rejected {} for {reason}", show(r)))));
@@ -42,7 +43,8 @@ fn batch(headers: &[Field<'_>], payloads: &[Option<&str>]) -> Batch {
 
 fn show(record: RecordRef<'_>) -> String {
     let mut text = record.payload().map_or("-".into(), |payload| String::from_utf8_lossy(payload).into_owned());
-    let headers: Vec<_> = record.headers().map(|h| format!("{}={}", h.name, String::from_utf8_lossy(h.value.expect("set")))).collect();
+    let headers: Vec<_> =
+        record.headers().map(|h| format!("{}={}", h.name, String::from_utf8_lossy(h.value.expect("set")))).collect();
     if !headers.is_empty() {
         text += &format!(" [{}]", headers.join(" "));
     }

@@ -8,10 +8,18 @@ use crate::value::{Decoded, Values};
 ///
 /// `samples` are payloads that it decodes; the suite damages them.
 pub fn format(format: &dyn Format, samples: &[&[u8]]) {
-    assert!(!format.name().is_empty() && format.name().chars().all(|c| c.is_ascii_lowercase() || c == '_'), "it has a name");
+    assert!(
+        !format.name().is_empty() && format.name().chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+        "it has a name"
+    );
     for sample in samples {
         let values = decode(format, &[Some(sample.to_vec())]);
-        assert!(matches!(values.get(0), Decoded::Value(_)), "it decodes {:?}: {:?}", String::from_utf8_lossy(sample), values.get(0));
+        assert!(
+            matches!(values.get(0), Decoded::Value(_)),
+            "it decodes {:?}: {:?}",
+            String::from_utf8_lossy(sample),
+            values.get(0)
+        );
     }
     let mut payloads: Vec<_> = samples.iter().map(|sample| Some(sample.to_vec())).collect();
     payloads.extend(damaged(samples));

@@ -52,7 +52,8 @@ pub(super) fn batch(dice: &mut Dice, count: usize, from: i64) -> Batch {
     let origins = [batch.origin(&partition(0)), batch.origin(&partition(1))];
     let mut position = from;
     for _ in 0..count {
-        let headers = [Field::text("a", "1"), Field::text("a", "2"), Field::bytes("nil", None), Field::bytes("", Some(b"\xff"))];
+        let headers =
+            [Field::text("a", "1"), Field::text("a", "2"), Field::bytes("nil", None), Field::bytes("", Some(b"\xff"))];
         let record = Record {
             payload: dice.pick(PAYLOADS),
             key: dice.pick(KEYS),

@@ -129,7 +129,10 @@ impl Run {
         }
         for (partition, after) in batch.positions().iter() {
             let last = self.reads.get(partition).and_then(|reads| reads.last());
-            assert!(last.is_none_or(|last| last.position < after), "{partition} goes on behind what was read, not at {after}");
+            assert!(
+                last.is_none_or(|last| last.position < after),
+                "{partition} goes on behind what was read, not at {after}"
+            );
             self.positions.advance(partition, after);
         }
     }
@@ -234,7 +237,11 @@ async fn goes_on_where_it_was_committed(world: &mut dyn SourceWorld, reference: 
     second.read(count(reference) - count(&reads), 1000).await;
     for assignment in second.assigned {
         let committed = positions.get(&assignment.partition).filter(|_| assignment.committed);
-        assert!(committed.is_none_or(|at| at == assignment.at), "{} was committed at {committed:?}", assignment.partition);
+        assert!(
+            committed.is_none_or(|at| at == assignment.at),
+            "{} was committed at {committed:?}",
+            assignment.partition
+        );
     }
     for (partition, more) in second.reads {
         reads.entry(partition).or_default().extend(more);

@@ -27,7 +27,12 @@ impl Value<'_> {
     }
 }
 
-fn write_all<T>(brackets: &[u8; 2], items: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
+fn write_all<T>(
+    brackets: &[u8; 2],
+    items: impl Iterator<Item = T>,
+    out: &mut Vec<u8>,
+    write: impl Fn(T, &mut Vec<u8>),
+) {
     out.push(brackets[0]);
     for (i, item) in items.enumerate() {
         if i > 0 {

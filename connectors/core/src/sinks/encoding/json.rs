@@ -60,7 +60,9 @@ fn bytes(bytes: Option<&[u8]>, out: &mut Vec<u8>) {
     match bytes.map(std::str::from_utf8) {
         None => out.extend_from_slice(b"null"),
         Some(Ok(valid)) => text(valid, out),
-        Some(Err(_)) => print(out, format_args!("{{\"base64\":\"{}\"}}", BASE64_STANDARD.encode(bytes.unwrap_or_default()))),
+        Some(Err(_)) => {
+            print(out, format_args!("{{\"base64\":\"{}\"}}", BASE64_STANDARD.encode(bytes.unwrap_or_default())))
+        }
     }
 }
 

@@ -40,7 +40,9 @@ fn write_line(record: RecordRef<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         return Err("a tombstone has no line; `encoding: json` has".into());
     };
     if let Some(byte) = memchr::memchr(b'\n', payload) {
-        return Err(format!("the payload holds a newline at byte {byte} and would be several lines; `encoding: json` keeps it one"));
+        return Err(format!(
+            "the payload holds a newline at byte {byte} and would be several lines; `encoding: json` keeps it one"
+        ));
     }
     out.reserve(payload.len() + 1);
     out.extend_from_slice(payload);

@@ -47,7 +47,11 @@ fn json_has_all_that_the_record_has() {
     check(Encoding::Json, record, &format!("{place}{rest}\n"));
     let far = Some(Timestamp { micros: 1_769_000_000_000_000_000, kind: TimestampKind::Create });
     let record = Record { timestamp: far, ..Record::payload(b"") };
-    check(Encoding::Json, record, &format!("{place},\"timestamp\":1769000000000000000,\"key\":null,\"payload\":\"\"}}\n"));
+    check(
+        Encoding::Json,
+        record,
+        &format!("{place},\"timestamp\":1769000000000000000,\"key\":null,\"payload\":\"\"}}\n"),
+    );
 }
 
 #[test]

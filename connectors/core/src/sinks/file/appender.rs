@@ -125,7 +125,10 @@ fn is_torn(path: &Path, len: u64) -> io::Result<bool> {
 
 /// What a person must change is refused; what may pass, such as a full disk, is tried again.
 fn failed(error: io::Error, doing: String) -> Error {
-    use ErrorKind::{AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    use ErrorKind::{
+        AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+        ReadOnlyFilesystem,
+    };
     match error.kind() {
         AlreadyExists | InvalidFilename | InvalidInput | IsADirectory | NotADirectory | NotFound | PermissionDenied
         | ReadOnlyFilesystem => Error::refused(doing).because(error),

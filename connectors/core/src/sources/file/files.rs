@@ -55,7 +55,8 @@ impl Files {
     /// Answers the reader that the file has.
     fn note_one(&mut self, found: Found) -> Option<usize> {
         let alive = |reader: &Reader| !reader.is_cut && !matches!(reader.stage, Stage::Done | Stage::Released);
-        let known = self.readers.iter().position(|reader| alive(reader) && reader.identity.is_same_place(&found.identity));
+        let known =
+            self.readers.iter().position(|reader| alive(reader) && reader.identity.is_same_place(&found.identity));
         let Some(i) = known else {
             self.add(found, 0);
             return None;

@@ -73,7 +73,11 @@ impl Pattern {
 
     fn look_at(&self, path: &Path) -> Result<Option<Found>> {
         if !path.is_file() && path.exists() {
-            let help = if path.is_dir() { format!("write {}/* to read the files in it", path.display()) } else { "it is no regular file".into() };
+            let help = if path.is_dir() {
+                format!("write {}/* to read the files in it", path.display())
+            } else {
+                "it is no regular file".into()
+            };
             return Err(Error::config(format!("cannot read lines of {}: {help}", path.display())).at_key("path"));
         }
         match self.open(path) {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catchwater_sdk::config::Size;
-use catchwater_sdk::source::{Assignment, Polled, Source, SourceTraits};
+use catchwater_sdk::source::{Polled, Source, SourceTraits};
 use catchwater_sdk::{Limit, Partition, Positions, Registry, Result, ResultExt, async_trait};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -102,7 +102,13 @@ impl FileSource {
 #[async_trait]
 impl Source for FileSource {
     fn traits(&self) -> SourceTraits {
-        SourceTraits { capture: None, rereadable: true, keeps_positions: false, shareable: false, unacknowledged_max: None }
+        SourceTraits {
+            capture: None,
+            rereadable: true,
+            keeps_positions: false,
+            shareable: false,
+            unacknowledged_max: None,
+        }
     }
 
     async fn open(&mut self) -> Result<()> {

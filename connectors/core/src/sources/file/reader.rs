@@ -143,7 +143,11 @@ impl Reader {
         self.batch(limit, Lines::push_last)
     }
 
-    fn batch(&mut self, limit: Limit, push: impl FnOnce(&mut Lines, &mut BatchBuilder, u32, &str, &[Field<'_>])) -> Option<Batch> {
+    fn batch(
+        &mut self,
+        limit: Limit,
+        push: impl FnOnce(&mut Lines, &mut BatchBuilder, u32, &str, &[Field<'_>]),
+    ) -> Option<Batch> {
         let mut batch = BatchBuilder::new(limit);
         let origin = batch.origin(&self.partition);
         let name = self.path.to_string_lossy();
@@ -199,7 +203,10 @@ impl Reader {
         };
         let (file, identity) = open().or_refused(|| format!("open {}", self.path()))?;
         if identity != Some(self.identity) {
-            return Err(Error::refused(format!("{} is another file than at the start; run the pipeline again to read it", self.path())));
+            return Err(Error::refused(format!(
+                "{} is another file than at the start; run the pipeline again to read it",
+                self.path()
+            )));
         }
         Ok(Arc::clone(self.file.insert(Arc::new(file))))
     }

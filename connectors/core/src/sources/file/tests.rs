@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use catchwater_sdk::conformance::{self, SourceWorld};
-use catchwater_sdk::source::BoxSource;
+use catchwater_sdk::source::{Assignment, BoxSource};
 use catchwater_sdk::{ErrorKind, RecordRef};
 use tempfile::TempDir;
 
@@ -68,7 +68,9 @@ impl Logs {
                 source.commit(&self.positions).await.expect("it commits");
             }
             Polled::Assigned(new) => {
-                let at = |new: Assignment| (Arc::clone(&new.partition), self.positions.get(&new.partition).unwrap_or(new.at));
+                let at = |new: Assignment| {
+                    (Arc::clone(&new.partition), self.positions.get(&new.partition).unwrap_or(new.at))
+                };
                 source.start(&new.into_iter().map(at).collect()).await.expect("it starts");
             }
             Polled::Revoking(partitions, _) => source.release(&partitions).await.expect("it releases"),
@@ -88,7 +90,8 @@ fn show(record: RecordRef<'_>) -> String {
     let text = String::from_utf8_lossy(record.payload().expect("a line")).into_owned();
     let path = record.properties().next().map(|path| String::from_utf8_lossy(path.value.expect("set")).into_owned());
     let name = path.map(|path| Path::new(&path).file_name().expect("a name").to_string_lossy().into_owned() + ": ");
-    let rejected = record.rejected().map(|reason| format!(" rejected: {}", reason.split(" of /").next().expect("text")));
+    let rejected =
+        record.rejected().map(|reason| format!(" rejected: {}", reason.split(" of /").next().expect("text")));
     name.unwrap_or_default() + &text + &rejected.unwrap_or_default()
 }
 
@@ -221,7 +224,9 @@ async fn a_file_that_is_gone_is_released_once_it_is_stored() {
     fs::remove_file(logs.path("a.log")).expect("it is removed");
     logs.check(&["1", "last"]).await;
     let source = logs.source.as_mut().expect("started");
-    let Polled::Revoking(partitions, _) = source.poll(Limit::default()).await.expect("it reads") else { panic!("it is gone") };
+    let Polled::Revoking(partitions, _) = source.poll(Limit::default()).await.expect("it reads") else {
+        panic!("it is gone")
+    };
     source.release(&partitions).await.expect("it releases");
     assert_eq!(source.lag(), Some(0));
 }

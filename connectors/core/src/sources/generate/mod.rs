@@ -84,7 +84,8 @@ impl Generate {
         if config.partitions == 0 {
             return Err(Error::config("there must be a partition").at_key("partitions"));
         }
-        let start: jiff::Timestamp = config.start.parse().or_config(|| "read the time".into()).map_err(|e| e.at_key("start"))?;
+        let start: jiff::Timestamp =
+            config.start.parse().or_config(|| "read the time".into()).map_err(|e| e.at_key("start"))?;
         let shop = Shop { seed: config.seed, start_micros: start.as_microsecond() };
         let partition = |number: u16| {
             Arc::new(Partition {
@@ -127,7 +128,12 @@ impl Generate {
                 let event = session.event(self.next, &mut payload);
                 let headers = [Field::text("event", event.kind), Field::text("content-type", "application/json")];
                 let timestamp = Some(Timestamp { micros: event.micros, kind: TimestampKind::Create });
-                let record = Record { key: Some(event.key.as_bytes()), headers: &headers, timestamp, ..Record::payload(&payload) };
+                let record = Record {
+                    key: Some(event.key.as_bytes()),
+                    headers: &headers,
+                    timestamp,
+                    ..Record::payload(&payload)
+                };
                 batch.push(origins[number], self.next as i64, self.next as i64 + 1, record);
             }
             self.next += 1;
@@ -142,7 +148,13 @@ impl Generate {
 #[async_trait]
 impl simple::Source for Generate {
     fn traits(&self) -> SourceTraits {
-        SourceTraits { capture: None, rereadable: true, keeps_positions: false, shareable: false, unacknowledged_max: None }
+        SourceTraits {
+            capture: None,
+            rereadable: true,
+            keeps_positions: false,
+            shareable: false,
+            unacknowledged_max: None,
+        }
     }
 
     async fn open(&mut self) -> Result<Vec<(Arc<Partition>, i64)>> {

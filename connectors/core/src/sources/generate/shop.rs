@@ -45,11 +45,36 @@ const SCENARIOS: &[(u32, [&str; 4])] = &[
     (8, ["order_created", "order_paid", "order_shipped", "order_returned"]),
     (7, ["cart_updated", "order_created", "payment_failed", "order_cancelled"]),
 ];
-const FIRST_NAMES: &[&str] = &["Ada", "Ben", "Chloé", "Dmitri", "Elif", "Farid", "Grace", "Hiro", "Ines", "Jürgen", "Kofi", "Lena", "Mei", "Noah", "Olga", "Priya"];
-const LAST_NAMES: &[&str] = &["Adeyemi", "Berg", "Costa", "Dubois", "Eriksen", "Fischer", "García", "Haddad", "Ito", "Jansen", "Kowalski", "Larsen", "Moreau", "Novak", "Okafor", "Patel"];
-const COUNTRIES: &[(&str, &str, &str)] = &[("DE", "Berlin", "EUR"), ("FR", "Lyon", "EUR"), ("ES", "Sevilla", "EUR"), ("GB", "Leeds", "GBP"), ("US", "Austin", "USD"), ("JP", "Osaka", "JPY"), ("SE", "Malmö", "SEK"), ("PL", "Gdańsk", "PLN")];
-const PRODUCTS: &[(&str, &str, u32)] = &[("MUG-01", "Enamel mug", 1290), ("TEE-07", "T-shirt, organic cotton", 2450), ("BAG-03", "Canvas bag", 1800), ("LMP-11", "Desk lamp", 5999), ("PEN-02", "Fountain pen", 3275), ("BTL-05", "Steel bottle 0.7 l", 2199), ("NTB-09", "Notebook, dotted", 995), ("CHR-04", "Oak chair", 18900)];
-const METHODS: &[(&str, &str)] = &[("card", "visa"), ("card", "mastercard"), ("wallet", "paypal"), ("transfer", "sepa"), ("invoice", "klarna")];
+const FIRST_NAMES: &[&str] = &[
+    "Ada", "Ben", "Chloé", "Dmitri", "Elif", "Farid", "Grace", "Hiro", "Ines", "Jürgen", "Kofi", "Lena", "Mei", "Noah",
+    "Olga", "Priya",
+];
+const LAST_NAMES: &[&str] = &[
+    "Adeyemi", "Berg", "Costa", "Dubois", "Eriksen", "Fischer", "García", "Haddad", "Ito", "Jansen", "Kowalski",
+    "Larsen", "Moreau", "Novak", "Okafor", "Patel",
+];
+const COUNTRIES: &[(&str, &str, &str)] = &[
+    ("DE", "Berlin", "EUR"),
+    ("FR", "Lyon", "EUR"),
+    ("ES", "Sevilla", "EUR"),
+    ("GB", "Leeds", "GBP"),
+    ("US", "Austin", "USD"),
+    ("JP", "Osaka", "JPY"),
+    ("SE", "Malmö", "SEK"),
+    ("PL", "Gdańsk", "PLN"),
+];
+const PRODUCTS: &[(&str, &str, u32)] = &[
+    ("MUG-01", "Enamel mug", 1290),
+    ("TEE-07", "T-shirt, organic cotton", 2450),
+    ("BAG-03", "Canvas bag", 1800),
+    ("LMP-11", "Desk lamp", 5999),
+    ("PEN-02", "Fountain pen", 3275),
+    ("BTL-05", "Steel bottle 0.7 l", 2199),
+    ("NTB-09", "Notebook, dotted", 995),
+    ("CHR-04", "Oak chair", 18900),
+];
+const METHODS: &[(&str, &str)] =
+    &[("card", "visa"), ("card", "mastercard"), ("wallet", "paypal"), ("transfer", "sepa"), ("invoice", "klarna")];
 const FAILURES: &[&str] = &["insufficient_funds", "card_expired", "declined_by_issuer", "timeout"];
 const CARRIERS: &[&str] = &["DHL", "UPS", "GLS", "La Poste"];
 const CHANNELS: &[&str] = &["web", "ios", "android", "store"];
@@ -143,7 +168,8 @@ impl Session {
         let steps = self.scenario();
         let kind = steps[step];
         let jitter = self.random.i64(0..SPACING_MICROS);
-        let micros = self.shop.start_micros.saturating_add((event as i64).saturating_mul(SPACING_MICROS)).saturating_add(jitter);
+        let micros =
+            self.shop.start_micros.saturating_add((event as i64).saturating_mul(SPACING_MICROS)).saturating_add(jitter);
         let attempt = steps[..=step].iter().filter(|kind| is_payment(kind)).count();
         let content = self.content(kind, event, micros, attempt);
         serde_json::to_writer(payload, &content).expect("memory can be written");
@@ -194,13 +220,14 @@ impl Session {
 
     fn person(&self, country: &'static str) -> Customer<'static> {
         let number = self.customer as usize;
-        let (first, last) = (FIRST_NAMES[number % FIRST_NAMES.len()], LAST_NAMES[number / FIRST_NAMES.len() % LAST_NAMES.len()]);
+        let (first, last) =
+            (FIRST_NAMES[number % FIRST_NAMES.len()], LAST_NAMES[number / FIRST_NAMES.len() % LAST_NAMES.len()]);
         Customer {
             id: format!("cust-{number:05}"),
             name: format!("{first} {last}"),
             email: format!("customer{number}@example.com"),
             country,
-            newsletter: number % 3 == 0,
+            newsletter: number.is_multiple_of(3),
         }
     }
 
@@ -208,8 +235,11 @@ impl Session {
         let count = self.random.usize(1..4);
         let first = self.random.usize(..PRODUCTS.len());
         let product = |i: usize| PRODUCTS[(first + i * 3) % PRODUCTS.len()];
-        let mut item = |(sku, name, cents): (&'static str, &'static str, u32)| {
-            Item { sku, name, quantity: self.random.u32(1..4), unit_price: f64::from(cents) / 100.0 }
+        let mut item = |(sku, name, cents): (&'static str, &'static str, u32)| Item {
+            sku,
+            name,
+            quantity: self.random.u32(1..4),
+            unit_price: f64::from(cents) / 100.0,
         };
         (0..count).map(|i| item(product(i))).collect()
     }

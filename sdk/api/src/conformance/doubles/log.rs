@@ -167,7 +167,9 @@ impl Source for MemorySource {
 
     fn lag(&self) -> Option<u64> {
         let state = self.log.state();
-        let behind = |(partition, at): (&Arc<Partition>, i64)| state.records.get(partition).map_or(0, Vec::len) as u64 - at as u64;
+        let behind = |(partition, at): (&Arc<Partition>, i64)| {
+            state.records.get(partition).map_or(0, Vec::len) as u64 - at as u64
+        };
         Some(self.reading.iter().map(behind).sum())
     }
 }

@@ -64,7 +64,8 @@ async fn a_barrier_below_what_is_stored_moves_nothing_back() {
     let mut sink = lake.other_process("").await;
     assign(&mut sink, &[0]).await;
     let _ = sink.write(&batch(0, 0, &["1"])).await.unwrap();
-    assert_eq!(cut(&mut sink, 1, &[(0, 1)]).await.unwrap().through, Some(1));
+    let last = Barrier { number: 1, kind: BarrierKind::Cut, positions: positions(&[(0, 1)]).into(), last: true };
+    assert_eq!(sink.barrier(&last).await.unwrap().through, Some(1));
     assert_eq!(assign(&mut lake.sink("").await, &[0]).await, [Some(2)]);
 }
 

@@ -33,6 +33,7 @@ impl fmt::Display for SchemaEvent {
                 write!(f, "values came that `{path}` cannot hold: they are in `{sibling}` from now on")
             }
             SchemaEvent::Unit { path, from, to } => write!(f, "the numbers of `{path}`: {from} became {to}"),
+            SchemaEvent::Cut { values: 1, bound } => write!(f, "1 value is only in the payload: {bound}"),
             SchemaEvent::Cut { values, bound } => write!(f, "{values} values are only in the payload: {bound}"),
         }
     }
@@ -41,9 +42,9 @@ impl fmt::Display for SchemaEvent {
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Bound::Depth => "they lie deeper than `depth_max`",
+            Bound::Depth => "past `depth_max`",
             Bound::Columns => "the table has `columns_max` columns",
-            Bound::Size => "their column is full until the next commit",
+            Bound::Size => "the column is full until the next commit",
         })
     }
 }

@@ -148,13 +148,14 @@ impl ObjectBuilder {
         near.into_iter().find(|(_, slot)| slot.is(key)).map(|(i, _)| i).or_else(|| self.index.get(key).copied())
     }
 
-    /// A slot for a new key, if the table may have one more column.
+    /// A slot for a new key, if the table may have one more column. Keys without a value take at most half of the columns.
     #[cold]
     fn add(&mut self, key: &str, value: Value<'_>, scope: &mut Scope<'_>) -> Option<usize> {
+        if is_empty(value) && *scope.columns_left * 2 <= scope.options.columns_max {
+            return None;
+        }
         if !scope.take_column() {
-            if !matches!(value, Value::Null) {
-                scope.cut(Bound::Columns);
-            }
+            scope.cut(Bound::Columns);
             return None;
         }
         let base = self.names.claim(key);
@@ -234,5 +235,15 @@ impl ObjectBuilder {
         }
         let array = StructArray::new(fields(&columns), arrays, nulls);
         Some((Kind::Struct(columns), Arc::new(array)))
+    }
+}
+
+/// Whether a value gives its column no type.
+fn is_empty(value: Value<'_>) -> bool {
+    match value {
+        Value::Null => true,
+        Value::List(list) => list.is_empty(),
+        Value::Object(object) => object.is_empty(),
+        _ => false,
     }
 }

@@ -71,6 +71,13 @@ fn lists_and_maps_grow_inwards() {
     );
 }
 
+#[test]
+fn a_cut_may_have_no_rows() {
+    let payload = r#"{"a": 1, "s": {"x": "y"}, "l": [[1]], "m": {"1.1": true}, "t": "2026-11-22"}"#;
+    check(&[&[], &[payload], &[]], &["", SCHEMA, SCHEMA], json!([]));
+    const SCHEMA: &str = "a: long, s: struct<x: string>, l: array<array<long>>, m: map<string, boolean>, t: date";
+}
+
 /// Records of one key each, which looks like a name, out of 150.
 fn exploding(records: usize, value: impl Fn(usize) -> Json) -> Vec<String> {
     let key = |i: usize| format!("{}{}", (b'a' + (i / 10 % 15) as u8) as char, i % 10);

@@ -219,7 +219,7 @@ fn what_lies_too_deep_stays_in_the_payload() {
     let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
     let lists = format!("{{\"l\":{}{}}}", "[".repeat(100), "]".repeat(100));
     let options = Options { depth_max: 3, ..Options::default() };
-    let error = "1 values are only in the payload: they lie deeper than `depth_max`";
+    let error = "1 value is only in the payload: past `depth_max`";
     check_errors(&[&deep, &lists, r#"{"a": {"b": {"c": 1}}}"#], options, &[error, error]);
 }
 
@@ -229,9 +229,19 @@ fn what_is_past_the_columns_stays_in_the_payload() {
     let payloads =
         [r#"{"a": 1, "b": {"c": 1, "d": 1}, "e": 1, "f": null}"#, r#"{"a": "x"}"#, r#"{"a": 2, "b": {"c": 2}}"#];
     let two = "2 values are only in the payload: the table has `columns_max` columns";
-    let one = "1 values are only in the payload: the table has `columns_max` columns";
+    let one = "1 value is only in the payload: the table has `columns_max` columns";
     check_errors(&payloads, options(), &[two, one]);
     let shredded = cut(&mut over(LakeSchema::empty(), options()), &payloads);
     assert_eq!(rows(&shredded), [json!({"a": 1, "b": {"c": 1}}), json!({}), json!({"a": 2, "b": {"c": 2}})]);
     assert!(words(&shredded.events).contains(&two.replace('2', "3")), "{:?}", words(&shredded.events));
+}
+
+#[test]
+fn keys_that_never_have_a_value_leave_room_for_those_that_do() {
+    let options = Options { columns_max: 10, ..Options::default() };
+    let mut shredder = over(LakeSchema::empty(), options);
+    let empty: Vec<_> = (0..30).map(|i| format!(r#"{{"n{i}": null, "l{i}": [], "o{i}": {{}}}}"#)).collect();
+    assert!(push(&mut shredder, &empty.iter().map(String::as_str).collect::<Vec<_>>()).is_empty());
+    assert!(push(&mut shredder, &[r#"{"a": 1, "b": 2, "c": 3}"#]).is_empty());
+    assert_eq!(shredder.finish().schema.columns.len(), 3);
 }

@@ -12,7 +12,7 @@
 //! and there is no lease and no journal. What is held between two `Cut`s is in memory alone: a source that can be read
 //! again gives it again.
 //!
-//! A column never changes its type (see [`shred`]). Two writers that widen a schema at the same time both get their
+//! A column never changes its type (see module `shred`). Two writers that widen a schema at the same time both get their
 //! columns; the one that comes second with another type for the same column shreds its rows again, from the payloads.
 
 mod collection;

@@ -21,3 +21,8 @@ pub fn register(registry: &mut Registry) {
     sinks::register(registry);
     formats::register(registry);
 }
+
+/// The connector of the guide is compiled and run as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../CONTRIBUTING.md")]
+struct Contributing;

@@ -17,7 +17,10 @@ pub(crate) fn connectors(name: Option<&str>, registry: &Registry) -> ExitCode {
     let roles = [Role::Source, Role::Transform, Role::Sink];
     let pages: Vec<_> = roles.iter().filter_map(|role| docs::page(registry, *role, name)).collect();
     if pages.is_empty() {
-        complain(&format!("there is no connector `{name}`; `catchwater connectors` lists them{}", nearest(name, registry)));
+        complain(&format!(
+            "there is no connector `{name}`; `catchwater connectors` lists them{}",
+            nearest(name, registry)
+        ));
         return ExitCode::FAILURE;
     }
     say(&pages.join("\n"));

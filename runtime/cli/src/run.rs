@@ -1,8 +1,10 @@
 //! `catchwater run`: pipelines without a server; ends with their sources.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use catchwater_engine::data_dir::DataDir;
 use catchwater_engine::plan::{Plan, plan};
@@ -67,12 +69,13 @@ async fn run_plan(plan: &Plan, arguments: Arguments, registry: Registry) -> Resu
     };
     let mut topology = Topology::new(Arc::new(registry), host);
     topology.apply(plan).await?;
+    let statuses: BTreeMap<_, _> = topology.statuses().into_iter().collect();
     let progress = tokio::spawn(Progress::new(topology.statuses()).run());
     let signals = stop_on_signals(topology.stopper())?;
     let mut well = true;
     for (name, outcome) in topology.ended().await {
         match outcome {
-            Ok(()) => info!(pipeline = %name, "ended"),
+            Ok(()) => info!(pipeline = %name, records = statuses[&name].read.load(Relaxed), "ended"),
             Err(failure) => {
                 well = false;
                 report(&name, &failure);

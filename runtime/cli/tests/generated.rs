@@ -16,7 +16,9 @@ fn catchwater(arguments: &[&str]) -> Output {
 
 fn pages(folder: &Path) -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("read {}: {error}", folder.display()));
-    let page = |entry: fs::DirEntry| (entry.file_name().to_string_lossy().into_owned(), fs::read_to_string(entry.path()).expect("UTF-8"));
+    let page = |entry: fs::DirEntry| {
+        (entry.file_name().to_string_lossy().into_owned(), fs::read_to_string(entry.path()).expect("UTF-8"))
+    };
     entries.map(|entry| page(entry.expect("an entry"))).filter(|(name, _)| name.ends_with(".md")).collect()
 }
 
@@ -26,9 +28,13 @@ fn the_documentation_of_connectors_is_fresh() {
     let made = catchwater(&["generate", "docs", &fresh.path().display().to_string()]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let (fresh, ours) = (pages(fresh.path()), pages(&root().join("connectors/docs")));
-    let stale: Vec<_> = fresh.iter().filter(|(name, page)| ours.get(*name) != Some(page)).map(|(name, _)| name).collect();
+    let stale: Vec<_> =
+        fresh.iter().filter(|(name, page)| ours.get(*name) != Some(page)).map(|(name, _)| name).collect();
     let gone: Vec<_> = ours.keys().filter(|name| !fresh.contains_key(*name)).collect();
-    assert!(stale.is_empty() && gone.is_empty(), "run `catchwater generate docs connectors/docs`: stale {stale:?}, gone {gone:?}");
+    assert!(
+        stale.is_empty() && gone.is_empty(),
+        "run `catchwater generate docs connectors/docs`: stale {stale:?}, gone {gone:?}"
+    );
 }
 
 #[test]

@@ -146,12 +146,12 @@ async fn supervise(blueprint: Blueprint, wish: watch::Sender<Wish>, wishes: watc
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
         let ended = ended.unwrap_or_else(|panic| Err(Error::bug("a task panicked").because(panic)));
-        if let Err(failure) = ended {
-            if outcome.is_ok() {
-                error!(error = %failure.chain(), "pipeline failed");
-                wish_stop(&wish, &blueprint.planned, true);
-                outcome = Err(failure);
-            }
+        if let Err(failure) = ended
+            && outcome.is_ok()
+        {
+            error!(error = %failure.chain(), "pipeline failed");
+            wish_stop(&wish, &blueprint.planned, true);
+            outcome = Err(failure);
         }
     }
     outcome

@@ -15,11 +15,15 @@ const OURS: &[(&str, &[&str])] = &[
 ];
 
 /// What the SDK must not bring along, not even through others: a connector's author chooses a runtime, not we.
-const NOT_IN_SDK: &[&str] = &["tokio", "async-std", "smol", "hyper", "axum", "rdkafka", "arrow", "parquet", "deltalake"];
+const NOT_IN_SDK: &[&str] =
+    &["tokio", "async-std", "smol", "hyper", "axum", "rdkafka", "arrow", "parquet", "deltalake"];
 
 fn metadata(arguments: &[&str]) -> Value {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
-    let output = Command::new(env!("CARGO")).args(["metadata", "--format-version", "1", "--manifest-path", manifest]).args(arguments).output();
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--manifest-path", manifest])
+        .args(arguments)
+        .output();
     let output = output.expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("cargo prints JSON")
@@ -32,7 +36,11 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 /// The package's dependencies that ship with it; what its tests use is its own affair.
 fn imports(package: &Value) -> Vec<&str> {
     let dependencies = package["dependencies"].as_array().expect("a list");
-    dependencies.iter().filter(|dependency| dependency["kind"] != "dev").map(|dependency| text(dependency, "name")).collect()
+    dependencies
+        .iter()
+        .filter(|dependency| dependency["kind"] != "dev")
+        .map(|dependency| text(dependency, "name"))
+        .collect()
 }
 
 #[test]
@@ -54,7 +62,8 @@ fn the_sdk_brings_no_runtime_along() {
     let metadata = metadata(&["--all-features"]);
     let nodes = metadata["resolve"]["nodes"].as_array().expect("a list");
     let packages = metadata["packages"].as_array().expect("a list");
-    let id = |name: &str| packages.iter().find(|package| text(package, "name") == name).map(|package| text(package, "id"));
+    let id =
+        |name: &str| packages.iter().find(|package| text(package, "name") == name).map(|package| text(package, "id"));
     let mut todo = vec![id("catchwater-sdk").expect("it is a member")];
     let mut seen = Vec::new();
     while let Some(package) = todo.pop() {
@@ -63,8 +72,12 @@ fn the_sdk_brings_no_runtime_along() {
         }
         seen.push(package);
         let node = nodes.iter().find(|node| text(node, "id") == package).expect("every package is resolved");
-        let normal = |dependency: &&Value| dependency["dep_kinds"].as_array().expect("a list").iter().any(|kind| kind["kind"].is_null());
-        todo.extend(node["deps"].as_array().expect("a list").iter().filter(normal).map(|dependency| text(dependency, "pkg")));
+        let normal = |dependency: &&Value| {
+            dependency["dep_kinds"].as_array().expect("a list").iter().any(|kind| kind["kind"].is_null())
+        };
+        todo.extend(
+            node["deps"].as_array().expect("a list").iter().filter(normal).map(|dependency| text(dependency, "pkg")),
+        );
     }
     for name in NOT_IN_SDK {
         let found = id(name).is_some_and(|id| seen.contains(&id));

@@ -31,7 +31,8 @@ fn all() -> Vec<(PathBuf, String)> {
 fn nothing_is_left_to_do_without_a_reason() {
     let word = ["TO", "DO"].concat();
     for (path, text) in all() {
-        let bare = text.lines().enumerate().find(|(_, line)| line.contains(&word) && !line.contains(&format!("{word}(")));
+        let bare =
+            text.lines().enumerate().find(|(_, line)| line.contains(&word) && !line.contains(&format!("{word}(")));
         if let Some((number, line)) = bare {
             panic!("{}:{}: say why in brackets: {line}", path.display(), number + 1);
         }

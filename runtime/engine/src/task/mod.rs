@@ -433,7 +433,10 @@ impl Task {
             tokio::select! {
                 biased;
                 permit = items.reserve() => match permit {
-                    Ok(permit) => return Ok(permit.send(item)),
+                    Ok(permit) => {
+                        permit.send(item);
+                        return Ok(());
+                    }
                     Err(_) => return Err(self.why_ended().await),
                 },
                 Some(report) = self.reports.recv() => self.note(report)?,

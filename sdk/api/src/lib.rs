@@ -5,8 +5,8 @@
 //! a configuration struct whose doc comments are its manual, a constructor without side effects, and the trait of its role.
 //! [`conformance`] holds one suite per role, which every connector passes.
 //!
-//! Records travel in a [`Batch`](batch::Batch): flat buffers, cheap to filter and to share, with a table of where they came
-//! from. A [`Barrier`](position::Barrier) travels with them and carries the positions of everything before it.
+//! Records travel in a [`Batch`]: flat buffers, cheap to filter and to share, with a table of where they came
+//! from. A [`Barrier`] travels with them and carries the positions of everything before it.
 
 pub mod batch;
 pub mod clock;

@@ -174,6 +174,9 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 fn offset(payload: &[u8], error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        return payload.len();
+    }
     let lines = payload.split_inclusive(|byte| *byte == b'\n');
     let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     (before + error.column().saturating_sub(1)).min(payload.len())

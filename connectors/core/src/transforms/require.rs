@@ -81,7 +81,7 @@ mod tests {
         check(
             "{}",
             &[Some("{}"), Some("{"), None],
-            &["kept {}", "rejected { for not JSON: EOF while parsing an object at byte 0", "kept -"],
+            &["kept {}", "rejected { for not JSON: EOF while parsing an object at byte 1", "kept -"],
         );
     }
 

@@ -15,7 +15,7 @@ use crate::position::{Partition, Positions};
 /// A source without moves. The engine keeps its positions.
 #[async_trait]
 pub trait Source: Send {
-    /// What the engine must know. `keeps_positions` is false for all of them.
+    /// What the engine must know. `keeps_positions` is false where positions mean something to the next run.
     fn traits(&self) -> SourceTraits;
 
     /// Looks what is there. Called again after `Unavailable`; it then goes on where it was.

@@ -51,7 +51,7 @@ fn says_why_a_payload_is_none_and_where() {
     check("{\"a\":1} {}", "not JSON: trailing characters at byte 8");
     check("{\"a\":\n1,}", "not JSON: key must be a string at byte 8");
     check("hello", "not JSON: expected value at byte 0");
-    check("{\"a\":", "not JSON: EOF while parsing a value at byte 4");
+    check("{\"a\":", "not JSON: EOF while parsing a value at byte 5");
     check("\u{feff}{}", "not JSON: expected value at byte 0");
     check("[1e400]", "a number that is out of range at byte 1");
     check(r#"["\ud800"]"#, "a text with an escape that stands for no character");

@@ -100,16 +100,35 @@ fn write(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
 /// The file, whether it is a regular one, and whether its last line has no end.
 fn open(path: &Path) -> io::Result<(File, bool, bool)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let is_new = !path.exists();
     let file = OpenOptions::new().append(true).create(true).open(path)?;
     if is_new {
         // Else a crash of the machine could lose the file's name with all that was synced into it.
-        File::open(folder)?.sync_all()?;
+        sync_folder(folder)?;
     }
     let metadata = file.metadata()?;
     let torn = metadata.is_file() && is_torn(path, metadata.len())?;
     Ok((file, metadata.is_file(), torn))
+}
+
+/// Makes the folder with those above it, each so that its name survives a crash of the machine.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(above)?;
+    match fs::create_dir(folder) {
+        // Another task was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Ok(()) => sync_folder(above),
+        failed => failed,
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 fn is_torn(path: &Path, len: u64) -> io::Result<bool> {

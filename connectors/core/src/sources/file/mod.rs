@@ -1,6 +1,6 @@
 //! Reads lines of files: once to their end, or for as long as they grow.
 //!
-//! Each file is a partition. What makes a file the same one over restarts and renames is its [`Identity`], not its
+//! Each file is a partition. What makes a file the same one over restarts and renames is its [`Identity`](identity::Identity), not its
 //! name: rotation by rename changes nothing, a file that was truncated and begins anew is another one.
 
 mod files;

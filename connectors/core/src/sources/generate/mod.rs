@@ -195,7 +195,7 @@ impl simple::Source for Generate {
     }
 
     fn lag(&self) -> Option<u64> {
-        Some(self.config.count? - self.next)
+        Some(self.config.count?.saturating_sub(self.next))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The engine: from what was asked to what runs.
 //!
 //! [`spec`] reads files, [`plan`] proves that what they ask for can be built, [`diff`] says what must change, [`topology`]
-//! runs it, a [`task`] for each copy of a pipeline. Starting is a diff from nothing.
+//! runs it, a task for each copy of a pipeline. Starting is a diff from nothing.
 
 mod backoff;
 mod blueprint;

@@ -104,6 +104,14 @@ async fn a_refusal_stops_the_pipeline_and_commits_nothing_more() {
     assert_eq!(positions(&scene.lake, 0), all(10));
 }
 
+#[tokio::test]
+async fn a_sink_that_wants_nothing_more_ends_the_pipeline_without_complaint() {
+    let scene = Scene::new(MemoryLog::of(1, 10));
+    scene.topic.faults.fail(Call::Write, ErrorKind::Ended);
+    scene.run("sinks: [{type: topic}]\n").await.expect("no failure");
+    assert_eq!(committed(&scene.log, 0), Some(0));
+}
+
 /// Invariant 3
 #[tokio::test]
 async fn what_is_rejected_becomes_a_dead_letter_with_the_reason() {

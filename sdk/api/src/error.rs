@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Stale,
     /// The other system said no, or going on would harm. Stop and tell the operator.
     Refused,
+    /// The other side wants nothing more, as the reader of a pipe that has gone. Stop, and do not call it a failure.
+    Ended,
     /// The records at hand cannot be processed or stored. Dead-letter them.
     Data,
     /// A promise inside Catchwater was broken. Stop and ask for a report.
@@ -57,6 +59,11 @@ impl Error {
     /// See [`ErrorKind::Refused`].
     pub fn refused(message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Refused, message)
+    }
+
+    /// See [`ErrorKind::Ended`].
+    pub fn ended(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Ended, message)
     }
 
     /// See [`ErrorKind::Data`].

@@ -1,4 +1,4 @@
-//! No `TODO` without a reason, no file that has grown past reading.
+//! Nothing is left to do without a reason; no file has grown past reading.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -101,7 +101,7 @@ fn print(lines: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(lines).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-            Err(Error::refused("whoever read standard output has ended"))
+            Err(Error::ended("whoever read standard output has gone"))
         }
         written => written.or_refused(|| "write to standard output".into()),
     }

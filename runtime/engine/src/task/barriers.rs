@@ -1,0 +1,91 @@
+//! Barriers on their way, up to the last one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use catchwater_sdk::{BarrierKind, ErrorKind, Positions, Result};
+use tokio::time::{sleep, sleep_until};
+use tracing::info;
+
+use super::branch::Item;
+use super::wish::overdue;
+use super::{Next, Task};
+
+/// How often a drain asks sinks again that answered an earlier barrier.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// How long the last commit is tried.
+const COMMIT_LAST: Duration = Duration::from_secs(10);
+/// As good as no limit.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+impl Task {
+    pub(super) async fn tick(&mut self) -> Result<()> {
+        let status = self.blueprint.status();
+        status.set_lag(self.blueprint.number(), self.upstream.lag());
+        if !self.checkpoints.has_room() {
+            return Ok(());
+        }
+        let kind = self.pace.due(self.blueprint.idle());
+        self.send_barrier(kind, false).await
+    }
+
+    pub(super) async fn send_barrier(&mut self, kind: BarrierKind, last: bool) -> Result<()> {
+        self.stages.check_balance(self.read, self.emitted)?;
+        let positions = Arc::new(self.owned.read().clone());
+        let barrier = self.checkpoints.issue(kind, positions, last);
+        if kind == BarrierKind::Cut {
+            self.pace.cut();
+        }
+        for branch in 0..self.branches.len() {
+            self.deliver(branch, Item::Barrier(barrier.clone())).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything read so far is durable everywhere; answers its positions, or `None` when time ran out.
+    pub(super) async fn drain(&mut self, until: Option<Instant>, commit: bool) -> Result<Option<Positions>> {
+        self.advance(commit).await?;
+        self.send_barrier(BarrierKind::Cut, true).await?;
+        let wanted = self.owned.read().clone();
+        let until = until.unwrap_or_else(|| Instant::now() + FOREVER);
+        loop {
+            if let Some(complete) = self.advance(commit).await?
+                && *complete.positions == wanted
+            {
+                return Ok(Some(wanted));
+            }
+            tokio::select! {
+                Some(report) = self.reports.recv() => self.note(report)?,
+                error = overdue(&mut self.wish) => return Err(error),
+                _ = sleep_until(until.into()) => return Ok(None),
+                _ = sleep(ASK_AGAIN), if self.checkpoints.all_answered() => self.send_barrier(BarrierKind::Cut, true).await?,
+            }
+        }
+    }
+
+    /// The end of the stream or of the task: what was read becomes durable and is committed.
+    pub(super) async fn finish(&mut self) -> Result<Next> {
+        match self.drain(None, true).await {
+            Ok(positions) => self.commit_last(&positions.unwrap_or_default()).await,
+            // Fenced while stopping: whoever was faster has stored it, or reads it.
+            Err(error) if error.kind() == ErrorKind::Stale && self.is_stopping() => {
+                info!(error = %error.chain(), "what is not durable is left to the next owner");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Next::Done)
+    }
+
+    /// Tries for a while: a sink that stores no positions would otherwise be sent the same records again.
+    pub(super) async fn commit_last(&mut self, positions: &Positions) {
+        let until = Instant::now() + COMMIT_LAST;
+        loop {
+            let left = self.owned.to_commit(positions);
+            if left.is_empty() || Instant::now() >= until {
+                return;
+            }
+            self.commit(left).await;
+            sleep(ASK_AGAIN).await;
+        }
+    }
+}

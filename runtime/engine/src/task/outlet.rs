@@ -1,0 +1,120 @@
+//! What goes to the sinks, and what they say.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use catchwater_sdk::{Barrier, BarrierKind, Error, Positions, Result};
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::Task;
+use super::branch::{Branch, Item, Report, Said};
+use super::stages::StepRejected;
+use super::wish::overdue;
+use crate::blueprint::Parts;
+use crate::dead_letters::dead_letters;
+
+/// Reports that wait for the task; a branch that has more waits itself. (Invariant 9)
+const REPORTS_MAX: usize = 64;
+
+impl Task {
+    pub(super) fn start_branches(&mut self, parts: Vec<Parts>) {
+        let (reports, receiver) = mpsc::channel(REPORTS_MAX);
+        self.reports = receiver;
+        for (number, part) in parts.into_iter().enumerate() {
+            let dead_letters = part.dead_letters;
+            let branch = Branch::start(self.blueprint.driver(number, part, self.upstream.traits(), reports.clone()));
+            match dead_letters {
+                true => self.dead_letters = Some(branch),
+                false => self.branches.push(branch),
+            }
+        }
+    }
+
+    /// Hands an item to a branch; hears reports while the branch is busy, so that neither waits for the other.
+    pub(super) async fn deliver(&mut self, number: usize, item: Item) -> Result<()> {
+        let branch = self.branches.get(number).or(self.dead_letters.as_ref()).expect("the branch runs");
+        let items = branch.items.clone();
+        loop {
+            tokio::select! {
+                biased;
+                permit = items.reserve() => match permit {
+                    Ok(permit) => {
+                        permit.send(item);
+                        return Ok(());
+                    }
+                    Err(_) => return Err(self.why_ended().await),
+                },
+                Some(report) = self.reports.recv() => self.note(report)?,
+                error = overdue(&mut self.wish) => return Err(error),
+            }
+        }
+    }
+
+    pub(super) async fn why_ended(&mut self) -> Error {
+        while let Some(report) = self.reports.recv().await {
+            if let Err(error) = self.note(report) {
+                return error;
+            }
+        }
+        Error::bug("a sink ended without saying why")
+    }
+
+    pub(super) fn note(&mut self, report: Report) -> Result<()> {
+        match report.said {
+            Said::Answered { barrier, through } if report.branch == self.branches.len() => {
+                self.checkpoints.dead_letters_answered(barrier, through);
+            }
+            Said::Answered { barrier, through } => self.checkpoints.sink_answered(report.branch, barrier, through),
+            Said::Rejected(rejected) => self.add_letters(self.checkpoints.next_answer(report.branch), rejected),
+            Said::Full => self.pace.full = true,
+            Said::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_letters(&mut self, before: u64, rejected: Vec<StepRejected>) {
+        if rejected.is_empty() {
+            return;
+        }
+        let letters = dead_letters(self.blueprint.pipeline(), &rejected);
+        self.blueprint.status().dead_lettered.fetch_add(letters.len() as u64, Relaxed);
+        self.letters.push(before, letters);
+        self.pace.full |= self.letters.are_many();
+    }
+
+    /// Goes on with what is due: dead letters with their barrier, the commit of what is complete, a cut that was wanted.
+    pub(super) async fn advance(&mut self, commit: bool) -> Result<Option<Barrier>> {
+        if let Some(barrier) = self.checkpoints.due_at_dead_letters() {
+            let branch = self.branches.len();
+            for letters in self.letters.take_before(barrier.number) {
+                letters.set_format(self.blueprint.format());
+                self.deliver(branch, Item::Batch(letters)).await?;
+            }
+            self.deliver(branch, Item::Barrier(barrier)).await?;
+        }
+        let complete = self.checkpoints.take_complete();
+        if let (true, Some(barrier)) = (commit, &complete) {
+            let positions = self.owned.to_commit(&barrier.positions);
+            self.commit(positions).await;
+        }
+        if self.checkpoints.has_room() && std::mem::take(&mut self.pace.full) {
+            self.send_barrier(BarrierKind::Cut, false).await?;
+        }
+        Ok(complete)
+    }
+
+    /// A commit that fails is not the end: the sinks have stored more, and the next checkpoint commits again.
+    pub(super) async fn commit(&mut self, positions: Positions) {
+        if positions.is_empty() {
+            return;
+        }
+        fail::fail_point!("engine::before_group_commit", |_| std::process::abort());
+        match self.upstream.commit(&positions).await {
+            Ok(()) => {
+                self.owned.committed(&positions);
+                self.blueprint.note_commit();
+            }
+            Err(error) => info!(error = %error.chain(), "positions not committed upstream, the next checkpoint will"),
+        }
+    }
+}

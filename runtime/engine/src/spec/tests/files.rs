@@ -21,7 +21,7 @@ fn reads_what_was_asked() {
     assert_eq!((pipeline.settings.tasks, pipeline.settings.retry.attempts), (Some(2), Some(3)));
     assert_eq!(
         (pipeline.settings.idle, pipeline.settings.checkpoint_interval),
-        (Duration::seconds(1), Duration::seconds(5))
+        (Duration::seconds(1), Duration::seconds(1))
     );
     assert_eq!(format!("{:?}", pipeline.source.node), r#"{"brokers": "${env:PW}", "topics": ["a"]}"#);
 }

@@ -27,10 +27,15 @@ impl Trouble {
         }
     }
 
+    /// The brokers answer: what was wrong is over.
+    pub(crate) fn clear(&self) {
+        *self.last.lock().expect("nothing panics under this lock") = None;
+    }
+
     /// The error of a question that got no answer: with wrong credentials or certificates waiting does not help.
     pub(crate) fn explain(&self, doing: &str, code: Code) -> Error {
         let unanswered = matches!(code, Code::OperationTimedOut | Code::BrokerTransportFailure | Code::AllBrokersDown);
-        match self.last.lock().expect("nothing panics under this lock").take() {
+        match self.last.lock().expect("nothing panics under this lock").clone() {
             Some((cause, reason)) if unanswered => explained(doing, cause, reason),
             _ => failure(doing, code),
         }

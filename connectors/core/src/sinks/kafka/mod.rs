@@ -317,9 +317,13 @@ impl Kafka {
 /// Whether the brokers answer.
 async fn contact(link: &Link, brokers: &str) -> Result<()> {
     let (producer, doing) = (Arc::clone(link.producer()), format!("reach the brokers at {brokers}"));
-    let explain = move |code| producer.context().trouble().explain(&doing, code);
-    let producer = Arc::clone(link.producer());
-    ask(move || ffi::check_contact(producer.client()).map_err(explain)).await
+    ask(move || {
+        let trouble = producer.context().trouble();
+        ffi::check_contact(producer.client()).map_err(|code| trouble.explain(&doing, code))?;
+        trouble.clear();
+        Ok(())
+    })
+    .await
 }
 
 fn refusal(code: Code) -> String {

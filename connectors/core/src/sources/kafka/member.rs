@@ -84,10 +84,7 @@ impl Member {
     /// Whether the brokers answer.
     pub(super) async fn check_contact(&self, brokers: &str) -> Result<()> {
         let (client, doing) = (Arc::clone(self.client()), format!("reach the brokers at {brokers}"));
-        ask(move || {
-            ffi::check_contact(client.client()).map_err(|code| client.context().trouble().explain(&doing, code))
-        })
-        .await
+        ask(move || check_contact(&client, &doing)).await
     }
 
     /// Starts reading partitions. Answers an `Assigned`, also with nothing.
@@ -191,13 +188,23 @@ fn hear_troubles(client: &Client) {
     }
 }
 
+/// Whether the brokers answer. Blocks.
+fn check_contact(client: &Client, doing: &str) -> Result<()> {
+    let trouble = client.context().trouble();
+    ffi::check_contact(client.client()).map_err(|code| trouble.explain(doing, code))?;
+    trouble.clear();
+    Ok(())
+}
+
 /// Describes topics; one that is unknown is missing from the answer. Blocks.
 pub(super) fn describe(client: &Client, names: &[String]) -> Result<Vec<Topic>> {
+    let doing = "ask the brokers about the topics";
     if names.is_empty() {
-        return Ok(Vec::new());
+        // That they answer is worth to know all the same.
+        return check_contact(client, doing).map(|()| Vec::new());
     }
     let answer = ffi::describe_topics(client.client(), names, ANSWER_WITHIN);
-    answer.map_err(|code| client.context().trouble().explain("ask the brokers about the topics", code))
+    answer.map_err(|code| client.context().trouble().explain(doing, code))
 }
 
 /// The topic id in the metadata of a commit, if we wrote it.

@@ -77,9 +77,14 @@ impl Kafka {
 
     fn judge_code(&mut self, code: Code) -> Result<()> {
         match code {
-            Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut | Code::NodeUpdate => {
-                debug!(%code, "a connection to a broker is down");
-            }
+            // The client connects again. That nobody answers is found by asking; what it said meanwhile may be long past.
+            Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::Authentication
+            | Code::SSL
+            | Code::OperationTimedOut
+            | Code::NodeUpdate => debug!(%code, "a connection to a broker is down"),
             // The topic is gone, or was: if it came back, it is another.
             Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicId => {
                 debug!(%code, "a topic is gone");

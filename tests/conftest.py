@@ -1,6 +1,7 @@
 """Fixtures for all cases: the shared broker, brokers of one's own, a workspace."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -20,6 +21,11 @@ def pytest_addoption(parser):
     group.addoption("--rounds", type=int, default=20, help="how often SIGKILL strikes at a random moment")
     group.addoption("--minutes", type=float, help="go on with such rounds for this long instead of counting them")
     group.addoption("--seed", type=int, default=int(time.time()), help="of all that is random; printed by every run")
+
+
+def pytest_configure(config):
+    """Terminated is ended as by Ctrl-C: fixtures end the servers and processes that they started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ CASES = {
     "a name from a third tool": (("brokers: localhost", "seed_brokers: localhost"), "4:3", "seed_brokers", "brokers"),
     "group.id": (("group: catchwater", "group.id: catchwater"), "6:3", "group.id", "group"),
     "a text for a list": (("topics: [orders]", "topics: orders"), "5:11", "topics", "[orders]"),
-    "a missing required key": (("  topics: [orders]\n", ""), "2:", "topics"),
+    "a missing required key": (("  topics: [orders]\n", ""), "3:9", "topics", "missing"),
     "a duplicate key": (("  group: catchwater\n", "  group: a\n  group: b\n"), "7:3", "group"),
     "a duration without a unit": (("path: ./lake", "path: ./lake\n    commit_interval: 60"), "10:22", "commit_interval", "60s"),
     "a bad duration": (("path: ./lake", "path: ./lake\n    commit_interval: soon"), "10:22", "commit_interval"),

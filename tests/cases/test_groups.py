@@ -116,7 +116,7 @@ def test_records_that_retention_took_away_are_told_and_the_rest_is_read(kafka, w
     for future in kafka.admin.delete_records([TopicPartition(topic, 0, 1500)]).values():
         future.result(10)
     finished = workspace.run(through)
-    finished.says("1500")
+    finished.says("retention", topic, "500")
     if finished.status == 0:
         assert workspace.table().payloads() == ORDERS + ORDERS[500:]
 

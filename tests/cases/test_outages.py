@@ -33,7 +33,7 @@ def test_a_broker_away_for_a_minute_is_waited_for_and_nothing_is_lost_or_doubled
 def test_a_target_away_for_a_while_gets_everything_in_order(workspace, own_broker):
     kafka = Kafka(own_broker.address)
     topic = kafka.topic()
-    through = pipeline(generated(3000, rate=500), to_kafka(kafka, topic), workspace.lake())
+    through = pipeline(generated(3000, rate="500/s"), to_kafka(kafka, topic), workspace.lake())
     process = workspace.start_run(through)
     process.wait_until("records arrive", lambda: kafka.end_offsets(topic)[0] > 100)
     own_broker.kill()
@@ -73,13 +73,14 @@ def test_a_topic_that_does_not_exist_is_told_by_name(kafka, workspace):
     finished.says("no-such-topic")
 
 
-def test_a_topic_that_does_not_exist_yet_beside_one_that_does_stops_nothing(kafka, workspace):
+def test_a_topic_that_does_not_exist_ends_its_own_pipeline_and_no_other(kafka, workspace):
     topic = kafka.topic()
     kafka.produce(topic, ORDERS)
-    process = workspace.start_run(pipeline(following(kafka, topic, "no-such-topic"), workspace.lake()))
+    misspelt = pipeline(following(kafka, "no-such-topic"), workspace.lake("nothing"), name="misspelt")
+    process = workspace.start_run([misspelt, pipeline(following(kafka, topic), workspace.lake())])
+    process.wait_until("the missing topic is told by name", lambda: "no-such-topic" in process.err, 30)
     process.wait_until("the topic that exists is stored", lambda: workspace.table().count() == len(ORDERS), 30)
-    process.wait_until("the other is told by name", lambda: "no-such-topic" in process.err, 30)
-    process.stop().succeeded()
+    assert process.stop().status == 1, "one pipeline failed"
 
 
 def security(broker, **change) -> dict:

@@ -78,7 +78,8 @@ class Process:
         return Finished(status, self.out, self.err)
 
     def interrupt(self) -> "Process":
-        """Ctrl-C."""
+        """Ctrl-C, once the process is up: before it has said a word it is the shell's to end."""
+        self.wait_until("it has said something", lambda: self.err)
         self.popen.send_signal(signal.SIGINT)
         return self
 

@@ -49,6 +49,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    bound_allocator();
     let arguments = Arguments::parse();
     if let Err(error) = start_log(&arguments) {
         output::complain(&error);
@@ -83,4 +84,14 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
         false => log.init(),
     }
     Ok(())
+}
+
+/// glibc gives each of many threads an arena of its own and returns little of them: with large buffers that pass from
+/// thread to thread, half of the resident memory was such leftovers. Two arenas cost no measurable speed.
+fn bound_allocator() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: only sets a limit inside the allocator; no other thread exists yet.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
 }

@@ -127,12 +127,13 @@ fn wish_stop(wish: &watch::Sender<Wish>, planned: &Planned, leave: bool) {
     let _ = wish.send(Wish::Stop { leave, deadline }); // a pipeline that has ended wishes for nothing
 }
 
-/// An equal share of the budget for every sink of every task.
+/// A quarter of the budget, in equal shares, for the buffers of every sink of every task. A lake takes about twice its
+/// share while it encodes; the rest of the budget is for clients' queues and batches on their way.
 fn share(budget: u64, pipelines: usize, planned: &Planned) -> u64 {
     let spec = &planned.spec;
     let sinks = spec.sinks.len() + usize::from(spec.dead_letters.is_some());
     let shares = pipelines as u64 * u64::from(planned.tasks) * sinks as u64;
-    (budget / 2 / shares.max(1)).max(SINK_MEMORY_MIN)
+    (budget / 4 / shares.max(1)).max(SINK_MEMORY_MIN)
 }
 
 /// Runs the tasks of one pipeline; when one fails, the others stop.

@@ -157,6 +157,9 @@ impl Task {
 
     pub(super) async fn lost(&mut self, partitions: &[Arc<Partition>]) -> Result<()> {
         self.owned.give_up(partitions);
+        if let Some(pending) = &mut self.pending {
+            pending.retain(|assignment| !partitions.contains(&assignment.partition));
+        }
         if partitions.is_empty() {
             return Ok(());
         }
@@ -175,7 +178,9 @@ impl Task {
         (self.read, self.emitted) = (0, 0);
         let parts = self.blueprint.build_sinks()?;
         self.start_branches(parts);
-        self.pending = Some(self.owned.assignments()).filter(|owned| !owned.is_empty());
+        let mut pending = self.pending.take().unwrap_or_default();
+        pending.extend(self.owned.assignments());
+        self.pending = Some(pending).filter(|pending| !pending.is_empty());
         Ok(())
     }
 }

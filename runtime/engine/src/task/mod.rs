@@ -18,7 +18,6 @@ mod stages;
 mod upstream;
 mod wish;
 
-
 use catchwater_sdk::source::{Assignment, Polled};
 use catchwater_sdk::{Error, ErrorKind, Limit, Result};
 use tokio::sync::{mpsc, watch};

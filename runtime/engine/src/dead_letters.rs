@@ -1,6 +1,6 @@
 //! A record that could not be processed or stored becomes a dead letter: itself, with the reason in headers.
 
-use catchwater_sdk::{Batch, BatchBuilder, Field, FieldKind, Limit, Record, RecordRef};
+use catchwater_sdk::{Batch, BatchBuilder, Field, FieldKind, Limit, RecordRef};
 
 use crate::task::StepRejected;
 
@@ -46,13 +46,5 @@ pub(crate) fn dead_letters(pipeline: &str, rejected: &[StepRejected]) -> Batch {
 fn push(letters: &mut BatchBuilder, origin: u32, record: RecordRef<'_>, said: &[Field<'_>]) {
     let headers: Vec<_> = record.headers().chain(said.iter().copied()).collect();
     let properties: Vec<_> = record.properties().collect();
-    let letter = Record {
-        payload: record.payload(),
-        key: record.key(),
-        headers: &headers,
-        properties: &properties,
-        timestamp: record.timestamp(),
-        redelivered: record.redelivered(),
-    };
-    letters.push_foreign(origin, record, letter);
+    letters.push_foreign(origin, record, record.with_fields(&headers, &properties));
 }

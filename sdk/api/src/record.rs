@@ -179,6 +179,21 @@ impl<'a> RecordRef<'a> {
         self.columns.values().get(self.row)
     }
 
+    /// Its content with other headers and properties: what a step that changes only those hands on.
+    pub fn with_fields<'b>(&self, headers: &'b [Field<'b>], properties: &'b [Field<'b>]) -> Record<'b>
+    where
+        'a: 'b,
+    {
+        Record {
+            payload: self.payload(),
+            key: self.key(),
+            headers,
+            properties,
+            timestamp: self.timestamp(),
+            redelivered: self.redelivered(),
+        }
+    }
+
     /// About how many bytes it takes.
     pub fn size_bytes(&self) -> usize {
         self.payload().map_or(0, <[u8]>::len) + self.key().map_or(0, <[u8]>::len)

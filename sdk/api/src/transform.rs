@@ -178,15 +178,7 @@ impl<'a> Output<'a> {
 
 fn copy(to: &mut BatchBuilder, record: RecordRef<'_>) {
     let (headers, properties): (Vec<_>, Vec<_>) = (record.headers().collect(), record.properties().collect());
-    let content = Record {
-        payload: record.payload(),
-        key: record.key(),
-        headers: &headers,
-        properties: &properties,
-        timestamp: record.timestamp(),
-        redelivered: record.redelivered(),
-    };
-    to.push_from(record, record.index(), content);
+    to.push_from(record, record.index(), record.with_fields(&headers, &properties));
 }
 
 // === impl Balance ===

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use catchwater_sdk::config::Template;
 use catchwater_sdk::transform::{Output, Transform};
-use catchwater_sdk::{Batch, Error, Field, Record, RecordRef, Registry, Result};
+use catchwater_sdk::{Batch, Error, Field, RecordRef, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -67,15 +67,7 @@ impl Headers {
             headers.push(Field::bytes(name, Some(&self.buffer[place])));
         }
         let properties: Vec<_> = record.properties().collect();
-        let changed = Record {
-            payload: record.payload(),
-            key: record.key(),
-            headers: &headers,
-            properties: &properties,
-            timestamp: record.timestamp(),
-            redelivered: record.redelivered(),
-        };
-        out.replace(i, changed);
+        out.replace(i, record.with_fields(&headers, &properties));
     }
 }
 

@@ -48,6 +48,9 @@ enum Command {
     Generate(generate::What),
 }
 
+/// Libraries whose reports at `info` are for their own authors; `--log` overrules it.
+const QUIET: &str = "deltalake_core=warn,delta_kernel=warn,buoyant_kernel=warn";
+
 fn main() -> ExitCode {
     bound_allocator();
     let arguments = Arguments::parse();
@@ -76,7 +79,8 @@ fn registry() -> Registry {
 }
 
 fn start_log(arguments: &Arguments) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| format!("--log {}: {error}", arguments.log))?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", arguments.log))
+        .map_err(|error| format!("--log {}: {error}", arguments.log))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let log = log.with_ansi(output::complaints_have_colours());
     match arguments.log_json {

@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use catchwater_engine::data_dir::DataDir;
 use catchwater_engine::plan::{Plan, plan};
+use catchwater_engine::status::Status;
 use catchwater_engine::topology::{Host, Stopper, Topology};
 use catchwater_sdk::clock::SystemClock;
 use catchwater_sdk::config::Size;
 use catchwater_sdk::{Error, Registry, Result, ResultExt};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
 
 use crate::output::{complain, complaints_have_colours};
@@ -60,6 +61,7 @@ pub(crate) fn run(arguments: Arguments, registry: Registry) -> ExitCode {
 
 /// Whether all pipelines ended well.
 async fn run_plan(plan: &Plan, arguments: Arguments, registry: Registry) -> Result<bool> {
+    let signals = Signals::listen()?;
     let data_dir = DataDir::take(&arguments.data_dir)?;
     let host = Host {
         data_dir: data_dir.path().into(),
@@ -71,11 +73,11 @@ async fn run_plan(plan: &Plan, arguments: Arguments, registry: Registry) -> Resu
     topology.apply(plan).await?;
     let statuses: BTreeMap<_, _> = topology.statuses().into_iter().collect();
     let progress = tokio::spawn(Progress::new(topology.statuses()).run());
-    let signals = stop_on_signals(topology.stopper())?;
+    let signals = tokio::spawn(signals.stop(topology.stopper()));
     let mut well = true;
     for (name, outcome) in topology.ended().await {
         match outcome {
-            Ok(()) => info!(pipeline = %name, records = statuses[&name].read.load(Relaxed), "ended"),
+            Ok(()) => ended(&name, &statuses[&name]),
             Err(failure) => {
                 well = false;
                 report(&name, &failure);
@@ -90,28 +92,44 @@ async fn run_plan(plan: &Plan, arguments: Arguments, registry: Registry) -> Resu
     Ok(well)
 }
 
+fn ended(name: &str, status: &Status) {
+    let [records, dead_lettered, dropped] =
+        [&status.read, &status.dead_lettered, &status.dropped].map(|count| count.load(Relaxed));
+    info!(pipeline = %name, records, dead_lettered, dropped, "ended");
+}
+
 fn report(name: &str, failure: &Error) {
     error!(pipeline = %name, kind = ?failure.kind(), error = %failure.chain(), "failed");
 }
 
-/// The first Ctrl-C (or termination) drains, commits and stops; a second one stops at once.
-/// Nothing is lost either way: what is not durable is read again. (Invariant 8)
-fn stop_on_signals(stopper: Stopper) -> Result<tokio::task::JoinHandle<()>> {
-    let mut interrupt = signal(SignalKind::interrupt()).or_bug(|| "listen for Ctrl-C".into())?;
-    let mut terminate = signal(SignalKind::terminate()).or_bug(|| "listen for termination".into())?;
-    Ok(tokio::spawn(async move {
-        let mut asked = false;
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if asked {
-                std::process::exit(i32::from(INTERRUPTED));
-            }
-            asked = true;
-            info!("draining; once more to stop at once");
-            stopper.stop();
+/// Ctrl-C and the wish to terminate.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From here on they no longer end the process by themselves.
+    fn listen() -> Result<Signals> {
+        let interrupt = signal(SignalKind::interrupt()).or_bug(|| "listen for Ctrl-C".into())?;
+        let terminate = signal(SignalKind::terminate()).or_bug(|| "listen for termination".into())?;
+        Ok(Signals { interrupt, terminate })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    }))
+    }
+
+    /// The first drains, commits and stops; a second one stops at once. Nothing is lost either way: what is not durable is
+    /// read again. (Invariant 8)
+    async fn stop(mut self, stopper: Stopper) {
+        self.next().await;
+        info!("draining; once more to stop at once");
+        stopper.stop();
+        self.next().await;
+        std::process::exit(i32::from(INTERRUPTED));
+    }
 }

@@ -35,7 +35,6 @@ pub(super) struct Member {
     pub(super) moves: UnboundedReceiver<Move>,
     /// Which cluster this is: two of them may have a topic of one name.
     pub(super) cluster: Arc<str>,
-    pub(super) since: Instant,
 }
 
 impl Member {
@@ -44,7 +43,7 @@ impl Member {
         let (sender, moves) = unbounded_channel();
         let client: Result<StreamConsumer<Report>, _> = plan.client.create_with_context(Report::new(sender));
         let client = Arc::new(client.map_err(|error| Error::config("make a Kafka client").because(error))?);
-        let mut member = Member { client: Some(client), moves, cluster: "".into(), since: Instant::now() };
+        let mut member = Member { client: Some(client), moves, cluster: "".into() };
         member.cluster = member.contact(plan).await?;
         let topics: Vec<&str> = plan.topics.iter().map(String::as_str).collect();
         let subscribed = member.client().subscribe(&topics);

@@ -8,6 +8,7 @@ mod config;
 mod identity;
 mod member;
 mod moves;
+mod orphans;
 mod partitions;
 mod read;
 mod reading;
@@ -28,6 +29,7 @@ use self::config::{Config, Plan};
 use self::identity::Identity;
 use self::member::Member;
 use self::moves::Resolving;
+use self::orphans::Orphans;
 use self::partitions::Partitions;
 use self::resolve::incarnation;
 
@@ -56,6 +58,9 @@ struct Kafka {
     look_at: Instant,
     /// When the last move was answered; `None` before the first.
     settled: Option<Instant>,
+    /// When another took over this member's name, if one ever did.
+    fenced: Option<Instant>,
+    orphans: Orphans,
 }
 
 impl Kafka {
@@ -73,6 +78,8 @@ impl Kafka {
             failed: None,
             look_at: Instant::now(),
             settled: None,
+            fenced: None,
+            orphans: Orphans::new(),
         }
     }
 
@@ -124,7 +131,7 @@ impl Source for Kafka {
             if self.resolving.is_some() {
                 return self.resolved().await.map(Polled::Assigned);
             }
-            if self.look_for_recreated().await? {
+            if self.look_for_recreated().await? || self.look_for_orphans().await? {
                 continue;
             }
             if self.plan.until_end && self.is_at_end() {

@@ -20,7 +20,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A member without partitions has reached the end once it was given none for this long: a group that just grew hands
 /// out partitions in two steps.
 const EMPTY_FOR: Duration = Duration::from_millis(2500);
-/// A member that is fenced this soon shares its name with another.
+/// A member that is fenced again this soon shares its name with another. Once is no proof: brokers that were restarted have
+/// been seen to fence a member that was alone.
 const FENCED_AGAIN: Duration = Duration::from_secs(60);
 
 impl Kafka {
@@ -115,12 +116,16 @@ impl Kafka {
 
     /// The group no longer knows this member, for good: another has its name, or a broker forgot it. Only a new client helps.
     fn thrown_out(&mut self, code: Code) -> Result<()> {
-        let Some(member) = self.member.take() else { return Ok(()) };
+        if self.member.take().is_none() {
+            return Ok(());
+        }
         let partitions = self.partitions.iter().map(|owned| Arc::clone(&owned.resolved.partition)).collect();
         self.partitions = Partitions::default();
         (self.resolving, self.unanswered, self.settled) = (None, false, None);
         self.queued.push_back(Polled::Lost(partitions));
-        if code == Code::FencedInstanceId && member.since.elapsed() < FENCED_AGAIN {
+        let fenced = code == Code::FencedInstanceId;
+        let before = if fenced { self.fenced.replace(Instant::now()) } else { None };
+        if before.is_some_and(|before| before.elapsed() < FENCED_AGAIN) {
             let name = &self.plan.member;
             let text =
                 format!("another process is in the group as `{name}`: give each process a data folder of its own");

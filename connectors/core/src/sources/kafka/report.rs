@@ -50,7 +50,10 @@ impl Report {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 consumer.incremental_assign(&TopicPartitionList::new())
             }
-            _ => consumer.incremental_unassign(list),
+            // Given up already, or never assigned: the group still waits for an answer, and the empty one always counts.
+            _ => consumer
+                .incremental_unassign(list)
+                .or_else(|_| consumer.incremental_unassign(&TopicPartitionList::new())),
         };
         if let Err(error) = answered {
             debug!(%error, "partitions given up while closing");

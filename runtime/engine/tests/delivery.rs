@@ -105,6 +105,14 @@ async fn a_refusal_stops_the_pipeline_and_commits_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_batch_that_fails_as_a_whole_is_halved_and_its_order_kept() {
+    let scene = Scene::new(MemoryLog::of(1, 1000));
+    (0..3).for_each(|_| scene.topic.faults.fail(Call::Write, ErrorKind::Data));
+    scene.run("sinks: [{type: topic}]\n").await.expect("each half is stored");
+    assert_eq!(positions(&scene.topic, 0), all(1000));
+}
+
+#[tokio::test]
 async fn a_sink_that_wants_nothing_more_ends_the_pipeline_without_complaint() {
     let scene = Scene::new(MemoryLog::of(1, 10));
     scene.topic.faults.fail(Call::Write, ErrorKind::Ended);

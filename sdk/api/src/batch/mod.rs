@@ -24,7 +24,7 @@ pub struct Limit {
 
 impl Default for Limit {
     fn default() -> Limit {
-        Limit { records: 4096, bytes: 4 << 20 }
+        Limit { records: 2048, bytes: 2 << 20 }
     }
 }
 

@@ -6,11 +6,23 @@ use serde_json::Value;
 
 const OURS: &[(&str, &[&str])] = &[
     ("catchwater-sdk", &[]),
+    ("catchwater-query", &["catchwater-sdk"]),
     ("catchwater-storage", &["catchwater-sdk"]),
-    ("catchwater-connectors", &["catchwater-sdk", "catchwater-storage"]),
-    ("catchwater-lake", &["catchwater-sdk", "catchwater-storage"]),
-    ("catchwater-engine", &["catchwater-sdk"]),
-    ("catchwater", &["catchwater-sdk", "catchwater-connectors", "catchwater-lake", "catchwater-engine"]),
+    ("catchwater-connectors", &["catchwater-sdk", "catchwater-query", "catchwater-storage"]),
+    ("catchwater-lake", &["catchwater-sdk", "catchwater-query", "catchwater-storage"]),
+    ("catchwater-engine", &["catchwater-sdk", "catchwater-query"]),
+    ("catchwater-sql", &["catchwater-sdk", "catchwater-lake"]),
+    (
+        "catchwater",
+        &[
+            "catchwater-sdk",
+            "catchwater-query",
+            "catchwater-connectors",
+            "catchwater-lake",
+            "catchwater-engine",
+            "catchwater-sql",
+        ],
+    ),
     ("catchwater-house", &[]),
 ];
 

@@ -84,6 +84,7 @@ impl<R: Read, I: Fn() -> R + Copy + Send + 'static> simple::Source for Lined<I> 
             keeps_positions: true,
             shareable: false,
             unacknowledged_max: None,
+            commit_within: None,
         }
     }
 

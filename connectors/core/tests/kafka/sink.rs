@@ -13,7 +13,14 @@ use rdkafka::message::Headers;
 use crate::broker::*;
 
 fn traits() -> SourceTraits {
-    SourceTraits { capture: None, rereadable: true, keeps_positions: true, shareable: true, unacknowledged_max: None }
+    SourceTraits {
+        capture: None,
+        rereadable: true,
+        keeps_positions: true,
+        shareable: true,
+        unacknowledged_max: None,
+        commit_within: None,
+    }
 }
 
 async fn open(config: &str) -> BoxSink {

@@ -87,6 +87,7 @@ impl Lake {
             keeps_positions: true,
             shareable: true,
             unacknowledged_max: None,
+            commit_within: None,
         };
         sink.open(&source).await.expect("opens");
         sink

@@ -115,7 +115,10 @@ impl Task {
             self.deliver(branch, Item::Stored(partitions.clone(), reply)).await?;
             stored.push(self.answer(answer).await?);
         }
-        Ok(Owned::starts(assignments, &stored))
+        Ok(match self.upstream.traits().rereadable {
+            true => Owned::starts(assignments, &stored),
+            false => Owned::starts_of_new_records(assignments, &stored),
+        })
     }
 
     pub(super) async fn answer<T>(&mut self, mut answer: oneshot::Receiver<T>) -> Result<T> {

@@ -68,6 +68,7 @@ impl Task {
     pub(crate) fn new(blueprint: Blueprint, wish: watch::Receiver<Wish>) -> Result<Task> {
         let source = blueprint.build_source()?;
         let upstream = Upstream::new(source);
+        let commit_within = upstream.traits().commit_within;
         let (stages, parts) = (blueprint.build_stages()?, blueprint.build_sinks()?);
         let cut_interval = parts.iter().filter_map(|part| part.sink.traits().cut_interval).min();
         let letters = blueprint.has_dead_letters();
@@ -83,7 +84,7 @@ impl Task {
             backoff: Backoff::new(blueprint.retry(), blueprint.random()),
             letters: Letters::default(),
             pending: None,
-            pace: Pace::new(cut_interval),
+            pace: Pace::new(cut_interval, commit_within),
             read: 0,
             emitted: 0,
             blueprint,

@@ -30,6 +30,17 @@ impl Owned {
         assignments.iter().map(start).collect()
     }
 
+    /// The same for a source that cannot be read again: at the *greatest* over all sinks and the last commit. Its positions
+    /// are only numbers for records that are new. A sink that is ahead skips what lies below the position it stored: a new
+    /// record with such a number would be dropped there in silence. What the sinks behind lack is nowhere to be read again.
+    pub(super) fn starts_of_new_records(assignments: &[Assignment], stored: &[Option<Positions>]) -> Positions {
+        let start = |assignment: &Assignment| {
+            let known = stored.iter().flatten().filter_map(|sink| sink.get(&assignment.partition));
+            (Arc::clone(&assignment.partition), known.fold(assignment.at, i64::max))
+        };
+        assignments.iter().map(start).collect()
+    }
+
     /// These partitions are being read from here on.
     pub(super) fn take(&mut self, assignments: &[Assignment], starts: &Positions) {
         for assignment in assignments {
@@ -115,6 +126,18 @@ mod tests {
         check(50, &[stores(70), None], 50);
         check(50, &[stores(70), Some(Positions::new())], 50);
         check(50, &[None], 50);
+    }
+
+    #[test]
+    fn new_records_start_at_the_greatest_over_all_sinks_and_the_commit() {
+        let check = |sinks: &[Option<Positions>], start: i64| {
+            let assignment = Assignment { partition: partition(), at: 50, committed: true };
+            assert_eq!(Owned::starts_of_new_records(&[assignment], sinks).get(&partition()), Some(start));
+        };
+        check(&[stores(70), stores(60)], 70);
+        check(&[stores(70), None], 70);
+        check(&[stores(40), Some(Positions::new())], 50);
+        check(&[], 50);
     }
 
     #[test]

@@ -48,7 +48,14 @@ async fn closes_at_any_time(world: &mut dyn SinkWorld) {
 
 fn upstream() -> SourceTraits {
     let capture = Some("conformance".into());
-    SourceTraits { capture, rereadable: true, keeps_positions: false, shareable: false, unacknowledged_max: None }
+    SourceTraits {
+        capture,
+        rereadable: true,
+        keeps_positions: false,
+        shareable: false,
+        unacknowledged_max: None,
+        commit_within: None,
+    }
 }
 
 /// A sink at work, and what it must have stored.

@@ -3,7 +3,7 @@
 pub mod simple;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -17,7 +17,8 @@ pub struct SourceTraits {
     /// Who captures: a consumer group's name. `None` stands for the pipeline's name.
     /// A lake keeps positions by capture, so that two captures of one topic do not fence each other.
     pub capture: Option<Arc<str>>,
-    /// Whether what was read and not committed comes again after a crash. Without it records need a hot log.
+    /// Whether what was read and not committed comes again after a crash. Without it a position is only a number that
+    /// must never be used again, and the records need a hot log, or someone who sends them again.
     pub rereadable: bool,
     /// Whether `commit` stores positions in the other system. If not, the engine keeps them in the data folder.
     pub keeps_positions: bool,
@@ -25,6 +26,9 @@ pub struct SourceTraits {
     pub shareable: bool,
     /// How many records the other system hands out before it wants some of them committed.
     pub unacknowledged_max: Option<usize>,
+    /// How long what was read may go without a `Cut`, where somebody waits for the commit, as the client of a webhook does.
+    /// `None`: as long as the sinks like.
+    pub commit_within: Option<Duration>,
 }
 
 /// A partition that this copy now owns.

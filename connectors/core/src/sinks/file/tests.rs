@@ -10,7 +10,14 @@ use super::*;
 use crate::testing::sink;
 
 fn upstream() -> SourceTraits {
-    SourceTraits { capture: None, rereadable: true, keeps_positions: false, shareable: false, unacknowledged_max: None }
+    SourceTraits {
+        capture: None,
+        rereadable: true,
+        keeps_positions: false,
+        shareable: false,
+        unacknowledged_max: None,
+        commit_within: None,
+    }
 }
 
 fn partition(stream: &str) -> Arc<Partition> {

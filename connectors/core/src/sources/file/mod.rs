@@ -108,6 +108,7 @@ impl Source for FileSource {
             keeps_positions: false,
             shareable: false,
             unacknowledged_max: None,
+            commit_within: None,
         }
     }
 

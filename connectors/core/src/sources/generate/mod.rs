@@ -154,6 +154,7 @@ impl simple::Source for Generate {
             keeps_positions: false,
             shareable: false,
             unacknowledged_max: None,
+            commit_within: None,
         }
     }
 

@@ -99,6 +99,7 @@ impl Source for Kafka {
             keeps_positions: true,
             shareable: true,
             unacknowledged_max: None,
+            commit_within: None,
         }
     }
 

@@ -132,7 +132,14 @@ fn named(partitions: &[i32]) -> Vec<Arc<Partition>> {
 impl Source for MemorySource {
     fn traits(&self) -> SourceTraits {
         let keeps_positions = self.log.state().keeps_positions;
-        SourceTraits { capture: None, rereadable: true, keeps_positions, shareable: false, unacknowledged_max: None }
+        SourceTraits {
+            capture: None,
+            rereadable: true,
+            keeps_positions,
+            shareable: false,
+            unacknowledged_max: None,
+            commit_within: None,
+        }
     }
 
     async fn open(&mut self) -> Result<()> {

@@ -85,6 +85,7 @@ impl<R: Read, I: Fn() -> R + Copy + Send + 'static> simple::Source for Lined<I> 
             shareable: false,
             unacknowledged_max: None,
             commit_within: None,
+            may_return: false,
         }
     }
 

@@ -20,6 +20,7 @@ fn traits() -> SourceTraits {
         shareable: true,
         unacknowledged_max: None,
         commit_within: None,
+        may_return: false,
     }
 }
 

@@ -12,7 +12,7 @@
 //! | `_schema` | the hash of the schema that the row was written under |
 //! | `_error` | what could not be made columns of, and why |
 //! | `_redelivered` | the broker delivered it before |
-//! | `_replay` | the replay that sent it; null for an original |
+//! | `_replay` | the replay that sent it, as its header `catchwater-replay` says; null for an original |
 //!
 //! A time outside the years 1 to 9999 cannot be shown by most languages, and one such value would make a whole file
 //! unreadable there. `_timestamp` is then null and the time stands in `_properties` under [`TIMESTAMP_PROPERTY`].
@@ -22,7 +22,6 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanBuilder, Int32Array, Int64Array, StringArray, StringBuilder, TimestampMicrosecondArray,
-    new_null_array,
 };
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -40,6 +39,9 @@ pub(crate) const DATE: &str = "date";
 /// Where a time is kept that no column can hold; its type is `timestamp`, its value microseconds since the epoch.
 pub(crate) const TIMESTAMP_PROPERTY: &str = "catchwater.timestamp";
 
+/// The header by which a record says which replay sent it; a replay sets it where provenance is asked for.
+pub(crate) const REPLAY_HEADER: &str = "catchwater-replay";
+
 /// Envelope rows under construction, in arrival order.
 #[derive(Debug)]
 pub(crate) struct EnvelopeBuilder {
@@ -55,6 +57,7 @@ pub(crate) struct EnvelopeBuilder {
     index: Vec<i32>,
     error: StringBuilder,
     redelivered: BooleanBuilder,
+    replay: StringBuilder,
 }
 
 /// Finished envelope rows, in arrival order.
@@ -72,6 +75,7 @@ pub(crate) struct Envelope {
     index: Int32Array,
     error: ArrayRef,
     redelivered: ArrayRef,
+    replay: ArrayRef,
 }
 
 /// A partition as the rows need it.
@@ -134,6 +138,7 @@ impl EnvelopeBuilder {
             index: Vec::new(),
             error: StringBuilder::new(),
             redelivered: BooleanBuilder::new(),
+            replay: StringBuilder::new(),
         }
     }
 
@@ -150,7 +155,14 @@ impl EnvelopeBuilder {
     pub(crate) fn push(&mut self, record: RecordRef<'_>, origin: u32, ingested_at_micros: i64, error: Option<&str>) {
         self.payload.push(record.payload());
         self.key.push(record.key());
-        record.headers().for_each(|header| self.headers.push(header));
+        let mut replay = None;
+        for header in record.headers() {
+            if header.name == REPLAY_HEADER {
+                replay = header.value.map(String::from_utf8_lossy).or(replay);
+            }
+            self.headers.push(header);
+        }
+        self.replay.append_option(replay);
         self.headers.end_row();
         record.properties().for_each(|property| self.properties.push(property));
         self.push_timestamp(record);
@@ -193,6 +205,7 @@ impl EnvelopeBuilder {
             index: done.index.into(),
             error: Arc::new(done.error.finish()),
             redelivered: Arc::new(done.redelivered.finish()),
+            replay: Arc::new(done.replay.finish()),
         }
     }
 }
@@ -249,7 +262,7 @@ impl Envelope {
             Arc::new(StringArray::from_iter_values(std::iter::repeat_n(schema, rows.len()))),
             rows.gather(&self.error)?,
             rows.gather(&self.redelivered)?,
-            new_null_array(&DataType::Utf8, rows.len()),
+            rows.gather(&self.replay)?,
         ])
     }
 

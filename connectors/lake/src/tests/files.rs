@@ -33,6 +33,21 @@ async fn keeps_the_original_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn what_a_replay_sent_names_the_replay() {
+    let lake = Lake::new();
+    let mut sink = lake.sink("").await;
+    let mut builder = BatchBuilder::new(Limit::default());
+    let origin = builder.origin(&partition(0));
+    let headers = [Field::text("catchwater-replay", "again"), Field::bytes("catchwater-replay", None)];
+    builder.push(origin, 0, 1, Record { headers: &headers, ..Record::payload(b"{}") });
+    builder.push(origin, 1, 2, Record::payload(b"{}"));
+    let _ = sink.write(&builder.finish()).await.expect("taken");
+    let _ = cut(&mut sink, 1, &[(0, 2)]).await.unwrap();
+    let replays: Vec<_> = lake.rows().await.iter().map(|row| row.columns.get("_replay").cloned()).collect();
+    assert_eq!(replays, [Some("again".to_owned()), None]);
+}
+
+#[tokio::test]
 async fn rows_are_in_order_within_a_file() {
     let lake = Lake::new();
     let mut sink = lake.sink("").await;

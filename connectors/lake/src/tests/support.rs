@@ -88,6 +88,7 @@ impl Lake {
             shareable: true,
             unacknowledged_max: None,
             commit_within: None,
+            may_return: false,
         };
         sink.open(&source).await.expect("opens");
         sink

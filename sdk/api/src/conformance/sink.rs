@@ -55,6 +55,7 @@ fn upstream() -> SourceTraits {
         shareable: false,
         unacknowledged_max: None,
         commit_within: None,
+        may_return: false,
     }
 }
 

@@ -29,6 +29,9 @@ pub struct SourceTraits {
     /// How long what was read may go without a `Cut`, where somebody waits for the commit, as the client of a webhook does.
     /// `None`: as long as the sinks like.
     pub commit_within: Option<Duration>,
+    /// Whether its records may go to the very stream that they came from. A sink that can tell refuses it otherwise: such a
+    /// stream would feed itself for ever.
+    pub may_return: bool,
 }
 
 /// A partition that this copy now owns.

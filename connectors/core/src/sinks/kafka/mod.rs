@@ -6,6 +6,7 @@
 
 mod config;
 mod link;
+mod origins;
 mod route;
 mod topics;
 mod window;
@@ -26,11 +27,12 @@ use tracing::warn;
 
 use self::config::{Config, Plan};
 use self::link::Link;
+use self::origins::Origins;
 use self::route::Route;
 use self::topics::Topics;
 use self::window::{State, Waiting, Window};
 use crate::kafka::failure::{blames_a_batch, blames_a_record, failure};
-use crate::kafka::{ask, ffi, unknown_topics};
+use crate::kafka::{ANSWER_WITHIN, ask, ffi, unknown_topics};
 
 /// Brokers that confirm nothing for this long count as away.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
@@ -45,6 +47,7 @@ struct Kafka {
     link: Option<Link>,
     window: Window,
     topics: Topics,
+    origins: Origins,
     route: Route,
     /// Barriers that are not durable yet, with the number of the record behind each.
     barriers: VecDeque<(u64, u64)>,
@@ -70,6 +73,7 @@ impl Kafka {
             link: None,
             window: Window::default(),
             topics: Topics::default(),
+            origins: Origins::default(),
             route: Route::default(),
             barriers: VecDeque::new(),
             durable: None,
@@ -91,20 +95,22 @@ impl Sink for Kafka {
         SinkTraits::default()
     }
 
-    async fn open(&mut self, _: &SourceTraits) -> Result<()> {
+    async fn open(&mut self, source: &SourceTraits) -> Result<()> {
         let link = match self.link.take() {
             Some(link) => link,
             None => Link::new(&self.plan.client)?,
         };
         let link = self.link.insert(link);
-        contact(link, &self.plan.brokers).await?;
+        let cluster = contact(link, &self.plan.brokers).await?;
+        self.origins.open(cluster, source.may_return);
         match self.plan.topic.constant() {
             Some(topic) if !self.topics.look(link, topic).await? => Err(self.unknown_topic(topic)),
             _ => Ok(()),
         }
     }
 
-    async fn stored(&mut self, _: &[Arc<Partition>]) -> Result<Option<Positions>> {
+    async fn stored(&mut self, partitions: &[Arc<Partition>]) -> Result<Option<Positions>> {
+        self.origins.assigned(partitions, &self.plan.topic)?;
         Ok(None)
     }
 
@@ -208,6 +214,7 @@ impl Kafka {
         let record = batch.get(row);
         let sending = match self.route.find(&self.plan, record) {
             Err(reason) => Sending::Reject(reason),
+            Ok(()) if self.origins.has(&self.route.topic) => return Err(self.origins.refusal(&self.route.topic)),
             Ok(()) if self.topics.has(&self.route.topic) => self.hand_over(batch, row, number)?,
             Ok(()) => self.hand_over_to_new_topic(batch, row, number).await?,
         };
@@ -314,14 +321,17 @@ impl Kafka {
     }
 }
 
-/// Whether the brokers answer.
-async fn contact(link: &Link, brokers: &str) -> Result<()> {
+/// Whether the brokers answer, and the id of their cluster.
+async fn contact(link: &Link, brokers: &str) -> Result<Arc<str>> {
     let (producer, doing) = (Arc::clone(link.producer()), format!("reach the brokers at {brokers}"));
     ask(move || {
         let trouble = producer.context().trouble();
-        ffi::check_contact(producer.client()).map_err(|code| trouble.explain(&doing, code))?;
+        let explain = |code| trouble.explain(&doing, code);
+        ffi::check_contact(producer.client()).map_err(explain)?;
+        let cluster = producer.client().fetch_cluster_id(ANSWER_WITHIN);
+        let cluster = cluster.ok_or_else(|| explain(Code::OperationTimedOut))?;
         trouble.clear();
-        Ok(())
+        Ok(cluster.into())
     })
     .await
 }

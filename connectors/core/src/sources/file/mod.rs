@@ -109,6 +109,7 @@ impl Source for FileSource {
             shareable: false,
             unacknowledged_max: None,
             commit_within: None,
+            may_return: false,
         }
     }
 

@@ -155,6 +155,7 @@ impl simple::Source for Generate {
             shareable: false,
             unacknowledged_max: None,
             commit_within: None,
+            may_return: false,
         }
     }
 

@@ -100,6 +100,7 @@ impl Source for Kafka {
             shareable: true,
             unacknowledged_max: None,
             commit_within: None,
+            may_return: false,
         }
     }
 

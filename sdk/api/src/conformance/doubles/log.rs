@@ -139,6 +139,7 @@ impl Source for MemorySource {
             shareable: false,
             unacknowledged_max: None,
             commit_within: None,
+            may_return: false,
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) struct Config {
     /// How a record is written; without it `view` at a terminal, else `lines`.
     #[schemars(extend("x-names" = ["format", "codec"]))]
     encoding: Option<Form>,
+    /// Cut lines of the encoding `view` after so many characters; without it they are whole.
+    #[schemars(range(min = 20))]
+    width: Option<usize>,
 }
 
 /// How a record is written.
@@ -37,20 +40,21 @@ enum Form {
 }
 
 pub(crate) fn register(registry: &mut Registry) {
-    registry.sink("stdout", |config: Config, _| Ok(Box::new(Stdout { form: config.encoding })));
+    registry.sink("stdout", |config: Config, _| Ok(Box::new(Stdout { form: config.encoding, width: config.width })));
 }
 
 struct Stdout {
     form: Option<Form>,
+    width: Option<usize>,
 }
 
 // === impl Form ===
 
 impl Form {
-    fn write(self, record: RecordRef<'_>, out: &mut Vec<u8>) {
+    fn write(self, record: RecordRef<'_>, width: Option<usize>, out: &mut Vec<u8>) {
         match self {
             Form::Json => write_json(record, out),
-            Form::View => write_view(record, out),
+            Form::View => write_view(record, width, out),
             Form::Lines => {
                 out.extend_from_slice(record.payload().unwrap_or_default());
                 out.push(b'\n');
@@ -80,7 +84,7 @@ impl Sink for Stdout {
     async fn write(&mut self, batch: &Batch) -> Result<Room> {
         let form = self.form.unwrap_or(Form::Lines);
         let mut lines = Vec::with_capacity(batch.size_bytes() + batch.len());
-        batch.iter().for_each(|record| form.write(record, &mut lines));
+        batch.iter().for_each(|record| form.write(record, self.width, &mut lines));
         // The reader of a pipe may take its time: that must hold up this sink alone.
         let written = tokio::task::spawn_blocking(move || print(&lines)).await;
         written.or_bug(|| "write to standard output".into())??;

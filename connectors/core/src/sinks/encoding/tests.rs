@@ -57,7 +57,23 @@ fn json_has_all_that_the_record_has() {
 #[test]
 fn a_terminal_obeys_no_record() {
     let mut out = Vec::new();
-    write_view(one(Record { key: Some(b"k"), ..Record::payload(b"\x1b[2Jx\n") }).get(0), &mut out);
+    write_view(one(Record { key: Some(b"k"), ..Record::payload(b"\x1b[2Jx\n") }).get(0), None, &mut out);
     let text = String::from_utf8(out).expect("UTF-8");
     assert_eq!(text, "\x1b[2morders[2]@7\x1b[0m \x1b[36mk\x1b[0m \\u{1b}[2Jx\\n\n");
+}
+
+fn check_cut(payload: &str, width: usize, expected: &str) {
+    let mut out = Vec::new();
+    write_view(one(Record::payload(payload.as_bytes())).get(0), Some(width), &mut out);
+    let text = String::from_utf8(out).expect("UTF-8");
+    assert_eq!(text.replace("\x1b[2m", "").replace("\x1b[0m", ""), format!("{expected}\n"));
+}
+
+#[test]
+fn a_long_line_is_cut_between_characters() {
+    check_cut("größe", 20, "orders[2]@7 größe");
+    check_cut("größenwahn", 18, "orders[2]@7 größe…");
+    check_cut("a\nb", 15, "orders[2]@7 a…");
+    check_cut("a", 4, "ord…");
+    check_cut("a", 0, "…");
 }

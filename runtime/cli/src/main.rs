@@ -2,6 +2,7 @@
 
 mod check;
 mod connectors;
+mod demo;
 mod generate;
 mod output;
 mod progress;
@@ -30,6 +31,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Try it out: invented events into a lake, and commands to type. Needs no broker and no configuration.
+    Demo(demo::Arguments),
     /// Run pipelines until their sources end, or Ctrl-C.
     Run(run::Arguments),
     /// Name every mistake in pipelines; contacts nothing, changes nothing.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
     let _armed = fail::FailScenario::setup();
     let registry = registry();
     match arguments.command {
+        Command::Demo(arguments) => demo::demo(&arguments, registry),
         Command::Run(arguments) => run::run(arguments, registry),
         Command::Check { paths } => check::check(&paths, &registry),
         Command::Connectors { name } => connectors::connectors(name.as_deref(), &registry),

@@ -27,27 +27,51 @@ pub(crate) struct Arguments {
     /// Pipeline files, or folders of them.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    means: Means,
+}
+
+/// What pipelines run with.
+#[derive(clap::Args)]
+pub(crate) struct Means {
     /// Positions of sources that have no other place, and this process's identity.
     #[arg(long, env = "CATCHWATER_DATA_DIR", default_value = ".catchwater", value_name = "DIR")]
-    data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// The memory budget for records in flight.
     #[arg(long, env = "CATCHWATER_MEMORY", default_value = "256MiB", value_name = "SIZE")]
     memory: Size,
 }
 
+/// What goes on beside running pipelines: it is told their numbers, ends with them, and may ask them to stop before that.
+pub(crate) trait Beside: Future<Output = ()> + Send + 'static {}
+
+impl<T: Future<Output = ()> + Send + 'static> Beside for T {}
+
+/// The running pipelines by name.
+pub(crate) type Statuses = Vec<(String, Arc<Status>)>;
+
 /// Exits 0 when every source has ended or a stop was asked for, 1 when a pipeline failed, 2 on a mistake in a file.
 pub(crate) fn run(arguments: Arguments, registry: Registry) -> ExitCode {
-    let plan = match plan(&arguments.paths, &registry) {
-        Ok(plan) => plan,
+    match plan(&arguments.paths, &registry) {
+        Ok(plan) => run_plan(&plan, &arguments.means, registry, |_, _| std::future::pending()),
         Err(mistakes) => {
             complain(&mistakes.render(complaints_have_colours()));
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
-    };
+    }
+}
+
+/// The same of a plan, with something beside it.
+pub(crate) fn run_plan<B: Beside>(
+    plan: &Plan,
+    means: &Means,
+    registry: Registry,
+    beside: impl FnOnce(Statuses, Stopper) -> B,
+) -> ExitCode {
     let workers = std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let runtime = runtime.expect("a process that starts can start its threads");
-    let ended = runtime.block_on(run_plan(&plan, arguments, registry));
+    let ended = runtime.block_on(run_until_ended(plan, means, registry, beside));
     runtime.shutdown_background();
     match ended {
         Ok(true) => ExitCode::SUCCESS,
@@ -60,20 +84,28 @@ pub(crate) fn run(arguments: Arguments, registry: Registry) -> ExitCode {
 }
 
 /// Whether all pipelines ended well.
-async fn run_plan(plan: &Plan, arguments: Arguments, registry: Registry) -> Result<bool> {
+async fn run_until_ended<B: Beside>(
+    plan: &Plan,
+    means: &Means,
+    registry: Registry,
+    beside: impl FnOnce(Statuses, Stopper) -> B,
+) -> Result<bool> {
     let signals = Signals::listen()?;
-    let data_dir = DataDir::take(&arguments.data_dir)?;
+    let data_dir = DataDir::take(&means.data_dir)?;
     let host = Host {
         data_dir: data_dir.path().into(),
         instance: Arc::clone(data_dir.instance()),
-        memory_bytes: arguments.memory.bytes(),
+        memory_bytes: means.memory.bytes(),
         clock: Arc::new(SystemClock),
     };
     let mut topology = Topology::new(Arc::new(registry), host);
     topology.apply(plan).await?;
     let statuses: BTreeMap<_, _> = topology.statuses().into_iter().collect();
-    let progress = tokio::spawn(Progress::new(topology.statuses()).run());
-    let signals = tokio::spawn(signals.stop(topology.stopper()));
+    let companions = [
+        tokio::spawn(Progress::new(topology.statuses()).run()),
+        tokio::spawn(signals.stop(topology.stopper())),
+        tokio::spawn(beside(topology.statuses(), topology.stopper())),
+    ];
     let mut well = true;
     for (name, outcome) in topology.ended().await {
         match outcome {
@@ -84,10 +116,9 @@ async fn run_plan(plan: &Plan, arguments: Arguments, registry: Registry) -> Resu
             }
         }
     }
-    signals.abort();
-    progress.abort();
-    if let Ok(progress) = progress.await {
-        progress
+    for companion in companions {
+        companion.abort();
+        let _ = companion.await; // so that it says nothing after the end
     }
     Ok(well)
 }

@@ -1,6 +1,6 @@
 //! What should run: specs whose components were all built once, which proves them sound and touches nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catchwater_sdk::config::Mistake;
@@ -30,7 +30,15 @@ pub struct Planned {
 
 /// Reads files and folders and plans all pipelines in them; every mistake of every file otherwise. (Invariant 6)
 pub fn plan(paths: &[PathBuf], registry: &Registry) -> Result<Plan, Mistakes> {
-    let specs = spec::load(paths, registry)?;
+    plan_specs(spec::load(paths, registry)?, registry)
+}
+
+/// The same of files that are in memory: the name that messages show, and the text.
+pub fn plan_texts(files: &[(&Path, &str)], registry: &Registry) -> Result<Plan, Mistakes> {
+    plan_specs(spec::load_texts(files, registry)?, registry)
+}
+
+fn plan_specs(specs: Vec<Pipeline>, registry: &Registry) -> Result<Plan, Mistakes> {
     let (mut pipelines, mut mistakes) = (Vec::new(), Vec::new());
     for spec in specs {
         match plan_pipeline(spec, registry) {

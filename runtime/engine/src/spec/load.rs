@@ -26,14 +26,20 @@ pub fn load_with(
     catalog: &dyn Catalog,
     environment: &dyn Environment,
 ) -> Result<Vec<Pipeline>, Mistakes> {
-    let schema = pipeline_schema(catalog);
-    let secret_keys = SecretKeys::of(&schema);
-    let mut loader = Loader { schema, secret_keys, environment, pipelines: Vec::new(), mistakes: Vec::new() };
+    let mut loader = Loader::new(catalog, environment);
     for path in paths {
         loader.path(path);
     }
-    loader.refuse_equal_names();
-    if loader.mistakes.is_empty() { Ok(loader.pipelines) } else { Err(Mistakes::new(loader.mistakes)) }
+    loader.finish()
+}
+
+/// The same of files that are in memory: the name that messages show, and the text.
+pub fn load_texts(files: &[(&Path, &str)], catalog: &dyn Catalog) -> Result<Vec<Pipeline>, Mistakes> {
+    let mut loader = Loader::new(catalog, &ProcessEnvironment);
+    for (path, text) in files {
+        loader.text(path, text);
+    }
+    loader.finish()
 }
 
 struct Loader<'a> {
@@ -44,7 +50,18 @@ struct Loader<'a> {
     mistakes: Vec<Located>,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(catalog: &dyn Catalog, environment: &'a dyn Environment) -> Loader<'a> {
+        let schema = pipeline_schema(catalog);
+        let secret_keys = SecretKeys::of(&schema);
+        Loader { schema, secret_keys, environment, pipelines: Vec::new(), mistakes: Vec::new() }
+    }
+
+    fn finish(mut self) -> Result<Vec<Pipeline>, Mistakes> {
+        self.refuse_equal_names();
+        if self.mistakes.is_empty() { Ok(self.pipelines) } else { Err(Mistakes::new(self.mistakes)) }
+    }
+
     fn path(&mut self, path: &Path) {
         if !path.is_dir() {
             return self.file(path);

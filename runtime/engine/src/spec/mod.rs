@@ -22,7 +22,7 @@ mod walker;
 
 pub use component::{Component, OnError, Place};
 pub use editor::editor_schema;
-pub use load::{load, load_with};
+pub use load::{load, load_texts, load_with};
 pub use mistakes::{Located, Mistakes, SourceFile};
 pub use nearest::nearest;
 pub use pipeline::{Pipeline, Sink};

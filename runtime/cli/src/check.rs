@@ -15,6 +15,9 @@ pub(crate) fn check(paths: &[PathBuf], registry: &Registry) -> ExitCode {
             for planned in &plan.pipelines {
                 say(&format!("{}: ok\n", planned.spec.name));
             }
+            for destination in &plan.destinations {
+                say(&format!("{}: ok, a destination\n", destination.name));
+            }
             ExitCode::SUCCESS
         }
         Err(mistakes) => {

@@ -15,3 +15,8 @@ pub mod spec;
 pub mod status;
 mod task;
 pub mod topology;
+
+/// Positions that a data folder keeps for sources that have no other place.
+pub mod positions {
+    pub use crate::positions_file::{are_kept, forget};
+}

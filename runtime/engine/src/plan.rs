@@ -8,13 +8,15 @@ use catchwater_sdk::format::Format;
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Context, Registry};
 
-use crate::spec::{self, Component, Located, Mistakes, Pipeline};
+use crate::spec::{self, Component, Destination, Documents, Located, Mistakes, Pipeline, Sink};
 
 /// Pipelines that can run.
 #[derive(Debug)]
 pub struct Plan {
     /// In the order of their files.
     pub pipelines: Vec<Arc<Planned>>,
+    /// What replays can be sent to; nothing of them runs.
+    pub destinations: Vec<Destination>,
 }
 
 /// A pipeline that can run.
@@ -30,16 +32,43 @@ pub struct Planned {
 
 /// Reads files and folders and plans all pipelines in them; every mistake of every file otherwise. (Invariant 6)
 pub fn plan(paths: &[PathBuf], registry: &Registry) -> Result<Plan, Mistakes> {
-    plan_specs(spec::load(paths, registry)?, registry)
+    plan_documents(spec::load_documents(paths, registry)?, registry)
 }
 
 /// The same of files that are in memory: the name that messages show, and the text.
 pub fn plan_texts(files: &[(&Path, &str)], registry: &Registry) -> Result<Plan, Mistakes> {
-    plan_specs(spec::load_texts(files, registry)?, registry)
+    plan_documents(spec::load_texts(files, registry)?, registry)
 }
 
-fn plan_specs(specs: Vec<Pipeline>, registry: &Registry) -> Result<Plan, Mistakes> {
-    let (mut pipelines, mut mistakes) = (Vec::new(), Vec::new());
+fn plan_documents(documents: Documents, registry: &Registry) -> Result<Plan, Mistakes> {
+    let Documents { pipelines, destinations } = documents;
+    let mistakes = destinations.iter().flat_map(|destination| check_destination(destination, registry)).collect();
+    Ok(Plan { destinations, ..plan_beside(pipelines, mistakes, registry)? })
+}
+
+/// Plans pipelines that were read already.
+pub fn plan_pipelines(specs: Vec<Pipeline>, registry: &Registry) -> Result<Plan, Mistakes> {
+    plan_beside(specs, Vec::new(), registry)
+}
+
+/// Builds what a destination names, which touches nothing, and names every mistake.
+pub fn check_destination(destination: &Destination, registry: &Registry) -> Vec<Located> {
+    let Sink { component: sink, transforms, .. } = &destination.sink;
+    let context = Context::unattached(&destination.name, PathBuf::new());
+    let mut mistakes: Vec<_> = transforms
+        .iter()
+        .filter_map(|transform| {
+            let built = registry.build_transform(&transform.type_name, &transform.node, &context);
+            built.err().map(|mistake| transform.place.located(mistake))
+        })
+        .collect();
+    let built = registry.build_sink(&sink.type_name, &sink.node, &context);
+    mistakes.extend(built.err().map(|mistake| sink.place.located(mistake)));
+    mistakes
+}
+
+fn plan_beside(specs: Vec<Pipeline>, mut mistakes: Vec<Located>, registry: &Registry) -> Result<Plan, Mistakes> {
+    let mut pipelines = Vec::new();
     for spec in specs {
         match plan_pipeline(spec, registry) {
             Ok(planned) => pipelines.push(Arc::new(planned)),
@@ -47,7 +76,7 @@ fn plan_specs(specs: Vec<Pipeline>, registry: &Registry) -> Result<Plan, Mistake
         }
     }
     match mistakes.is_empty() {
-        true => Ok(Plan { pipelines }),
+        true => Ok(Plan { pipelines, destinations: Vec::new() }),
         false => Err(Mistakes::new(mistakes)),
     }
 }

@@ -11,6 +11,25 @@ use std::sync::Arc;
 use catchwater_sdk::{Error, Partition, Positions, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
+/// Whether positions of `pipeline` are kept in this data folder.
+pub fn are_kept(data_dir: &Path, pipeline: &str) -> bool {
+    path_of(data_dir, pipeline).exists()
+}
+
+/// Forgets the positions of `pipeline`, so that its source is read from its start. Refused while it runs.
+pub fn forget(data_dir: &Path, pipeline: &str) -> Result<()> {
+    let path = path_of(data_dir, pipeline);
+    if !path.exists() {
+        return Ok(());
+    }
+    let _lock = lock(&path.with_extension("lock"), pipeline)?;
+    fs::remove_file(&path).or_refused(|| format!("delete {}", path.display()))
+}
+
+fn path_of(data_dir: &Path, pipeline: &str) -> PathBuf {
+    data_dir.join("positions").join(format!("{}.json", file_name(pipeline)))
+}
+
 /// The committed positions of one pipeline.
 #[derive(Debug)]
 pub(crate) struct PositionsFile {
@@ -31,9 +50,9 @@ struct Entry<'a> {
 impl PositionsFile {
     /// Opens and locks the file of `pipeline`; it may not exist yet.
     pub(crate) fn open(data_dir: &Path, pipeline: &str) -> Result<PositionsFile> {
-        let folder = data_dir.join("positions");
-        fs::create_dir_all(&folder).or_refused(|| format!("create {}", folder.display()))?;
-        let path = folder.join(format!("{}.json", file_name(pipeline)));
+        let path = path_of(data_dir, pipeline);
+        let folder = path.parent().expect("the file is in a folder");
+        fs::create_dir_all(folder).or_refused(|| format!("create {}", folder.display()))?;
         let lock = lock(&path.with_extension("lock"), pipeline)?;
         let committed = read(&path)?;
         Ok(PositionsFile { path, committed, _lock: lock })
@@ -147,6 +166,19 @@ mod tests {
         file.commit(&at(5)).expect("commits");
         drop(file);
         assert_eq!(PositionsFile::open(folder.path(), "a/b").expect("opens").committed(), &at(7));
+    }
+
+    #[test]
+    fn what_is_forgotten_begins_anew_but_not_while_it_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut file = PositionsFile::open(folder.path(), "p").expect("opens");
+        assert!(!are_kept(folder.path(), "p"));
+        file.commit(&at(7)).expect("commits");
+        forget(folder.path(), "p").expect_err("it runs");
+        drop(file);
+        forget(folder.path(), "p").expect("it was stopped");
+        assert!(!are_kept(folder.path(), "p"));
+        forget(folder.path(), "p").expect("there is nothing left to forget");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use catchwater_sdk::config::Catalog;
 use serde_json::{Map, Value, json};
 
+use super::destination::DESTINATION;
 use super::pipeline_schema;
 
 /// What stands for any value: put in when the file is read, so that the editor cannot know its type.
@@ -12,7 +13,20 @@ const PLACEHOLDER: &str = r"^\$\{(env|file):";
 /// a placeholder may stand for any number, switch or choice, numbers and switches are text where text is wanted, and our
 /// own extensions are left out.
 pub fn editor_schema(catalog: &dyn Catalog) -> Value {
-    adapt(pipeline_schema(catalog))
+    let mut schema = into_map(adapt(pipeline_schema(catalog)));
+    let mut whole = Map::new();
+    for key in ["$schema", "title", "description", "definitions"] {
+        whole.extend(schema.remove_entry(key));
+    }
+    // A document with the key `destination` is one; any other is a pipeline.
+    whole.insert("if".to_owned(), json!({ "type": "object", "required": [DESTINATION] }));
+    whole.insert("then".to_owned(), json!({ "$ref": format!("#/definitions/{DESTINATION}") }));
+    whole.insert("else".to_owned(), Value::Object(schema));
+    Value::Object(whole)
+}
+
+fn into_map(schema: Value) -> Map<String, Value> {
+    if let Value::Object(map) = schema { map } else { Map::new() }
 }
 
 fn adapt(schema: Value) -> Value {

@@ -11,13 +11,33 @@ use catchwater_sdk::config::{
 };
 use serde_json::Value;
 
+use super::destination::DESTINATION;
 use super::secrets::{SecretKeys, starred};
 use super::walker::{Found, walk};
-use super::{Located, Mistakes, Pipeline, SourceFile, pipeline_schema};
+use super::{Destination, Located, Mistakes, Pipeline, Place, SourceFile, pipeline_schema};
+
+/// What files hold.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// In the order of their files.
+    pub pipelines: Vec<Pipeline>,
+    /// In the order of their files.
+    pub destinations: Vec<Destination>,
+}
 
 /// Reads the pipelines in `paths`: YAML files, or folders of them (`*.yaml`, `*.yml`, sorted, not those within).
 pub fn load(paths: &[PathBuf], catalog: &dyn Catalog) -> Result<Vec<Pipeline>, Mistakes> {
     load_with(paths, catalog, &ProcessEnvironment)
+}
+
+/// Reads the pipelines and destinations in `paths`, which are as those of [`load`].
+pub fn load_documents(paths: &[PathBuf], catalog: &dyn Catalog) -> Result<Documents, Mistakes> {
+    read_with(catalog, &ProcessEnvironment, |loader| paths.iter().for_each(|path| loader.path(path)))
+}
+
+/// The same of files that are in memory: the name that messages show, and the text.
+pub fn load_texts(files: &[(&Path, &str)], catalog: &dyn Catalog) -> Result<Documents, Mistakes> {
+    read_with(catalog, &ProcessEnvironment, |loader| files.iter().for_each(|(path, text)| loader.text(path, text)))
 }
 
 /// The same with another environment than the process's own.
@@ -26,42 +46,32 @@ pub fn load_with(
     catalog: &dyn Catalog,
     environment: &dyn Environment,
 ) -> Result<Vec<Pipeline>, Mistakes> {
-    let mut loader = Loader::new(catalog, environment);
-    for path in paths {
-        loader.path(path);
-    }
-    loader.finish()
+    let documents = read_with(catalog, environment, |loader| paths.iter().for_each(|path| loader.path(path)));
+    documents.map(|documents| documents.pipelines)
 }
 
-/// The same of files that are in memory: the name that messages show, and the text.
-pub fn load_texts(files: &[(&Path, &str)], catalog: &dyn Catalog) -> Result<Vec<Pipeline>, Mistakes> {
-    let mut loader = Loader::new(catalog, &ProcessEnvironment);
-    for (path, text) in files {
-        loader.text(path, text);
-    }
-    loader.finish()
+fn read_with(
+    catalog: &dyn Catalog,
+    environment: &dyn Environment,
+    read: impl FnOnce(&mut Loader<'_>),
+) -> Result<Documents, Mistakes> {
+    let schema = pipeline_schema(catalog);
+    let secret_keys = SecretKeys::of(&schema);
+    let mut loader = Loader { schema, secret_keys, environment, documents: Documents::default(), mistakes: Vec::new() };
+    read(&mut loader);
+    loader.refuse_equal_names();
+    if loader.mistakes.is_empty() { Ok(loader.documents) } else { Err(Mistakes::new(loader.mistakes)) }
 }
 
 struct Loader<'a> {
     schema: Value,
     secret_keys: SecretKeys,
     environment: &'a dyn Environment,
-    pipelines: Vec<Pipeline>,
+    documents: Documents,
     mistakes: Vec<Located>,
 }
 
-impl<'a> Loader<'a> {
-    fn new(catalog: &dyn Catalog, environment: &'a dyn Environment) -> Loader<'a> {
-        let schema = pipeline_schema(catalog);
-        let secret_keys = SecretKeys::of(&schema);
-        Loader { schema, secret_keys, environment, pipelines: Vec::new(), mistakes: Vec::new() }
-    }
-
-    fn finish(mut self) -> Result<Vec<Pipeline>, Mistakes> {
-        self.refuse_equal_names();
-        if self.mistakes.is_empty() { Ok(self.pipelines) } else { Err(Mistakes::new(self.mistakes)) }
-    }
-
+impl Loader<'_> {
     fn path(&mut self, path: &Path) {
         if !path.is_dir() {
             return self.file(path);
@@ -96,17 +106,21 @@ impl<'a> Loader<'a> {
         let concealed = found.mistakes.iter_mut().filter_map(|mistake| self.secret_keys.conceal(mistake, text));
         found.secrets.extend(concealed);
         if parsed.documents.is_empty() && found.mistakes.is_empty() {
-            found.mistakes.push(Mistake::new(0..0, "the file holds no pipeline").help("it is empty, or all comments"));
+            found.mistakes.push(
+                Mistake::new(0..0, "the file holds no pipeline and no destination")
+                    .help("it is empty, or all comments"),
+            );
         }
         let documents = parsed.documents.into_iter().map(|document| self.document(document, text, &mut found));
         let roots: Vec<_> = documents.collect();
         let file = SourceFile::new(path, starred(text, &found.secrets));
         if found.mistakes.is_empty() {
             for root in roots {
-                match Pipeline::read(root, &file) {
-                    Ok(pipeline) => self.pipelines.push(pipeline),
-                    Err(mistake) => found.mistakes.push(mistake),
-                }
+                let read = match Destination::is_in(&root) {
+                    true => Destination::read(root, &file).map(|read| self.documents.destinations.push(read)),
+                    false => Pipeline::read(root, &file).map(|read| self.documents.pipelines.push(read)),
+                };
+                found.mistakes.extend(read.err());
             }
         }
         found.mistakes.sort_by_key(|mistake| mistake.span.start);
@@ -127,15 +141,17 @@ impl<'a> Loader<'a> {
     }
 
     fn refuse_equal_names(&mut self) {
-        let mut first: HashMap<&str, &Pipeline> = HashMap::new();
-        for pipeline in &self.pipelines {
-            if let Some(before) = first.get(pipeline.name.as_str()) {
-                let message = format!("two pipelines are called `{}`", pipeline.name);
-                let help = format!("the other is at {}", before.place.describe());
-                let mistake = Mistake::new(pipeline.place.span.clone(), message).help(help).key("name");
-                self.mistakes.push(pipeline.place.located(mistake));
+        let Documents { pipelines, destinations } = &self.documents;
+        let pipelines = pipelines.iter().map(|pipeline| ("pipeline", "name", &pipeline.name, &pipeline.place));
+        let destinations = destinations.iter().map(|one| (DESTINATION, DESTINATION, &one.name, &one.place));
+        let mut first: HashMap<(&str, &str), &Place> = HashMap::new();
+        for (kind, key, name, place) in pipelines.chain(destinations) {
+            if let Some(before) = first.get(&(kind, name)) {
+                let help = format!("the other is at {}", before.describe());
+                let mistake = Mistake::new(place.span.clone(), format!("two {kind}s are called `{name}`"));
+                self.mistakes.push(place.located(mistake.help(help).key(key)));
             } else {
-                first.insert(&pipeline.name, pipeline);
+                first.insert((kind, name), place);
             }
         }
     }

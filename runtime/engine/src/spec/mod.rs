@@ -8,6 +8,7 @@
 //! those that `${file:...}` names.
 
 mod component;
+mod destination;
 mod editor;
 mod load;
 mod mistakes;
@@ -21,8 +22,9 @@ mod traps;
 mod walker;
 
 pub use component::{Component, OnError, Place};
+pub use destination::Destination;
 pub use editor::editor_schema;
-pub use load::{load, load_texts, load_with};
+pub use load::{Documents, load, load_documents, load_texts, load_with};
 pub use mistakes::{Located, Mistakes, SourceFile};
 pub use nearest::nearest;
 pub use pipeline::{Pipeline, Sink};

@@ -119,10 +119,10 @@ impl Pipeline {
 }
 
 /// Reads components, with what they need to know of their pipeline.
-struct Reader<'a> {
-    file: &'a Arc<SourceFile>,
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a Arc<SourceFile>,
     /// For those that do not say.
-    on_error: OnError,
+    pub(super) on_error: OnError,
 }
 
 impl Reader<'_> {
@@ -144,8 +144,9 @@ impl Reader<'_> {
         transforms.map(|(path, transform)| self.component(transform, Role::Transform, path)).collect()
     }
 
-    fn sink(&mut self, mut node: Node, path: String) -> Result<Sink, Mistake> {
-        let transforms = self.transforms(&mut node, &format!("{path}."))?;
+    pub(super) fn sink(&mut self, mut node: Node, path: String) -> Result<Sink, Mistake> {
+        let dot = if path.is_empty() { "" } else { "." };
+        let transforms = self.transforms(&mut node, &format!("{path}{dot}"))?;
         Ok(Sink { component: self.component(node, Role::Sink, path)?, transforms })
     }
 
@@ -155,7 +156,7 @@ impl Reader<'_> {
         self.component(node, Role::Sink, "dead_letters".to_owned())
     }
 
-    fn place(&self, span: Range<usize>, path: String) -> Place {
+    pub(super) fn place(&self, span: Range<usize>, path: String) -> Place {
         Place { file: Arc::clone(self.file), span, path }
     }
 }

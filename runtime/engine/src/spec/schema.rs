@@ -4,6 +4,7 @@ use catchwater_sdk::config::{Catalog, Role, schema_of};
 use serde_json::{Map, Value, json};
 
 use super::component::CommonKeys;
+use super::destination::DESTINATION;
 use super::settings::Settings;
 
 /// The schema of a pipeline document, draft 7. A role is a `oneOf` over the connectors, told apart by `type`.
@@ -35,6 +36,7 @@ const ROLES: &[(&str, Role, Keys)] = &[
     ("transform", Role::Transform, |_| json!({})),
     ("sink", Role::Sink, sink_keys),
     ("dead_letters", Role::Sink, |_| json!({})),
+    (DESTINATION, Role::Sink, destination_keys),
 ];
 
 fn pipeline_keys() -> Map<String, Value> {
@@ -93,6 +95,19 @@ fn sink_keys(_: &dyn Catalog) -> Value {
             "x-names": ["processors"],
         },
     })
+}
+
+fn destination_keys(catalog: &dyn Catalog) -> Value {
+    let mut keys = into_map(sink_keys(catalog));
+    keys.insert(
+        DESTINATION.to_owned(),
+        json!({
+            "description": "Names the destination, for replays; no other may have it.",
+            "type": "string",
+            "format": "name",
+        }),
+    );
+    Value::Object(keys)
 }
 
 fn component_schema(catalog: &dyn Catalog, role: Role, extra: &Value, definitions: &mut Map<String, Value>) -> Value {

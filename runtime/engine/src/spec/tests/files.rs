@@ -51,6 +51,35 @@ fn refuses_two_pipelines_of_one_name() {
     assert!(report.contains("1.yaml:1:7") && report.contains("0.yaml:1:7"), "{report}");
 }
 
+fn destinations(text: &str) -> Result<Documents, Mistakes> {
+    super::super::load_texts(&[(std::path::Path::new("given"), text)], &Drawn::new())
+}
+
+#[test]
+fn reads_destinations_beside_pipelines() {
+    let text = format!(
+        "destination: test\ntype: kafka\nbrokers: b\ntopic: t\ntransforms: [{{type: filter, where: x}}]\n---\n{SMALL}"
+    );
+    let Documents { pipelines, destinations } = destinations(&text).expect("it is right");
+    assert_eq!((pipelines.len(), destinations.len()), (1, 1));
+    let Destination { name, sink, .. } = &destinations[0];
+    assert_eq!((name.as_str(), sink.component.type_name.as_str(), sink.transforms.len()), ("test", "kafka", 1));
+    assert_eq!(format!("{:?}", sink.component.node), r#"{"brokers": "b", "topic": "t"}"#);
+    assert_eq!(load_texts(&[&text]).expect("it is right").len(), 1, "those who run pipelines leave them out");
+}
+
+#[test]
+fn names_the_mistakes_of_destinations() {
+    let check = |text: &str, expected: &str| {
+        let report = destinations(text).expect_err(expected).to_string();
+        assert!(report.contains(expected), "{report}");
+    };
+    check("destination: test\ntype: kafka\nbroker: b\ntopic: t\n", "did you mean `brokers`?");
+    check("destination: [a]\ntype: lake\npath: x\n", "destination");
+    let one = "destination: test\ntype: lake\npath: x\n";
+    check(&format!("{one}---\n{one}"), "two destinations are called `test`");
+}
+
 #[test]
 fn says_what_is_wrong_with_a_file_or_folder() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -19,6 +19,7 @@ mod collection;
 mod committer;
 mod config;
 mod names;
+pub mod read;
 mod rows;
 mod shred;
 mod sink;

@@ -156,6 +156,24 @@ impl Store {
         Ok(files)
     }
 
+    /// The names of the folders right below a folder, in order; none if it is not there.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
+        let listed = match self.objects.list_with_delimiter(Some(&self.path(folder))).await {
+            Ok(listed) => listed,
+            Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(self.failed("list", folder, error)),
+        };
+        let names = listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Whether the folder itself is known not to be there. Object stores have no folders, and so never know.
+    pub fn is_absent(&self) -> bool {
+        self.url.scheme() == "file" && self.local_folder().is_none()
+    }
+
     /// Deletes a file; that there is none is no error.
     pub async fn delete(&self, path: &str) -> Result<()> {
         match self.objects.delete(&self.path(path)).await {

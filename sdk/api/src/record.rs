@@ -38,6 +38,20 @@ impl FieldKind {
             FieldKind::Json => "json",
         }
     }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<FieldKind> {
+        const ALL: [FieldKind; 7] = [
+            FieldKind::Bytes,
+            FieldKind::Text,
+            FieldKind::Int,
+            FieldKind::Float,
+            FieldKind::Bool,
+            FieldKind::Timestamp,
+            FieldKind::Json,
+        ];
+        ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// A header or a property. Order and duplicates are kept; a missing value is not an empty one.

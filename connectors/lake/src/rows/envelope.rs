@@ -289,6 +289,11 @@ impl Origin {
     }
 }
 
+/// The kind that [`kind_name`] gives that name.
+pub(crate) fn kind_of_name(name: &str) -> Option<TimestampKind> {
+    [TimestampKind::Create, TimestampKind::Append].into_iter().find(|kind| kind_name(*kind) == name)
+}
+
 fn kind_name(kind: TimestampKind) -> &'static str {
     match kind {
         TimestampKind::Create => "create",

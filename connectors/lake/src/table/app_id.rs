@@ -31,7 +31,7 @@ pub(crate) fn escape(part: &str) -> String {
 }
 
 /// None if there is a percent sign that escaping did not put there.
-fn unescape(part: &str) -> Option<String> {
+pub(crate) fn unescape(part: &str) -> Option<String> {
     let text = part.replace("%2F", "/");
     let known = text.matches("%25").count();
     (text.matches('%').count() == known).then(|| text.replace("%25", "%"))

@@ -5,15 +5,17 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::commit::{AddFile, Commit};
+use super::files::{FileChange, Files};
 use super::metadata::Metadata;
 use super::protocol::Protocol;
 use crate::rows::envelope::DATE;
 
-/// What an entry says, as far as appending goes: files are not among it.
+/// What an entry says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The commit's id; none if another tool wrote the entry.
@@ -21,6 +23,8 @@ pub(super) struct Entry {
     pub(super) positions: Vec<Position>,
     pub(super) metadata: Option<Metadata>,
     pub(super) protocol: Option<Protocol>,
+    /// In order; none if they were not asked for.
+    pub(super) files: Vec<FileChange>,
 }
 
 /// Delta's `txn`: a position in the table.
@@ -35,11 +39,15 @@ pub(super) struct Position {
 /// protocol.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Action {
+pub(super) struct Action<'a> {
     commit_info: Option<CommitInfo>,
     txn: Option<Position>,
     meta_data: Option<Metadata>,
     protocol: Option<Protocol>,
+    #[serde(borrow)]
+    add: Option<&'a RawValue>,
+    #[serde(borrow)]
+    remove: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,14 +65,13 @@ struct Mark {
 
 impl Entry {
     /// Reads an entry; the error says how it is damaged.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Entry, String> {
+    pub(super) fn parse(bytes: &[u8], files: Files) -> Result<Entry, String> {
         let mut entry = Entry::default();
         let (mut lines, mut expected) = (0, None);
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
             lines += 1;
-            let action =
-                serde_json::from_slice(line).map_err(|error| format!("line {lines} cannot be read: {error}"))?;
-            expected = entry.take(action).or(expected);
+            let mark = serde_json::from_slice(line).and_then(|action| entry.take(action, files));
+            expected = mark.map_err(|error| format!("line {lines} cannot be read: {error}"))?.or(expected);
         }
         match expected {
             _ if lines == 0 => Err("it is empty".to_owned()),
@@ -74,13 +81,19 @@ impl Entry {
     }
 
     /// Takes a line in; answers how many lines there are to be, if this is the one that says so.
-    pub(super) fn take(&mut self, action: Action) -> Option<usize> {
+    pub(super) fn take(&mut self, action: Action<'_>, files: Files) -> serde_json::Result<Option<usize>> {
         self.positions.extend(action.txn);
         self.metadata = action.meta_data.or(self.metadata.take());
         self.protocol = action.protocol.or(self.protocol.take());
-        let mark = action.commit_info?.catchwater?;
-        self.commit = Some(mark.commit);
-        Some(mark.lines)
+        if files == Files::Read {
+            self.files.extend(action.add.map(FileChange::added).transpose()?);
+            self.files.extend(action.remove.map(FileChange::removed).transpose()?);
+        }
+        let mark = action.commit_info.and_then(|info| info.catchwater);
+        Ok(mark.map(|mark| {
+            self.commit = Some(mark.commit);
+            mark.lines
+        }))
     }
 
     /// Writes the entry of a commit, which has `files` beside what is here.
@@ -135,20 +148,20 @@ mod tests {
         let adds = vec![file(Some("2026-11-22")), file(None)];
         let commit = Commit { id: Uuid::now_v7(), adds, moves: Vec::new(), schema: None };
         let positions = vec![Position { app_id: "a/b".into(), version: 7 }];
-        let entry = Entry { commit: Some(commit.id), positions, protocol: Some(Protocol::NEW), metadata: None };
+        let entry = Entry { commit: Some(commit.id), positions, protocol: Some(Protocol::NEW), ..Entry::default() };
         let bytes = entry.encode(&commit, 1_764_000_000_000);
         (entry, bytes)
     }
 
     fn check_damaged(bytes: &[u8], expected: &str) {
-        let error = Entry::parse(bytes).expect_err("it is damaged");
+        let error = Entry::parse(bytes, Files::Skip).expect_err("it is damaged");
         assert!(error.contains(expected), "{error}");
     }
 
     #[test]
     fn comes_back_as_it_was() {
         let (entry, bytes) = sample();
-        assert_eq!(Entry::parse(&bytes), Ok(entry));
+        assert_eq!(Entry::parse(&bytes, Files::Skip), Ok(entry));
     }
 
     #[test]
@@ -162,7 +175,7 @@ mod tests {
         let (_, bytes) = sample();
         // Without the last line's end nothing is missing.
         for length in 0..bytes.len() - 1 {
-            assert!(Entry::parse(&bytes[..length]).is_err(), "cut after {length} bytes");
+            assert!(Entry::parse(&bytes[..length], Files::Skip).is_err(), "cut after {length} bytes");
         }
         check_damaged(b"", "it is empty");
         check_damaged(&bytes[..bytes.len() - 3], "line 5 cannot be read");
@@ -171,9 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn files_are_read_when_they_are_asked_for() {
+        let (_, bytes) = sample();
+        let entry = Entry::parse(&bytes, Files::Read).expect("an entry");
+        let dates = entry.files.into_iter().map(|change| match change {
+            FileChange::Added(file) => (file.path, file.partition_values["date"].clone(), file.size),
+            FileChange::Removed(path) => (path, None, 0),
+        });
+        let path = "date=x/f.parquet".to_owned();
+        assert_eq!(dates.collect::<Vec<_>>(), [(path.clone(), Some("2026-11-22".into()), 7), (path, None, 7)]);
+    }
+
+    #[test]
     fn other_tools_entries_are_read_as_they_are() {
         let foreign = br#"{"remove":{"path":"x"}}
 {"commitInfo":{"operation":"OPTIMIZE"}}"#;
-        assert_eq!(Entry::parse(foreign), Ok(Entry::default()));
+        assert_eq!(Entry::parse(foreign, Files::Skip), Ok(Entry::default()));
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tracing::warn;
 
 use super::entry::Entry;
+use super::files::Files;
 
 /// Where it is, below the table.
 pub(super) const FOLDER: &str = "_delta_log";
@@ -44,16 +45,21 @@ impl Log {
         &self.store
     }
 
-    /// Reads an entry; none if it is not there yet.
+    /// Reads an entry without its files; none if it is not there yet.
     pub(super) async fn read(&self, version: i64) -> Result<Option<Entry>> {
+        self.read_with(version, Files::Skip).await
+    }
+
+    /// Reads an entry; none if it is not there yet.
+    pub(super) async fn read_with(&self, version: i64, files: Files) -> Result<Option<Entry>> {
         match self.store.get(&entry_path(version)).await? {
-            Some(bytes) => self.parse(version, &bytes).map(Some),
+            Some(bytes) => self.parse(version, &bytes, files).map(Some),
             None => Ok(None),
         }
     }
 
-    fn parse(&self, version: i64, bytes: &[u8]) -> Result<Entry> {
-        Entry::parse(bytes).map_err(|damage| {
+    fn parse(&self, version: i64, bytes: &[u8], files: Files) -> Result<Entry> {
+        Entry::parse(bytes, files).map_err(|damage| {
             Error::refused(format!(
                 "read {}/{}: {damage}; put the file back from a copy of the lake. Without one, and if it is the last entry, move \
                  it away: what it added is then read again, if the source still has it",

@@ -86,6 +86,13 @@ impl Metadata {
         (columns != &[DATE])
             .then(|| format!("it is not one of Catchwater's, being partitioned by [{}]", columns.join(", ")))
     }
+
+    /// Why we cannot read such a table; none if we can.
+    pub(super) fn reading_refusal(&self) -> Option<String> {
+        let mapping = self.configuration.get("delta.columnMapping.mode").filter(|mode| *mode != "none");
+        let mapped = |mode| format!("its columns have other names in its files (column mapping by {mode})");
+        self.refusal().or_else(|| mapping.map(mapped))
+    }
 }
 
 /// Refuses names that differ by case only, and types that Delta does not have.

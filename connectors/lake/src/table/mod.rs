@@ -18,7 +18,9 @@
 pub(crate) mod app_id;
 mod checkpoint;
 mod commit;
+mod contents;
 mod entry;
+mod files;
 mod log;
 mod metadata;
 mod protocol;
@@ -35,7 +37,9 @@ use catchwater_storage::Store;
 
 use self::checkpoint::Checkpoints;
 pub(crate) use self::commit::{AddFile, Commit, CommitOutcome, Move};
+pub(crate) use self::contents::Contents;
 use self::entry::Entry;
+pub(crate) use self::files::Added;
 use self::log::Log;
 use self::publish::{Published, Waits, publish};
 use self::state::{SchemaChange, State};
@@ -54,7 +58,7 @@ impl Table {
     /// kind that we do not write.
     pub(crate) async fn open(store: Store, clock: Arc<dyn Clock>) -> Result<Table> {
         let log = Log::new(store);
-        let (state, checkpoint) = replay::replay(&log).await.map_err(|error| about(&log, error))?;
+        let (state, checkpoint) = replay::replay::<State>(&log).await.map_err(|error| about(&log, error))?;
         log.settle().await?;
         Ok(Table { checkpoints: Checkpoints::new(log.clone(), checkpoint), log, state, clock })
     }

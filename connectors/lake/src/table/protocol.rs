@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 /// Features that ask nothing of someone who only appends files and reads them whole.
 const HARMLESS: [&str; 2] = ["appendOnly", "invariants"];
 
+/// Features that ask nothing of someone who only reads, as long as no column is mapped and no file has deleted rows: that is
+/// looked at where it is said.
+const READABLE: [&str; 4] = ["columnMapping", "deletionVectors", "timestampNtz", "vacuumProtocolCheck"];
+
 /// What a table asks of its readers and writers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,6 +44,18 @@ impl Protocol {
         }
     }
 
+    /// Why we cannot read a table that asks for this; none if we can.
+    pub(super) fn reading_refusal(&self) -> Option<String> {
+        let features = self.reader_features.iter().flatten().map(String::as_str);
+        let unknown: Vec<&str> = features.filter(|feature| !READABLE.contains(feature)).collect();
+        match self.min_reader_version {
+            1 | 2 => None,
+            3 if unknown.is_empty() => None,
+            3 => Some(format!("it uses the feature {}, which Catchwater does not read", unknown.join(", "))),
+            reader => Some(format!("it asks for reader version {reader}, and Catchwater reads up to 3")),
+        }
+    }
+
     fn unknown_features(&self) -> Vec<&str> {
         let features = self.reader_features.iter().chain(&self.writer_features).flatten().map(String::as_str);
         let mut unknown: Vec<&str> = features.filter(|feature| !HARMLESS.contains(feature)).collect();
@@ -64,6 +80,24 @@ mod tests {
         let refusal = protocol.refusal();
         assert_eq!(refusal.is_some(), expected.is_some(), "{refusal:?}");
         assert!(refusal.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+
+    fn check_reading(reader: i32, features: Option<&[&str]>, expected: Option<&str>) {
+        let reader_features = features.map(|names| names.iter().map(ToString::to_string).collect());
+        let protocol =
+            Protocol { min_reader_version: reader, min_writer_version: 99, reader_features, writer_features: None };
+        let refusal = protocol.reading_refusal();
+        assert_eq!(refusal.is_some(), expected.is_some(), "{refusal:?}");
+        assert!(refusal.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+
+    #[test]
+    fn reads_whatever_asks_nothing_of_its_readers() {
+        check_reading(1, None, None);
+        check_reading(2, None, None);
+        check_reading(3, Some(&["deletionVectors", "timestampNtz"]), None);
+        check_reading(3, Some(&["v2Checkpoint", "deletionVectors"]), Some("the feature v2Checkpoint, which"));
+        check_reading(4, None, Some("reader version 4"));
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl State {
         self.version.map_or(0, |version| version + 1)
     }
 
-    /// Takes an entry in. On an error nothing has changed.
+    /// Takes an entry in, of a table that is to be written. On an error nothing has changed.
     pub(super) fn apply(&mut self, version: i64, entry: Entry) -> Result<SchemaChange> {
         let refusal = entry.protocol.as_ref().and_then(Protocol::refusal);
         if let Some(refusal) = refusal.or_else(|| entry.metadata.as_ref().and_then(Metadata::refusal)) {
@@ -41,6 +41,11 @@ impl State {
                 "{refusal}; choose another collection, or give the table another name"
             )));
         }
+        self.take(version, entry)
+    }
+
+    /// Takes an entry in, whatever the table asks of its writers. On an error nothing has changed.
+    pub(super) fn take(&mut self, version: i64, entry: Entry) -> Result<SchemaChange> {
         let mut change = SchemaChange::Same;
         if let Some(metadata) = entry.metadata {
             let schema = metadata.schema()?;
@@ -87,6 +92,7 @@ impl State {
             positions: last.into_iter().map(position).collect(),
             metadata,
             protocol: self.version.is_none().then_some(Protocol::NEW),
+            files: Vec::new(),
         })
     }
 }

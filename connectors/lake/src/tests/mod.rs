@@ -2,5 +2,6 @@
 
 mod delivery;
 mod files;
+mod reading;
 mod schema;
 mod support;

@@ -9,6 +9,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::util::display::array_value_to_string;
 use catchwater_sdk::clock::Clock;
+use catchwater_sdk::format::Format;
 use catchwater_sdk::sink::{BoxSink, Durable};
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{
@@ -96,6 +97,21 @@ impl Lake {
 
     pub(super) fn set_clock(&self, micros: i64) {
         self.clock.0.store(micros, Ordering::SeqCst);
+    }
+
+    /// The folder of the lake.
+    pub(super) fn root(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// The lake as this crate reads it.
+    pub(super) fn reader(&self) -> crate::read::Lake {
+        crate::read::Lake::open(&self.root().display().to_string(), json_format()).expect("a path")
+    }
+
+    /// The collection `orders` as it is now.
+    pub(super) async fn snapshot(&self) -> Result<crate::read::Snapshot> {
+        self.reader().collection("orders").await?.snapshot().await
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -209,10 +225,14 @@ pub(super) fn timed(number: i32, first: i64, records: &[(i64, &[u8])]) -> Batch 
 
 /// As the engine hands it over: with the source's format.
 pub(super) fn json(batch: Batch) -> Batch {
+    batch.set_format(&json_format());
+    batch
+}
+
+pub(super) fn json_format() -> Arc<dyn Format> {
     let mut registry = Registry::new();
     catchwater_connectors::register(&mut registry);
-    batch.set_format(registry.find_format("json").expect("JSON is built in"));
-    batch
+    Arc::clone(registry.find_format("json").expect("JSON is built in"))
 }
 
 pub(super) fn positions(at: &[(i32, i64)]) -> Positions {

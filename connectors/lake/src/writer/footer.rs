@@ -12,23 +12,47 @@
 //! the table had no position of the partition before. `replaces` names the files that a rewrite took in.
 
 use catchwater_sdk::Partition;
-use parquet::file::metadata::KeyValue;
-use serde::Serialize;
+use parquet::file::metadata::{FileMetaData, KeyValue};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The key in the Parquet footer.
 const KEY: &str = "catchwater";
 
 /// The part of a partition that a commit covers.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Covered {
-    capture: String,
-    source: String,
-    incarnation: String,
-    stream: String,
-    partition: i32,
-    from: Option<i64>,
-    to: i64,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Covered {
+    /// The consumer group, or else the pipeline.
+    pub capture: String,
+    /// Which system it was read from.
+    pub source: String,
+    /// Which life of the stream.
+    pub incarnation: String,
+    /// Topic, queue or file.
+    pub stream: String,
+    /// The number of the partition.
+    pub partition: i32,
+    /// Where the table was before; none if it had no position.
+    pub from: Option<i64>,
+    /// Where reading goes on behind it.
+    pub to: i64,
+}
+
+/// What a data file says of its place in the table, as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct FileFooter {
+    /// Of this form: 1.
+    pub version: u32,
+    /// The commit that put it there.
+    pub commit: String,
+    /// Which file of the commit it is, counted from 1.
+    pub file: usize,
+    /// How many files the commit has.
+    pub files: usize,
+    /// The files that it was made of, if it is a rewrite.
+    pub replaces: Vec<String>,
+    /// What the commit covers of each partition.
+    pub positions: Vec<Covered>,
 }
 
 /// One file's place among those of its commit.
@@ -53,6 +77,14 @@ impl Covered {
             from,
             to,
         }
+    }
+}
+
+impl FileFooter {
+    /// Reads it from a Parquet footer; none if another tool wrote the file.
+    pub(crate) fn of(metadata: &FileMetaData) -> Option<FileFooter> {
+        let pair = metadata.key_value_metadata()?.iter().find(|pair| pair.key == KEY)?;
+        serde_json::from_str(pair.value.as_deref()?).ok()
     }
 }
 

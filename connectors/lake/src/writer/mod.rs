@@ -13,7 +13,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-pub(crate) use self::footer::{Covered, Footer};
+pub(crate) use self::footer::Footer;
+pub use self::footer::{Covered, FileFooter};
 use self::properties::{Profile, properties};
 use crate::rows::{Bucket, Cut, FileShape};
 

@@ -76,6 +76,12 @@ impl BatchBuilder {
         self.push_row(origin, parent.position(), parent.index(), record);
     }
 
+    /// Appends a record as it was captured before, with the index that it had then. Its partition goes on behind it.
+    pub fn push_captured(&mut self, origin: u32, position: i64, index: i32, record: Record<'_>) {
+        self.advance(origin, position.saturating_add(1));
+        self.push_row(origin, position, index, record);
+    }
+
     fn push_row(&mut self, origin: u32, position: i64, index: i32, record: Record<'_>) {
         let size = record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
         self.bytes += size + 64 * (1 + record.headers.len() + record.properties.len());

@@ -1,5 +1,5 @@
-//! What a checkpoint says, as far as appending goes: its positions, its metadata, its protocol. The columns of the files,
-//! which are almost all of it, are not decoded.
+//! What a checkpoint says: its positions, its metadata, its protocol. The columns of the files, which are almost all of it,
+//! are decoded only for who wants to read the table.
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
@@ -13,28 +13,33 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::table::entry::Entry;
+use crate::table::files::{ADDED_FIELDS, Files};
 
 const COLUMNS: [&str; 3] = ["txn", "metaData", "protocol"];
 
 /// Reads the files of a checkpoint. The error inside says how it is damaged.
-pub(in crate::table) async fn read(store: &Store, files: &[String]) -> Result<Result<Entry, ArrowError>> {
+pub(in crate::table) async fn read(
+    store: &Store,
+    files: &[String],
+    wanted: Files,
+) -> Result<Result<Entry, ArrowError>> {
     let mut parts = Vec::new();
     for file in files {
         let gone = || Error::unavailable(format!("read {}/{file}: it has just gone", store.url()));
         parts.push(store.get(file).await?.ok_or_else(gone)?);
     }
-    Ok(sum(parts))
+    Ok(sum(parts, wanted))
 }
 
-fn sum(parts: Vec<Bytes>) -> Result<Entry, ArrowError> {
+fn sum(parts: Vec<Bytes>, files: Files) -> Result<Entry, ArrowError> {
     let mut entry = Entry::default();
     for part in parts {
         let builder = ParquetRecordBatchReaderBuilder::try_new(part)?;
-        let columns = builder.parquet_schema().root_schema().get_fields();
-        let wanted = columns.iter().enumerate().filter(|(_, column)| COLUMNS.contains(&column.name()));
-        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.map(|(number, _)| number));
+        let columns = builder.parquet_schema().columns().iter().enumerate();
+        let wanted = columns.filter(|(_, column)| is_wanted(column.path().parts(), files));
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), wanted.map(|(number, _)| number));
         for batch in builder.with_projection(mask).build()? {
-            take(&mut entry, &batch?)?;
+            take(&mut entry, &batch?, files)?;
         }
     }
     match entry {
@@ -43,15 +48,23 @@ fn sum(parts: Vec<Bytes>) -> Result<Entry, ArrowError> {
     }
 }
 
+fn is_wanted(path: &[String], files: Files) -> bool {
+    match path {
+        [action, field, ..] if action == "add" => files == Files::Read && ADDED_FIELDS.contains(&field.as_str()),
+        [action, ..] => COLUMNS.contains(&action.as_str()),
+        [] => false,
+    }
+}
+
 /// The rows become the lines that they are the sum of.
-fn take(entry: &mut Entry, batch: &RecordBatch) -> Result<(), ArrowError> {
+fn take(entry: &mut Entry, batch: &RecordBatch, files: Files) -> Result<(), ArrowError> {
     let mut writer = LineDelimitedWriter::new(Vec::new());
     writer.write(&filter_record_batch(batch, &says_something(batch)?)?)?;
     writer.finish()?;
     let lines = writer.into_inner();
     for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let action = serde_json::from_slice(line).map_err(|error| ArrowError::ParseError(error.to_string()))?;
-        let _ = entry.take(action);
+        let taken = serde_json::from_slice(line).and_then(|action| entry.take(action, files));
+        taken.map_err(|error| ArrowError::ParseError(error.to_string()))?;
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use std::ops::Range;
 use catchwater_sdk::config::{Key, Kind, Node, Problem};
 use serde_json::{Map, Value};
 
-use super::super::nearest::nearest;
 use super::super::traps;
 use super::Walker;
+use catchwater_sdk::nearest;
 
 type Properties = Map<String, Value>;
 

@@ -1,5 +1,8 @@
 """What operators do to a running system: topics deleted and made again, groups reset, brokers restarted."""
 
+import time
+from collections import defaultdict
+
 from harness.waiting import holds_for, wait_until
 
 
@@ -30,6 +33,41 @@ def test_a_topic_recreated_while_nobody_looked_is_read_from_its_new_start(scene)
     wait_until_longer(first_load, second_load)
     scene.catch_up(scene.start())
     scene.audit()
+
+
+LIVES = 25
+
+
+def test_a_topic_recreated_again_and_again_never_mixes_its_lives(scene):
+    """Deleted and made anew under a reader that is busy, and longer each time than what was read: the broker alone would let the reader go
+    on in the middle, and take a commit. What the lake holds under one topic id is of one life, at its own offsets."""
+    topic = scene.kafka.topic("lives")
+    process = scene.start(scene.pipeline(topics=[topic]))
+    for life in range(LIVES):
+        if life > 0:
+            scene.kafka.delete(topic)
+            scene.kafka.create(topic)
+        scene.kafka.produce(topic, [b"%d/%d" % (life, number) for number in range((life + 1) * 20)])
+        time.sleep(scene.random.choice((0, 0, 0.05, 0.3)))
+    last = [b"%d/%d" % (LIVES - 1, number) for number in range(LIVES * 20)]
+    process.wait_until("the last life is stored whole", lambda: lives(scene).get(LIVES - 1, []) == last, seconds=60)
+    process.stop().succeeded()
+    assert len(lives(scene)) > 3, "the pipeline saw too few lives for this to prove anything"
+
+
+def lives(scene) -> dict[int, list[bytes]]:
+    """What is stored of each life, which must be a beginning of it under an id of its own."""
+    by_id = defaultdict(list)
+    for row in scene.workspace.table().rows(["_id", "_payload", "_stream", "_partition", "_position", "_index"]):
+        by_id[row["_id"].split("/")[1]].append((row["_position"], row["_payload"]))
+    stored = {}
+    for incarnation, rows in by_id.items():
+        life = int(rows[0][1].split(b"/")[0])
+        beginning = [(number, b"%d/%d" % (life, number)) for number in range(len(rows))]
+        assert rows == beginning, f"under topic id {incarnation} stands {rows[:3]} to {rows[-3:]}"
+        assert life not in stored, f"life {life} stands under two topic ids"
+        stored[life] = [payload for _, payload in rows]
+    return stored
 
 
 def wait_until_longer(first, second) -> None:

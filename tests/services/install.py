@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -39,5 +40,6 @@ def download(pom: Path, folder: Path) -> None:
     partial.mkdir()
     shutil.copy(pom, partial / "pom.xml")
     command = ["mvn", "-q", "-B", "-f", partial / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={partial / 'libs'}"]
-    subprocess.run(command, check=True)
+    # Not to our own output: a shell script reads the broker's address from there, and Maven colours even nothing.
+    subprocess.run(command, check=True, stdout=sys.stderr)
     partial.rename(folder)

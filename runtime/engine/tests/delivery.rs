@@ -215,11 +215,55 @@ async fn a_drain_that_takes_too_long_is_abandoned_and_nothing_is_lost_or_doubled
     let topology = scene.start(LAKE).await;
     scene.log.revoke(&[0], Duration::from_millis(100));
     scene.log.assign(&[0]);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until("it is given up undrained", || scene.log.released() == [MemoryLog::partition(0)]).await;
+    assert!(scene.lake.records().is_empty());
     scene.lake.faults.release(Call::Barrier);
     scene.log.end();
     ended(topology).await.expect("ends well");
     assert_eq!(positions(&scene.lake, 0), all(100));
+}
+
+#[tokio::test]
+async fn a_sink_that_is_fenced_while_partitions_move_does_not_keep_them() {
+    let log = MemoryLog::default();
+    (0..2).for_each(|partition| (0..100).for_each(|_| log.append(partition, Some(b"x"))));
+    let scene = Scene::new(log);
+    scene.lake.faults.hold(Call::Barrier);
+    let topology = scene.start(LAKE).await;
+    until("all is read", || topology.statuses()[0].1.read.load(Relaxed) == 200).await;
+    scene.lake.faults.fail(Call::Barrier, ErrorKind::Stale);
+    scene.log.revoke(&[0], Duration::from_secs(30));
+    scene.lake.faults.release(Call::Barrier);
+    until("it is given up", || scene.log.released() == [MemoryLog::partition(0)]).await;
+    scene.log.append(0, Some(b"the next owner's"));
+    scene.log.append(1, Some(b"ours"));
+    scene.log.end();
+    ended(topology).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 1), all(101));
+    assert!(!positions(&scene.lake, 0).contains(&100));
+}
+
+#[tokio::test]
+async fn what_the_source_does_not_confirm_is_never_stored() {
+    let scene = Scene::new(MemoryLog::of(1, 100));
+    scene.log.faults.fail(Call::Confirm, ErrorKind::Stale);
+    scene.log.faults.hold(Call::Confirm);
+    let topology = scene.start(LAKE).await;
+    until("the source was asked", || scene.log.faults.is_waiting(Call::Confirm)).await;
+    assert!(scene.lake.records().is_empty());
+    scene.log.lose(&[0]);
+    scene.log.faults.release(Call::Confirm);
+    ended(topology).await.expect("ends well");
+    assert!(scene.lake.records().is_empty(), "its partition was lost, and came to nobody");
+}
+
+#[tokio::test]
+async fn what_cannot_be_confirmed_now_is_stored_later() {
+    let scene = Scene::new(MemoryLog::of(1, 5000));
+    scene.lake.set_room(100);
+    (0..5).for_each(|_| scene.log.faults.fail(Call::Confirm, ErrorKind::Unavailable));
+    scene.run(LAKE).await.expect("ends well");
+    assert_eq!(positions(&scene.lake, 0), all(5000));
 }
 
 #[tokio::test]
@@ -257,7 +301,7 @@ async fn a_stop_while_a_sink_hangs_ends_in_time_and_commits_nothing() {
     let scene = Scene::new(MemoryLog::of(1, 50_000));
     scene.topic.faults.hold(Call::Write);
     let topology = scene.start(&format!("{LAKE_AND_TOPIC}drain_timeout: 200ms\n")).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("the sink hangs", || scene.topic.faults.is_waiting(Call::Write)).await;
     topology.stop_all();
     let error = ended(topology).await.expect_err("it says that it could not finish");
     assert!(error.to_string().contains("drain_timeout"), "{error}");

@@ -85,6 +85,37 @@ async fn a_topic_recreated_while_nobody_read_is_read_from_its_beginning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_is_not_confirmed_once_its_topic_was_made_anew() {
+    let (topic, group) = (new_topic(1).await, unique("group"));
+    write(&topic, 0, numbers("old", 5));
+    let mut reader = Reader::open(&config(&topic, &group), "one").await;
+    reader.until(|reader| reader.count() == 5).await;
+    delete_topic(&topic).await;
+    make_topic(&topic, 1, &[]).await;
+    write(&topic, 0, numbers("new", 20));
+    // As an engine asks before it stores what was read: some of it may be of the new topic.
+    for _ in 0..2 {
+        let error = reader.source.confirm().await.expect_err("the topic is another");
+        assert_eq!(error.kind(), ErrorKind::Stale, "{}", error.chain());
+    }
+    reader.until(|reader| reader.count() == 25).await;
+    assert_eq!((reader.lost, &reader.read[&0][5..]), (1, &numbers("new", 20).collect::<Vec<_>>()[..]));
+    reader.source.confirm().await.expect("what was read last is of the topic that is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_confirmed_stays_so_and_a_topic_that_is_gone_is_confirmed() {
+    let (topic, group) = (new_topic(1).await, unique("group"));
+    write(&topic, 0, numbers("old", 5));
+    let mut reader = Reader::open(&config(&topic, &group), "one").await;
+    reader.until(|reader| reader.count() == 5).await;
+    delete_topic(&topic).await;
+    reader.source.confirm().await.expect("nothing but the old topic can have been read");
+    make_topic(&topic, 1, &[]).await;
+    reader.source.confirm().await.expect("nothing was read since");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_processes_of_one_name_go_on_until_one_is_refused() {
     let (topic, group) = (new_topic(1).await, unique("group"));
     let mut first = Reader::open(&config(&topic, &group), "same").await;

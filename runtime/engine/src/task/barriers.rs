@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catchwater_sdk::{BarrierKind, ErrorKind, Positions, Result};
+use catchwater_sdk::{BarrierKind, Error, ErrorKind, Positions, Result};
 use tokio::time::{sleep, sleep_until};
 use tracing::info;
 
@@ -31,6 +31,9 @@ impl Task {
 
     pub(super) async fn send_barrier(&mut self, kind: BarrierKind, last: bool) -> Result<()> {
         self.stages.check_balance(self.read, self.emitted)?;
+        if kind == BarrierKind::Cut {
+            self.confirm().await?;
+        }
         let positions = Arc::new(self.owned.read().clone());
         let barrier = self.checkpoints.issue(kind, positions, last);
         if kind == BarrierKind::Cut {
@@ -40,6 +43,15 @@ impl Task {
             self.deliver(branch, Item::Barrier(barrier.clone())).await?;
         }
         Ok(())
+    }
+
+    /// Whether what was read may be stored under its positions. Nothing is read or sent while the source finds out.
+    async fn confirm(&mut self) -> Result<()> {
+        tokio::select! {
+            biased;
+            confirmed = self.upstream.confirm() => confirmed,
+            error = overdue(&mut self.wish) => Err(error),
+        }
     }
 
     /// Waits until everything read so far is durable everywhere; answers its positions, or `None` when time ran out.
@@ -67,8 +79,8 @@ impl Task {
     pub(super) async fn finish(&mut self) -> Result<Next> {
         match self.drain(None, true).await {
             Ok(positions) => self.commit_last(&positions.unwrap_or_default()).await,
-            // Fenced while stopping: whoever was faster has stored it, or reads it.
-            Err(error) if error.kind() == ErrorKind::Stale && self.is_stopping() => {
+            // Fenced while stopping: whoever was faster has stored it, or reads it. What cannot be confirmed is read again.
+            Err(error) if left_to_the_next(&error) && self.is_stopping() => {
                 info!(error = %error.chain(), "what is not durable is left to the next owner");
             }
             Err(error) => return Err(error),
@@ -88,4 +100,9 @@ impl Task {
             sleep(ASK_AGAIN).await;
         }
     }
+}
+
+/// Whether a drain that failed like this is no failure of the task: what is not durable is read again by whoever is next.
+pub(super) fn left_to_the_next(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Stale | ErrorKind::Unavailable)
 }

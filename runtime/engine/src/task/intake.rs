@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 use super::Task;
+use super::barriers::left_to_the_next;
 use super::branch::Item;
 use super::owned::Owned;
 use super::stages::{Stages, StepRejected, failure};
@@ -134,10 +135,9 @@ impl Task {
 
     /// Drains with a cut for at most half of the time that is left, commits, gives up. Past that: abandons.
     pub(super) async fn revoking(&mut self, partitions: &[Arc<Partition>], deadline: Instant) -> Result<()> {
-        let half = deadline.saturating_duration_since(Instant::now()) / 2;
         let drained = match partitions.is_empty() {
             true => Some(Positions::new()),
-            false => self.drain(Some(Instant::now() + half), false).await?,
+            false => self.drain_before_release(deadline).await?,
         };
         fail::fail_point!("engine::in_revocation", |_| std::process::abort());
         if let Some(positions) = &drained {
@@ -155,6 +155,18 @@ impl Task {
                 );
                 self.abandon().await
             }
+        }
+    }
+
+    /// Whatever becomes of the drain, the source waits for the release: a failure that abandoning mends is no answer.
+    async fn drain_before_release(&mut self, deadline: Instant) -> Result<Option<Positions>> {
+        let half = deadline.saturating_duration_since(Instant::now()) / 2;
+        match self.drain(Some(Instant::now() + half), false).await {
+            Err(error) if left_to_the_next(&error) => {
+                warn!(error = %error.chain(), "what is read could not be stored before partitions move");
+                Ok(None)
+            }
+            drained => drained,
         }
     }
 

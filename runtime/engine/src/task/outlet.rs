@@ -97,7 +97,7 @@ impl Task {
             let positions = self.owned.to_commit(&barrier.positions);
             self.commit(positions).await;
         }
-        if self.checkpoints.has_room() && std::mem::take(&mut self.pace.full) {
+        if self.checkpoints.has_room() && self.pace.full {
             self.send_barrier(BarrierKind::Cut, false).await?;
         }
         Ok(complete)

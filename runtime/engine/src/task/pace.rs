@@ -42,6 +42,7 @@ impl Pace {
     pub(super) fn cut(&mut self) {
         self.last_cut = Instant::now();
         self.records_since_cut = 0;
+        self.full = false;
     }
 }
 

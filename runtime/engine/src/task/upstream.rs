@@ -49,6 +49,10 @@ impl Upstream {
         self.source.start(at).await
     }
 
+    pub(super) async fn confirm(&mut self) -> Result<()> {
+        self.source.confirm().await
+    }
+
     /// The source hears of it too: it may have something to let go.
     pub(super) async fn commit(&mut self, positions: &Positions) -> Result<()> {
         if let Some(file) = &mut self.file {

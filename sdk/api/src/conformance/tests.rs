@@ -106,6 +106,10 @@ impl Source for Flawed {
         self.inner.release(partitions).await
     }
 
+    async fn confirm(&mut self) -> Result<()> {
+        self.inner.confirm().await
+    }
+
     async fn commit(&mut self, positions: &Positions) -> Result<()> {
         self.inner.commit(positions).await
     }

@@ -64,7 +64,8 @@ pub enum Polled {
 /// Reads records from another system. Owned by one task: `&mut self`, no locks.
 ///
 /// The engine calls `open`, then `poll` again and again; it answers `Assigned` with `start` and `Revoking` with
-/// `release`, calls `commit` as barriers become durable, and `close` last, also after a failed `open`.
+/// `release`, calls `confirm` before what was read is stored and `commit` once it is, and `close` last, also after a failed
+/// `open`.
 #[async_trait]
 pub trait Source: Send {
     /// What the engine must know, before anything was opened.
@@ -81,6 +82,11 @@ pub trait Source: Send {
 
     /// Answers `Revoking`, after the drain or at its deadline.
     async fn release(&mut self, partitions: &[Arc<Partition>]) -> Result<()>;
+
+    /// Asked before each `Cut`, which stores what was read under its positions: does it all belong to the partitions that
+    /// `poll` named? `Stale` if not: nothing of it is stored, and `poll` says which partitions are lost. `Unavailable` puts
+    /// the `Cut` off. Cancel safe. Most sources have nothing to ask.
+    async fn confirm(&mut self) -> Result<()>;
 
     /// Everything before these positions is durable everywhere (Invariant 1): advance the group's offsets, acknowledge.
     /// `Unavailable` is not the end of it: the next checkpoint commits again.

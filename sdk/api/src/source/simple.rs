@@ -88,6 +88,10 @@ impl super::Source for Adapter {
         Err(Error::bug("release a partition of a source that never revokes one"))
     }
 
+    async fn confirm(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     async fn commit(&mut self, positions: &Positions) -> Result<()> {
         self.inner.commit(positions).await
     }

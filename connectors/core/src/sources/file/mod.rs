@@ -150,6 +150,10 @@ impl Source for FileSource {
         Ok(())
     }
 
+    async fn confirm(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     async fn commit(&mut self, positions: &Positions) -> Result<()> {
         self.files.note_commit(positions);
         Ok(())

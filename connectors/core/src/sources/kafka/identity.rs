@@ -2,8 +2,9 @@
 //!
 //! A topic that is deleted and made anew keeps its name, and a client reads on at the old offset without an error if the
 //! new topic has grown past it; the brokers even accept a commit of the old offset. Only the topic's id tells. It is asked
-//! before each commit, every second, and before records are handed out that came after a pause: a topic cannot be deleted
-//! and made anew without one.
+//! before what was read is stored with its positions, before each commit, every second, and before records are handed out
+//! that came after a pause, which is what a topic that is deleted and made anew mostly looks like. An id never comes back:
+//! an answer that names the old one covers all that was read before the question.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ const TRUST_FOR: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub(super) struct Identity {
     answered: Instant,
+    /// When the last question was asked that has an answer.
+    known: Option<Instant>,
     asked: Option<(Instant, JoinHandle<Result<Vec<Topic>>>)>,
     /// The id under which each topic was read so far in this process.
     pub(super) read_before: HashMap<String, String>,
@@ -33,12 +36,17 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn new() -> Identity {
-        Identity { answered: Instant::now(), asked: None, read_before: HashMap::new() }
+        Identity { answered: Instant::now(), known: None, asked: None, read_before: HashMap::new() }
     }
 
     /// Asks at the next occasion, without waiting for its time.
     pub(super) fn doubt(&mut self) {
         self.answered = self.answered.checked_sub(ASK_EVERY).unwrap_or(self.answered);
+    }
+
+    /// Whether an answer covers what was read until then.
+    pub(super) fn covers(&self, read_at: std::time::Instant) -> bool {
+        self.known.is_some_and(|known| known.into_std() > read_at)
     }
 
     /// The next answer about the topics, if it is time for one. Waits only for one that is overdue. Cancel safe.
@@ -76,7 +84,7 @@ impl Identity {
         let (at, answer) = (*at, answer.await);
         self.asked = None;
         let topics = answer.map_err(|error| Error::bug("ask about the topics").because(error))??;
-        self.answered = at;
+        (self.answered, self.known) = (at, Some(at));
         Ok(topics)
     }
 }

@@ -153,6 +153,10 @@ impl Source for Kafka {
         self.given_up(partitions)
     }
 
+    async fn confirm(&mut self) -> Result<()> {
+        self.confirm_topics().await
+    }
+
     async fn commit(&mut self, positions: &Positions) -> Result<()> {
         let client = Arc::clone(self.member()?.client());
         let topics = self.identity.ask_now(&client, self.topics()).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catchwater_sdk::source::Polled;
-use catchwater_sdk::{Batch, Positions, Result};
+use catchwater_sdk::{Batch, Error, Positions, Result};
 
 use super::Kafka;
 use super::moves::name;
@@ -16,7 +16,23 @@ impl Kafka {
         let Some(member) = &self.member else { return Ok(false) };
         let (client, topics) = (Arc::clone(member.client()), self.topics());
         let topics = self.identity.look(&client, topics).await?;
-        topics.map_or(Ok(false), |topics| self.replace_recreated(&topics))
+        let Some(topics) = topics else { return Ok(false) };
+        Ok(self.replace_recreated(&topics)? || self.resolving.is_some())
+    }
+
+    /// As the engine asks by [`Source::confirm`](catchwater_sdk::source::Source::confirm). A topic that is gone is confirmed:
+    /// what was read of it cannot be read again.
+    pub(super) async fn confirm_topics(&mut self) -> Result<()> {
+        let read_at = self.partitions.iter().filter(|owned| owned.started).map(|owned| owned.read_at).max();
+        if read_at.is_some_and(|read_at| !self.identity.covers(read_at)) {
+            let client = Arc::clone(self.member()?.client());
+            let topics = self.identity.ask_now(&client, self.topics()).await?;
+            self.replace_recreated(&topics)?;
+        }
+        match self.queued.iter().any(|polled| matches!(polled, Polled::Lost(_))) {
+            true => Err(Error::stale("partitions were lost, or their topic was deleted and made anew")),
+            false => Ok(()),
+        }
     }
 
     /// The records held, unless their topic is another than the one that was assigned. Cancel safe.
@@ -40,7 +56,8 @@ impl Kafka {
         self.read_from(&first)
     }
 
-    /// Partitions of topics that are others now are lost, and those of the new topics are ours instead.
+    /// Partitions of topics that are others now are lost, and those of the new topics are ours instead. Whether there are
+    /// any.
     pub(super) fn replace_recreated(&mut self, topics: &[Topic]) -> Result<bool> {
         self.resolve_absent(topics);
         let mut replaced = Vec::new();
@@ -49,7 +66,7 @@ impl Kafka {
             replaced.extend(owned.filter(|partition| &*partition.incarnation != incarnation(topic)).cloned());
         }
         if replaced.is_empty() {
-            return Ok(self.resolving.is_some());
+            return Ok(false);
         }
         self.member()?.unassign(replaced.iter())?;
         for partition in &replaced {

@@ -16,6 +16,8 @@ pub enum Call {
     Poll,
     /// `start`
     Start,
+    /// `confirm`
+    Confirm,
     /// `commit`
     Commit,
     /// `stored`
@@ -36,7 +38,7 @@ pub struct Faults(Arc<Mutex<State>>);
 struct State {
     next: VecDeque<(Call, ErrorKind)>,
     held: Vec<Call>,
-    waiting: Vec<Waker>,
+    waiting: Vec<(Call, Waker)>,
 }
 
 impl Faults {
@@ -54,7 +56,12 @@ impl Faults {
     pub fn release(&self, call: Call) {
         let mut state = self.state();
         state.held.retain(|held| *held != call);
-        state.waiting.drain(..).for_each(Waker::wake);
+        state.waiting.drain(..).for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Whether such a call was made since it was held, and waits.
+    pub fn is_waiting(&self, call: Call) -> bool {
+        self.state().waiting.iter().any(|(waiting, _)| *waiting == call)
     }
 
     /// What a double does first in each call.
@@ -64,7 +71,7 @@ impl Faults {
             if !state.held.contains(&call) {
                 return Poll::Ready(());
             }
-            state.waiting.push(context.waker().clone());
+            state.waiting.push((call, context.waker().clone()));
             Poll::Pending
         })
         .await;

@@ -29,6 +29,7 @@ struct State {
     committed: Positions,
     keeps_positions: bool,
     ended: bool,
+    released: Vec<Arc<Partition>>,
     orders: VecDeque<Order>,
     waiting: Vec<Waker>,
 }
@@ -86,6 +87,11 @@ impl MemoryLog {
     /// What was committed.
     pub fn committed(&self) -> Positions {
         self.state().committed.clone()
+    }
+
+    /// The partitions that readers have given up, in order.
+    pub fn released(&self) -> Vec<Arc<Partition>> {
+        self.state().released.clone()
     }
 
     /// The source gives these partitions to its reader.
@@ -160,7 +166,12 @@ impl Source for MemorySource {
 
     async fn release(&mut self, partitions: &[Arc<Partition>]) -> Result<()> {
         self.forget(partitions);
+        self.log.state().released.extend_from_slice(partitions);
         Ok(())
+    }
+
+    async fn confirm(&mut self) -> Result<()> {
+        self.log.faults.pass(Call::Confirm).await
     }
 
     async fn commit(&mut self, positions: &Positions) -> Result<()> {

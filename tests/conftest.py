@@ -1,4 +1,4 @@
-"""Fixtures for all cases: the shared broker, brokers of one's own, a workspace."""
+"""Fixtures for all cases: the shared broker and S3, servers of one's own, a workspace."""
 
 import os
 import signal
@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.kafka import Kafka
+from harness.s3 import S3
 from harness.workspace import Workspace
 from services.kafka import Broker
+from services.s3 import Gateway
+from services.toxiproxy import Toxiproxy
 
 
 LOG_CHARACTERS_MAX = 5000
@@ -54,6 +57,34 @@ def secured_broker(tmp_path_factory) -> Broker:
     broker = Broker(tmp_path_factory.mktemp("kafka"), secured=True).start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory) -> S3:
+    """The S3 that `tests/run` started and named, else one for this session."""
+    url = os.environ.get("CATCHWATER_TEST_S3")
+    if url:
+        yield S3.of(url)
+        return
+    gateway = Gateway(tmp_path_factory.mktemp("s3")).start()
+    yield S3.of(gateway.url)
+    gateway.stop()
+
+
+@pytest.fixture
+def own_s3(tmp_path: Path) -> Gateway:
+    """An S3 that the test may stop, freeze and start again."""
+    gateway = Gateway(tmp_path / "s3").start()
+    yield gateway
+    gateway.kill()
+
+
+@pytest.fixture
+def toxiproxy(tmp_path: Path) -> Toxiproxy:
+    """A fault proxy of the test's own."""
+    proxy = Toxiproxy(tmp_path / "toxiproxy").start()
+    yield proxy
+    proxy.kill()
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ As a command, for shell scripts:  python -m services.kafka start DIR   prints th
                                   python -m services.kafka stop DIR
 """
 
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,9 +14,9 @@ from confluent_kafka.admin import AdminClient
 
 from services.certificates import Certificates
 from services.install import jars
+from services.server import STOP_SECONDS_MAX, end_by_id, free_ports
 
 START_SECONDS_MAX = 60
-STOP_SECONDS_MAX = 20
 USER, PASSWORD = "alice", "alice-secret"
 
 PROPERTIES = """\
@@ -129,15 +127,6 @@ class Broker:
         (self.folder / "server.properties").write_text(text + security)
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now. All are held until all are known, so that they differ."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports
-
-
 def answers(address: str) -> bool:
     """A broker is ready when it answers a metadata request and names itself."""
     try:
@@ -156,18 +145,6 @@ def main(command: str, folder: str) -> None:
     elif command == "stop" and pid_file.exists():
         end_by_id(int(pid_file.read_text()))
         pid_file.unlink()
-
-
-def end_by_id(pid: int) -> None:
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS_MAX), (signal.SIGKILL, 5)):
-        deadline = time.monotonic() + seconds
-        try:
-            os.kill(pid, number)
-            while time.monotonic() < deadline:
-                os.kill(pid, 0)
-                time.sleep(0.05)
-        except ProcessLookupError:
-            return
 
 
 if __name__ == "__main__":

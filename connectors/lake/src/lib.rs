@@ -20,6 +20,7 @@ mod committer;
 mod config;
 mod names;
 pub mod read;
+pub mod replay;
 mod rows;
 mod shred;
 mod sink;
@@ -37,6 +38,12 @@ use self::config::Config;
 
 /// Makes the lake known. Tasks that are built from one registry share a committer for each table.
 pub fn register(registry: &mut Registry) {
+    register_with(registry, replay::Board::default());
+}
+
+/// The same; `board` is told what each replay does.
+pub fn register_with(registry: &mut Registry, board: replay::Board) {
+    replay::register(registry, board);
     let committers = Arc::new(committer::Committers::default());
     registry.sink("lake", move |config: Config, context: &Context| {
         let sink = sink::LakeSink::new(config, context, Arc::clone(&committers))?;

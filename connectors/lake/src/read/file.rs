@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use catchwater_sdk::Result;
 use catchwater_sdk::format::Format;
+use catchwater_sdk::{Error, Result};
 use catchwater_storage::Store;
 use futures::TryStreamExt;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::events::EventBatch;
@@ -78,6 +79,11 @@ impl DataFile {
         FileFooter::of(self.metadata().file_metadata())
     }
 
+    /// Says what is wrong with the file.
+    pub(crate) fn failed(&self, error: ParquetError) -> Error {
+        self.reader.failed(error)
+    }
+
     /// How many rows it has.
     pub fn rows(&self) -> u64 {
         self.row_groups().iter().map(|group| group.num_rows().unsigned_abs()).sum()
@@ -95,30 +101,44 @@ impl DataFile {
 
     /// Its rows as events, in the order of the file: by stream, partition and position in files that Catchwater wrote.
     pub async fn events(&mut self, rows: Rows) -> Result<EventStream> {
+        self.events_in_batches_of(rows, BATCH_BYTES).await
+    }
+
+    /// The same, in batches of about so many bytes.
+    pub(crate) async fn events_in_batches_of(&mut self, rows: Rows, bytes: usize) -> Result<EventStream> {
         let names: Vec<_> = envelope_fields().iter().map(|field| field.name().clone()).collect();
         let mask = self.columns(|path| names.contains(&path[0]));
-        let rows = self.read(rows, mask).await?;
+        let rows = self.read_in_batches_of(rows, mask, bytes).await?;
         Ok(EventStream { rows, reader: self.reader.clone(), format: Arc::clone(&self.format) })
     }
 
     /// The columns whose path is wanted.
-    pub(super) fn columns(&self, wanted: impl Fn(&[String]) -> bool) -> ProjectionMask {
+    pub(crate) fn columns(&self, wanted: impl Fn(&[String]) -> bool) -> ProjectionMask {
         let schema = self.metadata.parquet_schema();
         let wanted = schema.columns().iter().enumerate().filter(|(_, column)| wanted(column.path().parts()));
         ProjectionMask::leaves(schema, wanted.map(|(number, _)| number))
     }
 
     /// Some columns of some rows, in batches of bounded size.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &mut self,
         rows: Rows,
         columns: ProjectionMask,
+    ) -> Result<ParquetRecordBatchStream<Reader>> {
+        self.read_in_batches_of(rows, columns, BATCH_BYTES).await
+    }
+
+    async fn read_in_batches_of(
+        &mut self,
+        rows: Rows,
+        columns: ProjectionMask,
+        bytes: usize,
     ) -> Result<ParquetRecordBatchStream<Reader>> {
         if matches!(rows, Rows::Selected(..)) {
             self.load_pages().await?;
         }
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(self.reader.clone(), self.metadata.clone());
-        let builder = builder.with_batch_size(self.batch_rows(&rows, &columns)).with_projection(columns);
+        let builder = builder.with_batch_size(self.batch_rows(&rows, &columns, bytes)).with_projection(columns);
         let builder = match rows {
             Rows::All => builder,
             Rows::Groups(groups) => builder.with_row_groups(groups),
@@ -140,13 +160,13 @@ impl DataFile {
         Ok(())
     }
 
-    fn batch_rows(&self, rows: &Rows, columns: &ProjectionMask) -> usize {
+    fn batch_rows(&self, rows: &Rows, columns: &ProjectionMask, bytes: usize) -> usize {
         let groups: Vec<&RowGroupMetaData> = match rows {
             Rows::All => self.row_groups().iter().collect(),
             Rows::Groups(groups) | Rows::Selected(groups, _) => groups.iter().map(|i| &self.row_groups()[*i]).collect(),
         };
         let row_bytes = groups.into_iter().map(|group| row_bytes(group, columns)).max();
-        (BATCH_BYTES / row_bytes.unwrap_or(1).max(1)).clamp(1, BATCH_ROWS_MAX)
+        (bytes / row_bytes.unwrap_or(1).max(1)).clamp(1, BATCH_ROWS_MAX)
     }
 }
 

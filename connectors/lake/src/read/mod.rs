@@ -16,6 +16,7 @@ mod lake;
 mod reader;
 mod snapshot;
 mod stats;
+mod subject;
 
 pub use self::events::{Event, EventBatch};
 pub use self::file::{DataFile, EventStream, Rows};

@@ -21,7 +21,7 @@ const FOOTER_BYTES: usize = 64 << 10;
 
 /// Reads parts of one file. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     objects: Arc<dyn ObjectStore>,
     path: Path,
     shown: Arc<str>,

@@ -7,7 +7,8 @@
 use jiff::Span;
 use jiff::civil::{Date, date};
 
-const DAY_MICROS: i64 = 86_400_000_000;
+/// A day in microseconds.
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 const DAYS_BACK: i64 = 3653;
 const DAYS_AHEAD: i64 = 1;
 

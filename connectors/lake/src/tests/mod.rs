@@ -3,5 +3,6 @@
 mod delivery;
 mod files;
 mod reading;
+mod replay;
 mod schema;
 mod support;

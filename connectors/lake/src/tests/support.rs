@@ -95,6 +95,16 @@ impl Lake {
         sink
     }
 
+    /// The clock that is set by [`Lake::set_clock`].
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<dyn Clock>
+    }
+
+    /// The folder of the lake itself.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
     pub(super) fn set_clock(&self, micros: i64) {
         self.clock.0.store(micros, Ordering::SeqCst);
     }

@@ -168,7 +168,10 @@ impl Lane {
                     let loaded = files.piece(*file, row, run).await?;
                     (*next, *piece) = (loaded.first_from(row), Some(loaded));
                 }
-                _ => return Ok(self.close(number, files)),
+                _ => {
+                    self.close(number, files);
+                    return Ok(());
+                }
             }
         }
     }

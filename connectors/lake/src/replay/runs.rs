@@ -112,7 +112,7 @@ impl Places {
     /// The incarnation as it stands in the row, escaped.
     fn incarnation(&self, row: usize) -> Option<&str> {
         let id = self.id.as_ref()?;
-        id.is_valid(row).then(|| id.value(row)).unwrap_or_default().split('/').nth(1)
+        value(id, row).split('/').nth(1)
     }
 }
 

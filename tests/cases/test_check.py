@@ -143,3 +143,13 @@ def test_check_says_the_same_as_run(kafka, workspace):
     said_by_run = workspace.command("run", path, "--data-dir", workspace.data_dir).failed()
     assert "endd" in said_by_check.err + said_by_check.out
     assert said_by_check.err == said_by_run.err
+
+
+def test_two_sinks_of_one_pipeline_in_one_collection_are_refused(workspace):
+    """However the folder is written: each would find its own positions stored by the other."""
+    (workspace.folder / "lake").mkdir()
+    (workspace.folder / "link").symlink_to(workspace.folder / "lake")
+    said = mistakes(workspace, GOOD + "dead_letters:\n  type: lake\n  path: ./link/../link\n  collection: orders\n")
+    assert "orders.yaml:14:15" in said and "`orders`" in said and "taken by `lake` of pipeline `orders` at orders.yaml:8:5" in said, said
+    workspace.write("orders.yaml", GOOD + "dead_letters:\n  type: lake\n  path: ./lake\n  collection: dead\n")
+    workspace.command("check", "orders.yaml").succeeded()

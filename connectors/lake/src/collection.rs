@@ -203,7 +203,10 @@ impl Collection {
             let outcome = self.committer.commit(staged.to_part(&self.settings.capture)).await?;
             self.unanswered = false;
             match outcome {
-                Outcome::Committed(schema) => break self.committed(schema, now_micros),
+                Outcome::Committed(schema, news) => {
+                    self.committed(schema, now_micros);
+                    return Ok(news.tell(&self.name));
+                }
                 Outcome::Fenced => {
                     match may_be_there {
                         true => self.unanswered = true,
@@ -223,20 +226,18 @@ impl Collection {
         }
     }
 
-    fn committed(&mut self, schema: Arc<LakeSchema>, now_micros: i64) -> Result<Vec<String>> {
+    fn committed(&mut self, schema: Arc<LakeSchema>, now_micros: i64) {
         let staged = self.staged.take().expect("only what is staged is committed");
         for (partition, _, to) in &staged.steps {
             if let Some(place) = self.places.get_mut(partition) {
                 place.stored = Some(*to);
             }
         }
-        let created = !self.exists;
         self.exists = true;
         self.committed_at_micros = now_micros;
         if self.rows.is_empty() && schema != self.schema {
             self.rows.set_schema(Arc::clone(&schema));
             self.schema = schema;
         }
-        Ok(staged.events(&self.name, created))
     }
 }

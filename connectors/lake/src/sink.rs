@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchwater_sdk::batch::Origin;
+use catchwater_sdk::claim::{Claim, Within};
 use catchwater_sdk::config::Size;
 use catchwater_sdk::sink::{Durable, Room, Sink, SinkTraits};
 use catchwater_sdk::source::SourceTraits;
@@ -34,6 +35,8 @@ pub(crate) struct LakeSink {
     options: Arc<Options>,
     allow_other_captures: bool,
     committers: Arc<Committers>,
+    /// Lives as long as this sink does.
+    alive: Arc<()>,
     /// Known once opened.
     settings: Option<Arc<Settings>>,
     collections: Vec<Collection>,
@@ -57,7 +60,10 @@ struct Route {
 impl LakeSink {
     /// Touches nothing (Invariant 6).
     pub(crate) fn new(config: Config, context: &Context, committers: Arc<Committers>) -> Result<LakeSink> {
-        Store::check(&config.path).map_err(|error| error.at_key("path"))?;
+        let lake = Store::open(&config.path).map_err(|error| error.at_key("path"))?.url();
+        // One capture has one position of a partition in a table: a second sink would find its own stored by the first.
+        let what = format!("the collection `{}` of {lake}", config.collection);
+        context.claim(Claim { what, within: Within::Pipeline, key: "collection" });
         let share = Size::new(context.memory_bytes);
         Ok(LakeSink {
             context: context.clone(),
@@ -72,6 +78,7 @@ impl LakeSink {
             allow_other_captures: config.allow_other_captures,
             path: config.path,
             committers,
+            alive: Arc::new(()),
             settings: None,
             collections: Vec::new(),
             numbers: BTreeMap::new(),
@@ -118,6 +125,7 @@ impl LakeSink {
     async fn open_collection(&self, name: &str) -> Result<Collection> {
         let settings = Arc::clone(self.settings()?);
         let store = Store::open(&self.path)?.at(name);
+        self.committers.take(&store.url(), &self.context, &self.alive)?;
         let open = async || Table::open(store.clone(), Arc::clone(&self.context.clock)).await;
         let committer = self.committers.get(&store.url(), &self.context.clock, open).await?;
         let view = committer.view().await?;

@@ -14,10 +14,6 @@ use crate::shred::{LakeSchema, Options};
 use crate::table::{AddFile, Move};
 use crate::writer::{Covered, Encoder, Footer};
 
-/// How many schema changes are told one by one.
-const EVENTS_MAX: usize = 20;
-const EVENT_CHARS_MAX: usize = 160;
-
 /// A partition's positions in the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -112,38 +108,12 @@ impl Staged {
         }
     }
 
-    /// What the operator may want to know of the commit.
-    pub(crate) fn events(&self, collection: &str, created: bool) -> Vec<String> {
-        let changes = self.changes();
-        if created && let Some(cut) = &self.cut {
-            return vec![format!(
-                "{collection}: table created with {} columns from payloads",
-                cut.schema().fields().len()
-            )];
-        }
-        let more = changes.len().saturating_sub(EVENTS_MAX);
-        let told = changes.iter().take(EVENTS_MAX).map(|change| format!("{collection}: {}", shorten(change)));
-        let mut events: Vec<String> = told.collect();
-        if more > 0 {
-            events.push(format!("{collection}: {more} more schema changes"));
-        }
-        events
-    }
-
     fn changes(&self) -> Vec<String> {
         self.cut.iter().flat_map(Cut::events).map(ToString::to_string).collect()
     }
 
     fn covered(&self, capture: &str) -> Vec<Covered> {
         self.steps.iter().map(|(partition, place, to)| Covered::new(capture, partition, place.stored, *to)).collect()
-    }
-}
-
-/// The type of a wide object fills a screen; the schema history has it whole.
-fn shorten(change: &str) -> String {
-    match change.char_indices().nth(EVENT_CHARS_MAX) {
-        Some((end, _)) => format!("{}...", &change[..end]),
-        None => change.to_owned(),
     }
 }
 

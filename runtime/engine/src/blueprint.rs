@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use catchwater_sdk::claim::Claims;
 use catchwater_sdk::clock::Clock;
 use catchwater_sdk::config::Mistake;
 use catchwater_sdk::format::Format;
@@ -102,6 +103,7 @@ impl Blueprint {
             instance: Arc::clone(&self.host.instance),
             memory_bytes: self.sink_memory_bytes,
             clock: Arc::clone(&self.host.clock),
+            claims: Claims::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod blueprint;
+mod claims;
 pub mod data_dir;
 pub mod dead_letters;
 pub mod diff;

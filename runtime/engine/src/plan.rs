@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use catchwater_sdk::claim::Claims;
 use catchwater_sdk::config::Mistake;
 use catchwater_sdk::format::Format;
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Context, Registry};
 
+use crate::claims::Claimed;
 use crate::spec::{self, Component, Destination, Documents, Located, Mistakes, Pipeline, Sink};
 
 /// Pipelines that can run.
@@ -68,9 +70,9 @@ pub fn check_destination(destination: &Destination, registry: &Registry) -> Vec<
 }
 
 fn plan_beside(specs: Vec<Pipeline>, mut mistakes: Vec<Located>, registry: &Registry) -> Result<Plan, Mistakes> {
-    let mut pipelines = Vec::new();
+    let (mut pipelines, mut claimed) = (Vec::new(), Claimed::default());
     for spec in specs {
-        match plan_pipeline(spec, registry) {
+        match plan_pipeline(spec, registry, &mut claimed) {
             Ok(planned) => pipelines.push(Arc::new(planned)),
             Err(found) => mistakes.extend(found),
         }
@@ -81,14 +83,16 @@ fn plan_beside(specs: Vec<Pipeline>, mut mistakes: Vec<Located>, registry: &Regi
     }
 }
 
-fn plan_pipeline(spec: Pipeline, registry: &Registry) -> Result<Planned, Vec<Located>> {
+fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> Result<Planned, Vec<Located>> {
     let mut mistakes = Vec::new();
+    let claims = Claims::default();
     let mut note = |component: &Component, result: Result<(), Mistake>| {
         mistakes.extend(result.err().map(|mistake| component.place.located(mistake)));
+        mistakes.extend(claimed.note(&spec.name, component, claims.take()));
     };
     let context = |component: &Component| {
         let unattached = Context::unattached(&spec.name, PathBuf::new());
-        Context { component: component.name.as_str().into(), ..unattached }
+        Context { component: component.name.as_str().into(), claims: claims.clone(), ..unattached }
     };
     let source = registry.build_source(&spec.source.type_name, &spec.source.node, &context(&spec.source));
     let traits = source.as_ref().map(|source| source.traits()).ok();

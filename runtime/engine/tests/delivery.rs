@@ -327,6 +327,27 @@ async fn an_unchanged_pipeline_never_notices_and_a_changed_one_goes_on_where_it_
     assert_eq!(positions(&scene.topic, 0), [100], "a new sink starts at the last commit");
 }
 
+#[test]
+fn what_bears_one_user_is_not_given_to_two() {
+    let scene = Scene::new(MemoryLog::of(1, 10));
+    let check = |text: &str, phrases: &[&str]| {
+        let report = scene.try_plan(text).expect_err("it is taken").to_string();
+        phrases.iter().for_each(|phrase| assert!(report.contains(phrase), "{report}"));
+    };
+    let source = "source: {type: log, format: opaque}";
+    let two = format!("name: p\n{source}\nsinks: [{{type: taker, what: a}}, {{type: taker, what: b}}]\n");
+    check(
+        &format!("{two}dead_letters: {{type: taker, what: b}}\n"),
+        &["pipeline.yaml:4:35", "b is taken by `taker-2` of pipeline `p` at", "pipeline.yaml:3:40", "1 mistake"],
+    );
+    let other = format!("name: q\n{source}\nsinks: [{{type: taker, what: a}}, {{type: taker, port: '80'}}]\n");
+    scene.try_plan(&format!("{two}---\n{other}")).expect("another pipeline has its own");
+    check(
+        &format!("{other}---\n{}", other.replace("name: q", "name: r")),
+        &["pipeline.yaml:7:53", "the port 80 is taken by `taker-2` of pipeline `q` at"],
+    );
+}
+
 /// Invariant 6
 #[tokio::test]
 async fn planning_touches_nothing() {

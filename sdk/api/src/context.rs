@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::claim::{Claim, Claims};
 use crate::clock::{Clock, SystemClock};
 
 /// Where a component stands. Building one has no side effects (Invariant 6), so nothing here may be touched before `open`.
@@ -24,6 +25,8 @@ pub struct Context {
     pub memory_bytes: u64,
     /// Tells the time of day.
     pub clock: Arc<dyn Clock>,
+    /// What the component says that it works on alone.
+    pub claims: Claims,
 }
 
 impl Context {
@@ -38,6 +41,12 @@ impl Context {
             instance: "unattached".into(),
             memory_bytes: 64 << 20,
             clock: Arc::new(SystemClock),
+            claims: Claims::default(),
         }
+    }
+
+    /// Says, while the component is built, that it works on something that bears no second one.
+    pub fn claim(&self, claim: Claim) {
+        self.claims.add(claim);
     }
 }

@@ -9,6 +9,7 @@
 //! from. A [`Barrier`] travels with them and carries the positions of everything before it.
 
 pub mod batch;
+pub mod claim;
 pub mod clock;
 pub mod config;
 pub mod conformance;

@@ -1,6 +1,6 @@
 //! Writes records to standard output.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 
 use catchwater_sdk::sink::{Durable, Rejected, Room, Sink, SinkTraits};
@@ -40,12 +40,14 @@ enum Form {
 }
 
 pub(crate) fn register(registry: &mut Registry) {
-    registry.sink("stdout", |config: Config, _| Ok(Box::new(Stdout { form: config.encoding, width: config.width })));
+    registry.sink("stdout", |config: Config, _| Ok(Box::new(Printer::new(config, io::stdout))));
 }
 
-struct Stdout {
+/// Prints to an output that every call opens anew.
+struct Printer<O> {
     form: Option<Form>,
     width: Option<usize>,
+    output: O,
 }
 
 // === impl Form ===
@@ -63,16 +65,22 @@ impl Form {
     }
 }
 
-// === impl Stdout ===
+// === impl Printer ===
+
+impl<O> Printer<O> {
+    fn new(config: Config, output: O) -> Printer<O> {
+        Printer { form: config.encoding, width: config.width, output }
+    }
+}
 
 #[async_trait]
-impl Sink for Stdout {
+impl<W: Write, O: Fn() -> W + Clone + Send + 'static> Sink for Printer<O> {
     fn traits(&self) -> SinkTraits {
         SinkTraits::default()
     }
 
     async fn open(&mut self, _: &SourceTraits) -> Result<()> {
-        let fitting = || if std::io::stdout().is_terminal() { Form::View } else { Form::Lines };
+        let fitting = || if io::stdout().is_terminal() { Form::View } else { Form::Lines };
         self.form.get_or_insert_with(fitting);
         Ok(())
     }
@@ -86,7 +94,8 @@ impl Sink for Stdout {
         let mut lines = Vec::with_capacity(batch.size_bytes() + batch.len());
         batch.iter().for_each(|record| form.write(record, self.width, &mut lines));
         // The reader of a pipe may take its time: that must hold up this sink alone.
-        let written = tokio::task::spawn_blocking(move || print(&lines)).await;
+        let output = self.output.clone();
+        let written = tokio::task::spawn_blocking(move || print(output(), &lines)).await;
         written.or_bug(|| "write to standard output".into())??;
         Ok(Room::Left)
     }
@@ -101,12 +110,84 @@ impl Sink for Stdout {
 }
 
 /// A part of a batch may be out when this fails, so none of it can be tried again.
-fn print(lines: &[u8]) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(lines).and_then(|()| stdout.flush()) {
+fn print(mut output: impl Write, lines: &[u8]) -> Result<()> {
+    match output.write_all(lines).and_then(|()| output.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
             Err(Error::ended("whoever read standard output has gone"))
         }
         written => written.or_refused(|| "write to standard output".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use catchwater_sdk::conformance::{self, SinkWorld};
+    use catchwater_sdk::sink::BoxSink;
+
+    use super::*;
+
+    /// What whoever reads the pipe has got.
+    #[derive(Clone, Default)]
+    struct Pipe(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[async_trait]
+    impl SinkWorld for Pipe {
+        fn build(&mut self) -> BoxSink {
+            let pipe = self.clone();
+            Box::new(Printer::new(Config { encoding: Some(Form::Json), width: None }, move || pipe.clone()))
+        }
+
+        fn build_broken(&mut self) -> Option<BoxSink> {
+            None
+        }
+
+        async fn read_back(&mut self) -> Vec<Option<Vec<u8>>> {
+            let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            bytes.split_inclusive(|byte| *byte == b'\n').map(payload).collect()
+        }
+    }
+
+    fn payload(line: &[u8]) -> Option<Vec<u8>> {
+        let record: serde_json::Value = serde_json::from_slice(line).expect("a line is JSON");
+        match &record["payload"] {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(text) => Some(text.clone().into_bytes()),
+            encoded => Some(BASE64_STANDARD.decode(encoded["base64"].as_str().expect("base64")).expect("base64")),
+        }
+    }
+
+    #[tokio::test]
+    async fn keeps_the_contract_of_a_sink() {
+        conformance::sink(&mut Pipe::default()).await;
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_the_end_and_no_failure() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = print(Gone, b"x").expect_err("nobody reads");
+        assert_eq!(error.kind(), catchwater_sdk::ErrorKind::Ended);
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use catchwater_sdk::claim::{Claim, Within};
 use catchwater_sdk::clock::Clock;
 use catchwater_sdk::config::Size;
 use catchwater_sdk::source::{SourceTraits, simple};
@@ -38,6 +39,7 @@ const BLOCKS_MAX: usize = 4;
 
 pub(crate) fn register(registry: &mut Registry) {
     registry.source("stdin", |config: Config, context| {
+        context.claim(Claim { what: "standard input".into(), within: Within::Process, key: "" });
         Ok(simple::source(Lined::new("stdin", Arc::clone(&context.clock), config, io::stdin)))
     });
 }

@@ -5,17 +5,21 @@
 
 mod group;
 mod history;
+mod news;
+mod takers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use catchwater_sdk::clock::Clock;
-use catchwater_sdk::{Error, Result};
+use catchwater_sdk::{Context, Error, Result};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tracing::warn;
 use uuid::Uuid;
 
 use self::group::{Plan, Wish, plan};
+pub(crate) use self::news::News;
+use self::takers::Takers;
 use crate::rows::envelope::table_schema;
 use crate::shred::LakeSchema;
 use crate::table::{AddFile, Commit, CommitOutcome, Move, Table};
@@ -39,8 +43,8 @@ pub(crate) struct Part {
 /// What became of a part.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// It is in the table, which now has this schema.
-    Committed(Arc<LakeSchema>),
+    /// It is in the table, which now has this schema; one of the parts of a commit also hears what that changed.
+    Committed(Arc<LakeSchema>, News),
     /// Another process moved its positions.
     Fenced,
     /// The table has this schema now, which its files do not fit.
@@ -57,7 +61,10 @@ pub(crate) struct View {
 
 /// The committers of a process by table.
 #[derive(Debug, Default)]
-pub(crate) struct Committers(Mutex<HashMap<String, mpsc::WeakSender<Request>>>);
+pub(crate) struct Committers {
+    tables: Mutex<HashMap<String, mpsc::WeakSender<Request>>>,
+    takers: Takers,
+}
 
 /// A table's committer, as a task holds it. It ends when nobody holds it any more.
 #[derive(Clone, Debug)]
@@ -85,7 +92,7 @@ impl Committers {
         clock: &Arc<dyn Clock>,
         open: impl AsyncFnOnce() -> Result<Table>,
     ) -> Result<Committer> {
-        let mut known = self.0.lock().await;
+        let mut known = self.tables.lock().await;
         if let Some(sender) = known.get(url).and_then(mpsc::WeakSender::upgrade)
             && !sender.is_closed()
         {
@@ -97,6 +104,11 @@ impl Committers {
         known.retain(|_, sender| sender.strong_count() > 0);
         known.insert(url.to_owned(), sender.downgrade());
         Ok(Committer(sender))
+    }
+
+    /// Notes that a sink fills a table, as long as `alive` lives; refused while another sink of its pipeline does.
+    pub(crate) fn take(&self, url: &str, context: &Context, alive: &Arc<()>) -> Result<()> {
+        self.takers.take(url, context, alive)
     }
 }
 
@@ -191,9 +203,14 @@ impl Work {
             return Ok(Vec::new());
         }
         let commit = self.to_commit(&chosen, &plan.schema, &before);
+        let news = match self.table.exists() {
+            false => News::created(plan.schema.fields().len()),
+            true if plan.schema == before => News::default(),
+            true => News::of(&chosen),
+        };
         match self.table.commit(commit).await {
             Ok(CommitOutcome::Committed(version)) => {
-                self.committed(version, chosen, plan.schema, &before).await;
+                self.committed(version, chosen, plan.schema, &before, news).await;
                 // Those that do not fit the schema as it is now are told so in the next round.
                 Ok(unfit)
             }
@@ -215,7 +232,14 @@ impl Work {
         }
     }
 
-    async fn committed(&mut self, version: i64, chosen: Vec<Waiting>, schema: LakeSchema, before: &LakeSchema) {
+    async fn committed(
+        &mut self,
+        version: i64,
+        chosen: Vec<Waiting>,
+        schema: LakeSchema,
+        before: &LakeSchema,
+        mut news: News,
+    ) {
         // Before the answer, as a process may end after it. Without harm if it fails: the log itself has every schema.
         if schema != *before {
             let parts: Vec<&Part> = chosen.iter().map(|waiting| &waiting.part).collect();
@@ -225,7 +249,9 @@ impl Work {
             }
         }
         let schema = Arc::new(schema);
-        chosen.into_iter().for_each(|waiting| waiting.answer(Outcome::Committed(Arc::clone(&schema))));
+        for waiting in chosen {
+            waiting.answer(Outcome::Committed(Arc::clone(&schema), std::mem::take(&mut news)));
+        }
     }
 }
 

@@ -162,6 +162,19 @@ async fn a_second_capture_of_a_stream_is_refused_unless_allowed() {
 }
 
 #[tokio::test]
+async fn two_sinks_of_a_pipeline_in_one_collection_are_refused_and_one_after_the_other_is_not() {
+    let lake = Lake::new();
+    let mut first = lake.sink("").await;
+    assign(&mut first, &[0]).await;
+    assign(&mut lake.sink("").await, &[1]).await;
+    let error = lake.second_sink("collection: orders").await.stored(&[partition(0)]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("sinks `lake` and `lake-2`"), "{error}");
+    drop(first);
+    assign(&mut lake.second_sink("collection: orders").await, &[0]).await;
+}
+
+#[tokio::test]
 async fn is_full_when_the_buffer_is() {
     let lake = Lake::new();
     let mut sink = lake.sink("buffer: 1MiB").await;

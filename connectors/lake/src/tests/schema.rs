@@ -69,6 +69,30 @@ async fn pinned_types_hold_from_the_first_row() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_commit_changed_is_told_once_however_many_tasks_took_part() {
+    let lake = Lake::new();
+    let mut sinks = Vec::new();
+    for number in 0..3 {
+        let mut sink = lake.sink("").await;
+        assign(&mut sink, &[number]).await;
+        sinks.push((number, sink));
+    }
+    for (at, payload, told) in
+        [(0, r#"{"id":1}"#, "orders: table created with 1 columns from payloads"), (1, r#"{"new":2}"#, "new")]
+    {
+        let mut events = Vec::new();
+        for (number, sink) in &mut sinks {
+            let _ = sink.write(&batch(*number, at, &[payload])).await.unwrap();
+        }
+        let cuts = sinks.iter_mut().map(async |(number, sink)| cut(sink, at as u64 + 1, &[(*number, at + 1)]).await);
+        for durable in futures::future::join_all(cuts).await {
+            events.extend(durable.unwrap().events);
+        }
+        assert!(events.len() == 1 && events[0].contains(told), "{events:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_whose_rows_disagree_are_both_stored() {
     let lake = Lake::new();
     let mut tasks = Vec::new();

@@ -63,24 +63,29 @@ impl Lake {
 
     /// The sink of one more task of the process.
     pub(super) async fn sink(&self, options: &str) -> BoxSink {
-        self.open(&self.process, options, "archive").await
+        self.open(&self.process, options, "archive", "lake").await
     }
 
     /// The sink of another process.
     pub(super) async fn other_process(&self, options: &str) -> BoxSink {
-        self.open(&registry(), options, "archive").await
+        self.open(&registry(), options, "archive", "lake").await
     }
 
     /// The sink of a pipeline with another consumer group.
     pub(super) async fn other_capture(&self, options: &str) -> BoxSink {
-        self.open(&self.process, options, "other").await
+        self.open(&self.process, options, "other", "lake").await
     }
 
-    async fn open(&self, registry: &Registry, options: &str, capture: &str) -> BoxSink {
+    /// Another sink of the same pipeline.
+    pub(super) async fn second_sink(&self, options: &str) -> BoxSink {
+        self.open(&self.process, options, "archive", "lake-2").await
+    }
+
+    async fn open(&self, registry: &Registry, options: &str, capture: &str, name: &str) -> BoxSink {
         let text = format!("path: {}\n{options}", self.folder.path().display());
         let node = config::parse(&text).documents.remove(0).root;
         let mut context = Context::unattached("test", PathBuf::new());
-        context.clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        (context.clock, context.component) = (Arc::clone(&self.clock) as Arc<dyn Clock>, name.into());
         let mut sink = registry.build_sink("lake", &node, &context).expect("a sink");
         let source = SourceTraits {
             capture: Some(capture.into()),

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use catchwater_engine::plan::{Plan, plan};
+use catchwater_engine::spec::Mistakes;
 use catchwater_engine::topology::{Host, Topology};
+use catchwater_sdk::claim::{Claim, Within};
 use catchwater_sdk::clock::SystemClock;
 use catchwater_sdk::conformance::doubles::{MemoryLog, MemoryStore, Stored};
 use catchwater_sdk::format::{Decoder, Format};
 use catchwater_sdk::transform::{Output, Transform};
 use catchwater_sdk::value::ValueWriter;
-use catchwater_sdk::{Batch, Registry, Result};
+use catchwater_sdk::{Batch, Context, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -33,6 +35,25 @@ pub(crate) struct Scene {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
+
+/// What a sink wants for itself: in its pipeline, in the process.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Taker {
+    what: Option<String>,
+    port: Option<String>,
+}
+
+impl Taker {
+    fn claim(self, context: &Context) {
+        if let Some(what) = self.what {
+            context.claim(Claim { what, within: Within::Pipeline, key: "what" });
+        }
+        if let Some(port) = self.port {
+            context.claim(Claim { what: format!("the port {port}"), within: Within::Process, key: "port" });
+        }
+    }
+}
 
 const RETRY: &str = "retry: {initial: 1ms, max: 5ms}\n";
 
@@ -69,6 +90,11 @@ impl Scene {
             let store = store.clone();
             registry.sink(name, move |_: Nothing, _| Ok(store.sink()));
         }
+        let store = self.topic.clone();
+        registry.sink("taker", move |taker: Taker, context| {
+            taker.claim(context);
+            Ok(store.sink())
+        });
         registry.transform("reject-thirds", |_: Nothing, _| Ok(Box::new(RejectThirds)));
         registry.transform("forgetful", |_: Nothing, _| Ok(Box::new(Forgetful)));
         registry.format(Opaque);
@@ -78,6 +104,13 @@ impl Scene {
     /// Plans a pipeline out of the lines below its name and source.
     pub(crate) fn plan(&self, lines: &str) -> Plan {
         self.plan_with(RETRY, lines)
+    }
+
+    /// Plans this text as it is.
+    pub(crate) fn try_plan(&self, text: &str) -> Result<Plan, Mistakes> {
+        let path = self.folder.path().join("pipeline.yaml");
+        std::fs::write(&path, text).expect("writes");
+        plan(&[path], &self.registry())
     }
 
     fn plan_with(&self, retry: &str, lines: &str) -> Plan {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use catchwater_sdk::claim::{Claim, Within};
 use catchwater_sdk::config::Size;
 use catchwater_sdk::{Context, Error, Result};
 use rdkafka::ClientConfig;
@@ -100,6 +101,8 @@ impl Plan {
         let group = config.group.clone().unwrap_or_else(|| format!("catchwater-{}", context.pipeline));
         let member = plain(&format!("catchwater-{}-{}-{}", context.instance, context.pipeline, context.task));
         let client = client(&config, context, &group, &member)?;
+        let what = format!("the name `{member}` in group `{group}` of {}", config.brokers);
+        context.claim(Claim { what, within: Within::Process, key: "group" });
         let rebalance_timeout =
             client.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
         Ok(Plan {

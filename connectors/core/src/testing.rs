@@ -36,3 +36,11 @@ pub(crate) fn transform(name: &str, yaml: &str) -> BoxTransform {
 pub(crate) fn sink(name: &str, yaml: &str) -> Result<BoxSink, Mistake> {
     registry().build_sink(name, &node(yaml), &context())
 }
+
+/// Why a transform cannot be made out of its own keys.
+pub(crate) fn mistake(name: &str, yaml: &str) -> String {
+    match registry().build_transform(name, &node(yaml), &context()) {
+        Ok(_) => panic!("a good configuration: {yaml}"),
+        Err(mistake) => mistake.to_string(),
+    }
+}

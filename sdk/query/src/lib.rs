@@ -5,6 +5,7 @@
 //! The language itself is described in `LANGUAGE.md` beside this crate, whose examples are run by a test.
 
 pub mod bounds;
+mod clues;
 pub mod condition;
 mod config;
 mod error;
@@ -21,6 +22,8 @@ pub mod time;
 use std::fmt;
 use std::sync::Arc;
 
+use catchwater_sdk::config::Problem;
+
 pub use bounds::{Bounds, Evidence};
 pub use condition::{Condition, Scalar};
 pub use error::QueryError;
@@ -31,6 +34,7 @@ pub use pattern::Pattern;
 pub use subject::{Subject, row_id};
 pub use syntax::Test;
 
+use clues::Clues;
 use syntax::Node;
 
 /// A query. Cheap to clone; shown as it was written; equal to another that asks the same in the same order.
@@ -38,22 +42,33 @@ use syntax::Node;
 pub struct Query {
     text: Arc<str>,
     root: Arc<Node>,
+    clues: Arc<Clues>,
 }
 
 impl Query {
     /// Reads a query. Bounded in length, depth and terms.
     pub fn parse(text: &str) -> Result<Query, QueryError> {
-        Ok(Query { root: Arc::new(parse::parse(text)?), text: text.into() })
+        parse::parse(text).map(|root| Query::new(text, root))
     }
 
     /// `*`: everything matches, tombstones and payloads that are not understood too.
     pub fn everything() -> Query {
-        Query { text: "*".into(), root: Arc::new(Node::All) }
+        Query::new("*", Node::All)
+    }
+
+    fn new(text: &str, root: Node) -> Query {
+        Query { text: text.into(), clues: Arc::new(Clues::of(&root)), root: Arc::new(root) }
     }
 
     /// Whether an event is asked for.
     pub fn matches(&self, subject: &impl Subject) -> bool {
         evaluate::matches(&self.root, subject)
+    }
+
+    /// Whether a payload may be of an event that matches, by its bytes alone: false rules it out. For JSON only; it costs
+    /// a fraction of decoding.
+    pub fn may_contain_words(&self, payload: &[u8]) -> bool {
+        self.clues.may_be_in(payload)
     }
 
     /// What can be said without the events.
@@ -71,6 +86,16 @@ impl Query {
     /// The fields that it names, in order; one that is named twice comes twice.
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         self.tests().into_iter().filter_map(|test| if let Test::Field(field, _) = test { Some(field) } else { None })
+    }
+
+    /// Refuses fields that are known of records in a lake only: what asks records on their way there would never match.
+    pub fn check_for_records(&self) -> Result<(), Problem> {
+        match self.fields().find(|field| field.is_of_the_lake()) {
+            None => Ok(()),
+            Some(field) => Err(Problem::new(format!(
+                "`{field}` is known of records in a lake only, not of those on their way there"
+            ))),
+        }
     }
 
     /// As it was written.

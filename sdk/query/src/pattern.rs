@@ -43,6 +43,10 @@ impl Pattern {
         Pattern { parts: parts.into(), ignores_case: true }
     }
 
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
     /// Whether it is nothing but `*`.
     pub(crate) fn is_anything(&self) -> bool {
         *self.parts == [Part::Any]

@@ -1,5 +1,6 @@
 //! What changes or sorts out records on their way.
 
+mod filter;
 mod headers;
 mod require;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod testing;
 use catchwater_sdk::Registry;
 
 pub(crate) fn register(registry: &mut Registry) {
+    filter::register(registry);
     headers::register(registry);
     require::register(registry);
 }

@@ -1,5 +1,7 @@
 //! The name before a colon.
 
+use catchwater_sdk::nearest;
+
 use super::{Parser, Result, slips, words};
 use crate::error::QueryError;
 use crate::field::{Envelope, Field, Key, NAMES, Path};
@@ -92,11 +94,9 @@ impl Parser<'_> {
             let message = format!("`{name}` has nothing within it");
             return Err(self.error(span, message, Some(of_payload)));
         }
-        let near = NAMES.iter().map(|known| (strsim::damerau_levenshtein(&name.to_lowercase(), known), known));
-        let near =
-            near.filter(|(slips, _)| *slips <= (name.chars().count() / 3).max(1)).min_by_key(|(slips, _)| *slips);
+        let near = nearest(&name, NAMES.iter().copied());
         let help = match near {
-            Some((_, near)) => format!("did you mean `{near}`? {of_payload}"),
+            Some(near) => format!("did you mean `{near}`? {of_payload}"),
             None => format!("{of_payload}; of the record itself there are {}", NAMES.join(", ")),
         };
         Err(self.error(span, format!("nothing is known of records under the name `{name}`"), Some(help)))

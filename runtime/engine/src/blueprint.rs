@@ -16,9 +16,9 @@ use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
 use crate::plan::Planned;
-use crate::spec::{Component, OnError, Retry};
+use crate::spec::{Component, OnError, Retry, When};
 use crate::status::Status;
-use crate::task::{Driver, Report, Stage, Stages};
+use crate::task::{Driver, Report, Router, Stage, Stages};
 
 /// What all pipelines of a process share.
 #[derive(Clone, Debug)]
@@ -52,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) stages: Vec<Stage>,
     pub(crate) on_error: OnError,
     pub(crate) dead_letters: bool,
+    pub(crate) when: When,
 }
 
 impl Blueprint {
@@ -83,14 +84,19 @@ impl Blueprint {
         let sink = self.registry.build_sink(&component.type_name, &component.node, &context).map_err(built_before)?;
         // A dead letter that cannot be stored must not be lost: the pipeline stops instead.
         let on_error = if dead_letters { OnError::Fail } else { component.on_error };
-        Ok(Parts { step: component.name.as_str().into(), sink, stages, on_error, dead_letters })
+        let (step, when) = (component.name.as_str().into(), component.when.clone());
+        Ok(Parts { step, sink, stages, on_error, dead_letters, when })
     }
 
     fn build_stage(&self, component: &Component) -> Result<Stage> {
         let context = self.context(component);
         let transform =
             self.registry.build_transform(&component.type_name, &component.node, &context).map_err(built_before)?;
-        Ok(Stage::new(component.name.as_str().into(), transform, component.on_error))
+        let when = match &component.when {
+            When::Matching(query) => Some(query.clone()),
+            When::Always | When::Otherwise => None,
+        };
+        Ok(Stage::new(component.name.as_str().into(), transform, component.on_error, when))
     }
 
     fn context(&self, component: &Component) -> Context {
@@ -159,6 +165,12 @@ impl Blueprint {
 
     pub(crate) fn source_on_error(&self) -> OnError {
         self.planned.spec.source.on_error
+    }
+
+    /// Which records go to which of these sinks.
+    pub(crate) fn router(&self, parts: &[Parts]) -> Router {
+        let sinks = parts.iter().filter(|part| !part.dead_letters);
+        Router::new(sinks.map(|sink| sink.when.clone()).collect(), self.planned.spec.unmatched)
     }
 
     pub(crate) fn has_dead_letters(&self) -> bool {

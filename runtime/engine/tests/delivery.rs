@@ -1,5 +1,6 @@
 //! What the engine promises, each promise under the fault that would break it.
 
+mod routes;
 mod scene;
 
 use std::sync::atomic::Ordering::Relaxed;

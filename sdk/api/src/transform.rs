@@ -120,6 +120,17 @@ impl<'a> Output<'a> {
         self.fates[i] = fate;
     }
 
+    /// The same for `whole`, of whose records only `chosen` were handed to the transform: the others go on as they are,
+    /// in their places.
+    pub fn among<'w>(self, whole: &'w Batch, chosen: &[usize]) -> Output<'w> {
+        let mut fates = vec![Fate::Kept; whole.len()];
+        for (i, fate) in chosen.iter().zip(&self.fates) {
+            fates[*i] = *fate;
+        }
+        let rejected = self.rejected.into_iter().map(|(i, reason)| (chosen[i], reason)).collect();
+        Output { batch: whole, fates, made: self.made, replaced_last: 0, rejected }
+    }
+
     /// What became of the batch; an error if a record was forgotten.
     pub fn finish(self) -> Result<Outcome> {
         // Invariant 3: an imbalance is an error, never a silence.
@@ -255,6 +266,22 @@ mod tests {
             &["0", "1a", "1b", "2", "3a"],
             [4, 1, 5, 0, 0],
         );
+    }
+
+    #[test]
+    fn what_was_not_handed_over_goes_on_in_its_place() {
+        let (batch, chosen) = (numbers(5), [1, 2, 4]);
+        let some = batch.select(&chosen);
+        let mut output = Output::new(&some);
+        output.replace(0, Record::payload(b"1a"));
+        output.reject(1, "odd");
+        output.drop_record(2);
+        let outcome = output.among(&batch, &chosen).finish().expect("all are accounted for");
+        let payloads: Vec<_> = outcome.emitted.iter().map(|r| r.payload().expect("set").to_vec()).collect();
+        assert_eq!(payloads, [&b"0"[..], b"1a", b"3"]);
+        assert_eq!(outcome.rejected[0].records.get(0).position(), 2);
+        assert_eq!(outcome.balance, Balance { read: 5, emitted: 3, rejected: 1, dropped: 1, added: 0 });
+        assert_eq!(outcome.emitted.positions(), batch.positions());
     }
 
     #[test]

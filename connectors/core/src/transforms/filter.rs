@@ -16,7 +16,7 @@ pub(crate) struct Config {
     /// What goes on, such as `NOT status:test amount:>100`.
     #[schemars(extend(
         "examples" = ["NOT status:test", "event:(order_created OR order_paid) amount:>100"],
-        "x-names" = ["when", "if", "condition", "predicate", "query", "expression"],
+        "x-names" = ["if", "condition", "predicate", "query", "expression"],
     ))]
     r#where: Query,
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use catchwater_query::Query;
 use catchwater_sdk::config::{Mistake, Node, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,6 +21,8 @@ pub struct Component {
     pub name: String,
     /// What becomes of a record that it cannot process or store.
     pub on_error: OnError,
+    /// Which records concern it.
+    pub when: When,
     /// The keys that belong to the connector.
     pub node: Node,
     /// Where it stands.
@@ -36,6 +39,17 @@ pub enum OnError {
     Fail,
     /// It is dropped and counted.
     Drop,
+}
+
+/// Which records concern a component.
+#[derive(Clone, Debug, PartialEq)]
+pub enum When {
+    /// All of them.
+    Always,
+    /// Those that a query asks for.
+    Matching(Query),
+    /// Of a sink: those that no other sink's query asks for.
+    Otherwise,
 }
 
 /// Where something stands in the files. All places are equal, so that moving a pipeline within its file changes nothing.
@@ -61,6 +75,30 @@ pub(super) struct CommonKeys {
 
     /// What becomes of a record that cannot be processed or stored here.
     pub(super) on_error: Option<OnError>,
+}
+
+/// What stands for the records that no query asks for.
+pub(super) const OTHERWISE: &str = "otherwise";
+
+impl When {
+    /// Takes it out of a component's keys; the walker has read the query already.
+    pub(super) fn take(node: &mut Node, role: Role) -> Result<When, Mistake> {
+        let Some(when) = node.take("when") else { return Ok(When::Always) };
+        match (when.as_text(), role) {
+            (Some(OTHERWISE), Role::Sink) => return Ok(When::Otherwise),
+            (Some(OTHERWISE), _) => {
+                let message = "`otherwise` is for sinks: it takes what no other sink asks for";
+                let help = "a transform is passed by what it is not for; to look for the word, write '\"otherwise\"'";
+                return Err(Mistake::new(when.span.clone(), message).help(help).key("when"));
+            }
+            _ => {}
+        }
+        let query: Query = when.read()?;
+        match query.check_for_records() {
+            Ok(()) => Ok(When::Matching(query)),
+            Err(problem) => Err(problem.at(when.span.clone()).key("when")),
+        }
+    }
 }
 
 impl CommonKeys {

@@ -14,6 +14,7 @@ mod load;
 mod mistakes;
 mod pipeline;
 mod render;
+mod routes;
 mod schema;
 mod secrets;
 mod settings;
@@ -21,12 +22,13 @@ mod traps;
 mod walker;
 
 pub use catchwater_sdk::nearest;
-pub use component::{Component, OnError, Place};
+pub use component::{Component, OnError, Place, When};
 pub use destination::Destination;
 pub use editor::editor_schema;
 pub use load::{Documents, load, load_documents, load_texts, load_with};
 pub use mistakes::{Located, Mistakes, SourceFile};
 pub use pipeline::{Pipeline, Sink};
+pub use routes::Unmatched;
 pub use schema::pipeline_schema;
 pub use settings::{Retry, Settings};
 

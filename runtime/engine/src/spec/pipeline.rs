@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use catchwater_sdk::config::{Mistake, Node, Role};
 
-use super::component::CommonKeys;
+use super::component::{CommonKeys, When};
+use super::routes::{RouteSpans, Unmatched};
 use super::{Component, OnError, Place, Settings, SourceFile};
 
 /// A pipeline as it was asked for. Two are equal when they would run the same.
@@ -24,6 +25,8 @@ pub struct Pipeline {
     pub sinks: Vec<Sink>,
     /// Where records go that could not be processed or stored.
     pub dead_letters: Option<Component>,
+    /// What becomes of records that no sink's `when` asks for, where there can be any.
+    pub unmatched: Option<Unmatched>,
     /// How the engine treats it.
     pub settings: Settings,
     /// Where its name stands.
@@ -47,7 +50,8 @@ impl Pipeline {
     pub(super) fn read(mut root: Node, file: &Arc<SourceFile>) -> Result<Pipeline, Mistake> {
         let on_error = if root.get("dead_letters").is_some() { OnError::DeadLetter } else { OnError::Fail };
         let mut reader = Reader { file, on_error };
-        let mut keys = root.take_keys(&["name", "source", "transforms", "sinks", "dead_letters"]);
+        let spans = RouteSpans::of(&root);
+        let mut keys = root.take_keys(&["name", "source", "transforms", "sinks", "dead_letters", "unmatched"]);
         let name_span = keys.span_of("name");
         let mut source = take(&mut keys, "source");
         let format = source.take("format");
@@ -56,6 +60,7 @@ impl Pipeline {
         let sinks = numbered(keys.take("sinks"), "sinks".to_owned()).map(|(path, sink)| reader.sink(sink, path));
         let sinks = sinks.collect::<Result<_, _>>()?;
         let dead_letters = keys.take("dead_letters").map(|sink| reader.dead_letters(sink)).transpose()?;
+        let unmatched = keys.take("unmatched");
         let mut pipeline = Pipeline {
             name: keys.get("name").and_then(Node::as_text).unwrap_or_default().to_owned(),
             source,
@@ -63,12 +68,14 @@ impl Pipeline {
             transforms,
             sinks,
             dead_letters,
+            unmatched: unmatched.as_ref().map(Node::read).transpose()?,
             settings: root.read()?,
             place: reader.place(name_span, String::new()),
         };
         pipeline.check_names()?;
         pipeline.name_the_unnamed();
         pipeline.check_dead_letters()?;
+        pipeline.check_routes(&spans)?;
         Ok(pipeline)
     }
 
@@ -129,11 +136,14 @@ impl Reader<'_> {
     fn component(&mut self, mut node: Node, role: Role, path: String) -> Result<Component, Mistake> {
         let span = node.span_of("type");
         let common = CommonKeys::take(&mut node)?;
+        // Sources and dead letters have none: the walker has seen to it.
+        let when = When::take(&mut node, role).map_err(|mistake| within(&path, mistake))?;
         Ok(Component {
             role,
             type_name: common.type_name,
             name: common.name.unwrap_or_default(),
             on_error: common.on_error.unwrap_or(self.on_error),
+            when,
             node,
             place: self.place(span, path),
         })
@@ -159,6 +169,12 @@ impl Reader<'_> {
     pub(super) fn place(&self, span: Range<usize>, path: String) -> Place {
         Place { file: Arc::clone(self.file), span, path }
     }
+}
+
+/// A mistake whose key is one within what stands at `path`.
+fn within(path: &str, mut mistake: Mistake) -> Mistake {
+    mistake.key = mistake.key.map(|key| if path.is_empty() { key } else { format!("{path}.{key}") });
+    mistake
 }
 
 /// A key that the walker has seen.

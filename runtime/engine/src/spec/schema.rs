@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::component::CommonKeys;
 use super::destination::DESTINATION;
+use super::routes::Unmatched;
 use super::settings::Settings;
 
 /// The schema of a pipeline document, draft 7. A role is a `oneOf` over the connectors, told apart by `type`.
@@ -33,8 +34,8 @@ type Keys = fn(&dyn Catalog) -> Value;
 /// The definitions of components: their role, and the keys that they have there besides the common ones.
 const ROLES: &[(&str, Role, Keys)] = &[
     ("source", Role::Source, source_keys),
-    ("transform", Role::Transform, |_| json!({})),
-    ("sink", Role::Sink, sink_keys),
+    ("transform", Role::Transform, transform_keys),
+    ("sink", Role::Sink, routed_sink_keys),
     ("dead_letters", Role::Sink, |_| json!({})),
     (DESTINATION, Role::Sink, destination_keys),
 ];
@@ -70,6 +71,11 @@ fn pipeline_keys() -> Map<String, Value> {
             "allOf": [{ "$ref": "#/definitions/dead_letters" }],
             "x-names": ["dlq", "dead_letter", "dead_letter_queue", "errors"],
         },
+        "unmatched": {
+            "description": "What becomes of a record that no sink's `when` asks for. Needed where every sink has a query.",
+            "oneOf": schema_of::<Unmatched>()["oneOf"],
+            "x-names": ["default", "else", "no_match", "unrouted"],
+        },
     });
     into_map(keys)
 }
@@ -84,6 +90,36 @@ fn source_keys(catalog: &dyn Catalog) -> Value {
             "x-names": ["codec", "decoding", "value.converter"],
         },
     })
+}
+
+fn transform_keys(_: &dyn Catalog) -> Value {
+    json!({
+        "when": {
+            "description": "Which records it is for, as a query (sdk/query/LANGUAGE.md); the others pass it unchanged, in their places.",
+            "type": "string",
+            "format": "query",
+            "minLength": 1,
+            "examples": ["event:order_created"],
+            "x-names": ["where", "if", "condition", "predicate"],
+        },
+    })
+}
+
+/// A sink among others.
+fn routed_sink_keys(catalog: &dyn Catalog) -> Value {
+    let mut keys = into_map(sink_keys(catalog));
+    keys.insert(
+        "when".to_owned(),
+        json!({
+            "description": "Which records go there, as a query (sdk/query/LANGUAGE.md), or `otherwise`: those that no other sink's query asks for.",
+            "type": "string",
+            "format": "when",
+            "minLength": 1,
+            "examples": ["event:order_created", "otherwise"],
+            "x-names": ["where", "if", "condition", "predicate", "route"],
+        }),
+    );
+    Value::Object(keys)
 }
 
 fn sink_keys(_: &dyn Catalog) -> Value {

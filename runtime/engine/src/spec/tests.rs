@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use catchwater_query::Query;
 use catchwater_sdk::config::{Catalog, Duration, Environment, Problem, Role, Secret, Size, Template, schema_of};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,6 +16,7 @@ mod cases;
 mod editor;
 mod files;
 mod fuzz;
+mod routes;
 
 /// Records of a Kafka cluster.
 #[derive(Deserialize, JsonSchema)]
@@ -53,8 +55,7 @@ enum Start {
 #[allow(dead_code)]
 struct Filter {
     /// The query.
-    r#where: String,
-    when: Option<String>,
+    r#where: Query,
     fields: Option<Vec<String>>,
 }
 

@@ -1,6 +1,6 @@
 //! How a value of one kind came to be written as another, and how to write it: YAML's own traps.
 
-use catchwater_sdk::config::{Kind, Layout, Node};
+use catchwater_sdk::config::{Kind, Layout, Node, Problem, Scalar};
 
 /// A list was wanted.
 pub(super) fn to_list(node: &Node, text: &str) -> Option<String> {
@@ -63,6 +63,20 @@ pub(super) fn to_number(node: &Node) -> Option<String> {
     let digits = scalar.text.replace(['_', ','], "");
     let grouped = digits != scalar.text && catchwater_sdk::config::integer(&digits).is_some();
     grouped.then(|| format!("write: {digits}"))
+}
+
+/// A query in YAML's double quotes, which are gone when it is read: `"new york"` is two words, not the phrase.
+pub(super) fn lost_quotes(scalar: &Scalar, written: &str) -> Option<Problem> {
+    let text = scalar.text.trim();
+    let plain = |word: &str| word.chars().all(|c| c.is_alphanumeric() || "_.,'/@".contains(c));
+    let operator = |word: &str| matches!(word, "AND" | "OR" | "NOT");
+    let words = text.split_whitespace();
+    let phrase = words.clone().count() > 1 && words.clone().all(plain) && !words.clone().any(operator);
+    let joined = || words.clone().collect::<Vec<_>>().join(" AND ");
+    (written.starts_with('"') && phrase).then(|| {
+        Problem::new("YAML takes these quotes away, and what is left is not a phrase but several words")
+            .help(format!("for the phrase write: '\"{text}\"'; for the words: {}", joined()))
+    })
 }
 
 /// In quotes that change nothing in it.

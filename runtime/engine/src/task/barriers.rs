@@ -31,6 +31,7 @@ impl Task {
 
     pub(super) async fn send_barrier(&mut self, kind: BarrierKind, last: bool) -> Result<()> {
         self.stages.check_balance(self.read, self.emitted)?;
+        self.router.check_balance(self.emitted)?;
         if kind == BarrierKind::Cut {
             self.confirm().await?;
         }

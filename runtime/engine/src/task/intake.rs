@@ -14,6 +14,7 @@ use super::Task;
 use super::barriers::left_to_the_next;
 use super::branch::Item;
 use super::owned::Owned;
+use super::router::Routed;
 use super::stages::{Stages, StepRejected, failure};
 use super::wish::overdue;
 use crate::spec::OnError;
@@ -49,8 +50,11 @@ impl Task {
         self.add_letters(self.checkpoints.next(), rejected);
         for batch in batches {
             self.emitted += batch.len() as u64;
-            for branch in 0..self.branches.len() {
-                self.deliver(branch, Item::Batch(batch.clone())).await?;
+            let Routed { to, dropped, rejected } = self.router.route(&batch);
+            self.blueprint.status().dropped.fetch_add(dropped, Relaxed);
+            self.add_letters(self.checkpoints.next(), rejected.into_iter().collect());
+            for (branch, batch) in to.into_iter().enumerate().filter(|(_, batch)| !batch.is_empty()) {
+                self.deliver(branch, Item::Batch(batch)).await?;
             }
         }
         self.owned.advance(&positions);
@@ -192,6 +196,7 @@ impl Task {
         self.stages = Stages::new(self.blueprint.build_stages()?);
         (self.read, self.emitted) = (0, 0);
         let parts = self.blueprint.build_sinks()?;
+        self.router = self.blueprint.router(&parts);
         self.start_branches(parts);
         let mut pending = self.pending.take().unwrap_or_default();
         pending.extend(self.owned.assignments());

@@ -14,6 +14,7 @@ mod letters;
 mod outlet;
 mod owned;
 mod pace;
+mod router;
 mod stages;
 mod upstream;
 mod wish;
@@ -30,6 +31,7 @@ use self::checkpoint::Checkpoints;
 use self::letters::Letters;
 use self::owned::Owned;
 use self::pace::Pace;
+pub(crate) use self::router::Router;
 pub(crate) use self::stages::{Stage, Stages, StepRejected};
 use self::upstream::Upstream;
 pub(crate) use self::wish::Wish;
@@ -42,6 +44,7 @@ pub(crate) struct Task {
     blueprint: Blueprint,
     upstream: Upstream,
     stages: Stages,
+    router: Router,
     branches: Vec<Branch>,
     dead_letters: Option<Branch>,
     reports: mpsc::Receiver<Report>,
@@ -76,6 +79,7 @@ impl Task {
             checkpoints: Checkpoints::new(parts.len() - usize::from(letters), letters),
             upstream,
             stages: Stages::new(stages),
+            router: blueprint.router(&parts),
             branches: Vec::new(),
             dead_letters: None,
             reports: mpsc::channel(1).1,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use catchwater_query::Query;
 use catchwater_sdk::sink::Rejected;
 use catchwater_sdk::transform::{Balance, BoxTransform, Outcome, Output};
 use catchwater_sdk::{Batch, Error, ErrorKind, Result};
@@ -29,13 +30,15 @@ pub(crate) struct Stage {
     pub(super) step: Arc<str>,
     pub(super) transform: BoxTransform,
     pub(super) on_error: OnError,
+    /// Which records it is for.
+    when: Option<Query>,
     balance: Balance,
     dropped: u64,
 }
 
 impl Stage {
-    pub(crate) fn new(step: Arc<str>, transform: BoxTransform, on_error: OnError) -> Stage {
-        Stage { step, transform, on_error, balance: Balance::default(), dropped: 0 }
+    pub(crate) fn new(step: Arc<str>, transform: BoxTransform, on_error: OnError, when: Option<Query>) -> Stage {
+        Stage { step, transform, on_error, when, balance: Balance::default(), dropped: 0 }
     }
 
     /// Applies the transform; a batch that fails as a whole is halved until the records to blame stand alone.
@@ -57,9 +60,28 @@ impl Stage {
     }
 
     fn apply_once(&mut self, batch: &Batch) -> Result<Outcome> {
-        let mut output = Output::new(batch);
-        self.transform.apply(batch, &mut output)?;
-        output.finish()
+        let chosen = self.chosen(batch);
+        match chosen {
+            Some(chosen) if chosen.len() < batch.len() => {
+                let some = batch.select(&chosen);
+                let mut output = Output::new(&some);
+                if !some.is_empty() {
+                    self.transform.apply(&some, &mut output)?;
+                }
+                output.among(batch, &chosen).finish()
+            }
+            _ => {
+                let mut output = Output::new(batch);
+                self.transform.apply(batch, &mut output)?;
+                output.finish()
+            }
+        }
+    }
+
+    /// The numbers of the records that it is for; none where that is said of none.
+    fn chosen(&self, batch: &Batch) -> Option<Vec<usize>> {
+        let query = self.when.as_ref()?;
+        Some((0..batch.len()).filter(|i| query.matches(&batch.get(*i))).collect())
     }
 
     fn settle(&mut self, outcome: Outcome, rejected: &mut Vec<StepRejected>) -> Result<Batch> {

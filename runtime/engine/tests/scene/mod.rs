@@ -14,7 +14,7 @@ use catchwater_sdk::conformance::doubles::{MemoryLog, MemoryStore, Stored};
 use catchwater_sdk::format::{Decoder, Format};
 use catchwater_sdk::transform::{Output, Transform};
 use catchwater_sdk::value::ValueWriter;
-use catchwater_sdk::{Batch, Context, Registry, Result};
+use catchwater_sdk::{Batch, Context, Record, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -64,6 +64,9 @@ struct Opaque;
 /// Rejects every record whose position is a multiple of three.
 struct RejectThirds;
 
+/// Gives every record another payload.
+struct Mark;
+
 /// Says nothing about the last record of a batch.
 struct Forgetful;
 
@@ -96,6 +99,7 @@ impl Scene {
             Ok(store.sink())
         });
         registry.transform("reject-thirds", |_: Nothing, _| Ok(Box::new(RejectThirds)));
+        registry.transform("mark", |_: Nothing, _| Ok(Box::new(Mark)));
         registry.transform("forgetful", |_: Nothing, _| Ok(Box::new(Forgetful)));
         registry.format(Opaque);
         Arc::new(registry)
@@ -210,6 +214,13 @@ impl Transform for RejectThirds {
                 _ => out.keep(i),
             }
         }
+        Ok(())
+    }
+}
+
+impl Transform for Mark {
+    fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
+        (0..batch.len()).for_each(|i| out.replace(i, Record::payload(b"marked")));
         Ok(())
     }
 }

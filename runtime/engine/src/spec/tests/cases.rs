@@ -25,7 +25,7 @@ impl Document {
 }
 
 /// Every mistake of a text, in order. What is expected is a part of what is told; `...` stands for anything.
-fn check(text: &str, expected: &[&str]) {
+pub(super) fn check(text: &str, expected: &[&str]) {
     let found: Vec<_> = match load_texts(&[text]) {
         Ok(_) => Vec::new(),
         Err(mistakes) => mistakes.list().iter().map(told).collect(),

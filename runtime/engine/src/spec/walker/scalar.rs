@@ -2,9 +2,11 @@
 
 use std::fmt::Display;
 
+use catchwater_query::Query;
 use catchwater_sdk::config::{Duration, Node, Problem, Scalar, Size, Template, float, integer, record_placeholder};
 use serde_json::Value;
 
+use super::super::component::OTHERWISE;
 use super::super::traps;
 use super::{Walker, shown};
 use catchwater_sdk::nearest;
@@ -65,6 +67,9 @@ impl Walker<'_> {
             "size" => self.quantity(node, schema, Size::read, "a size such as `256MiB`"),
             "duration" => self.quantity(node, schema, Duration::read, "a duration such as `5s`"),
             "template" => self.refuse(node, Template::read(scalar.template()).err()),
+            "query" => self.query(node, scalar),
+            "when" if scalar.text == OTHERWISE => {}
+            "when" => self.query(node, scalar),
             "name" => self.refuse(node, name(&scalar.text)),
             _ => self.refuse(node, length(&scalar.text, schema)),
         }
@@ -81,6 +86,21 @@ impl Walker<'_> {
             Err(_) if node.is_secret() => self.wrong(node, expected, None),
             Err(problem) => self.refuse(node, Some(problem)),
         }
+    }
+
+    /// Points into the query, where it stands in the file as it is read.
+    fn query(&mut self, node: &Node, scalar: &Scalar) {
+        let written = &self.text[node.span.clone()];
+        let problem = match Query::parse(&scalar.text) {
+            Ok(_) => return self.refuse(node, traps::lost_quotes(scalar, written)),
+            Err(_) if node.is_secret() => return self.wrong(node, "a query", None),
+            Err(error) => error,
+        };
+        let span = match written.find(&scalar.text).filter(|_| !problem.span.is_empty()) {
+            Some(at) => node.span.start + at + problem.span.start..node.span.start + at + problem.span.end,
+            None => node.span.clone(),
+        };
+        self.report(span, problem.problem());
     }
 
     pub(super) fn integer(&mut self, node: &Node, schema: &Value) {

@@ -6,11 +6,13 @@ mod demo;
 mod generate;
 mod output;
 mod progress;
+mod replay;
 mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use catchwater_lake::replay::Board;
 use catchwater_sdk::Registry;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -22,8 +24,9 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// What to log: a level, or levels by module (`info,catchwater_lake=debug`).
-    #[arg(long, global = true, env = "CATCHWATER_LOG", default_value = "info", value_name = "FILTER")]
-    log: String,
+    /// Default: `info` for `run` and `demo`, else `warn`.
+    #[arg(long, global = true, env = "CATCHWATER_LOG", value_name = "FILTER")]
+    log: Option<String>,
     /// Log one JSON object per line.
     #[arg(long, global = true)]
     log_json: bool,
@@ -35,6 +38,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Run pipelines until their sources end, or Ctrl-C.
     Run(run::Arguments),
+    /// Send a part of a collection back: exactly the originals, to Kafka, HTTP, a file, standard output or a destination.
+    Replay(Box<replay::Arguments>),
     /// Name every mistake in pipelines; contacts nothing, changes nothing.
     Check {
         /// Pipeline files, or folders of them.
@@ -64,10 +69,12 @@ fn main() -> ExitCode {
     // Arms what the environment variable FAILPOINTS names, until the process ends.
     #[cfg(feature = "failpoints")]
     let _armed = fail::FailScenario::setup();
-    let registry = registry();
+    let board = Board::default();
+    let registry = registry(&board);
     match arguments.command {
         Command::Demo(arguments) => demo::demo(&arguments, registry),
         Command::Run(arguments) => run::run(arguments, registry),
+        Command::Replay(arguments) => replay::replay(*arguments, registry, &board),
         Command::Check { paths } => check::check(&paths, &registry),
         Command::Connectors { name } => connectors::connectors(name.as_deref(), &registry),
         Command::Generate(what) => generate::generate(&what, &registry),
@@ -75,16 +82,21 @@ fn main() -> ExitCode {
 }
 
 /// Everything that this binary was built with.
-fn registry() -> Registry {
+fn registry(board: &Board) -> Registry {
     let mut registry = Registry::new();
     catchwater_connectors::register(&mut registry);
-    catchwater_lake::register(&mut registry);
+    catchwater_lake::register_with(&mut registry, board.clone());
     registry
 }
 
 fn start_log(arguments: &Arguments) -> Result<(), String> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", arguments.log))
-        .map_err(|error| format!("--log {}: {error}", arguments.log))?;
+    let default = match arguments.command {
+        Command::Demo(_) | Command::Run(_) => "info",
+        // Other commands say themselves how they ended.
+        _ => "warn,catchwater_engine::topology=off",
+    };
+    let log = arguments.log.as_deref().unwrap_or(default);
+    let filter = EnvFilter::try_new(format!("{QUIET},{log}")).map_err(|error| format!("--log {log}: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let log = log.with_ansi(output::complaints_have_colours());
     match arguments.log_json {

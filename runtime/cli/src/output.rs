@@ -17,3 +17,13 @@ pub(crate) fn complain(text: &str) {
 pub(crate) fn complaints_have_colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
+
+/// Writes what goes on; it is no result.
+pub(crate) fn note(text: &str) {
+    complain(text);
+}
+
+/// Whether somebody watches what is said.
+pub(crate) fn complaints_are_watched() -> bool {
+    io::stderr().is_terminal()
+}

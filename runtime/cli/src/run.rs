@@ -13,6 +13,7 @@ use catchwater_engine::topology::{Host, Stopper, Topology};
 use catchwater_sdk::clock::SystemClock;
 use catchwater_sdk::config::Size;
 use catchwater_sdk::{Error, Registry, Result, ResultExt};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
 
@@ -68,9 +69,7 @@ pub(crate) fn run_plan<B: Beside>(
     registry: Registry,
     beside: impl FnOnce(Statuses, Stopper) -> B,
 ) -> ExitCode {
-    let workers = std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
-    let runtime = runtime.expect("a process that starts can start its threads");
+    let runtime = runtime();
     let ended = runtime.block_on(run_until_ended(plan, means, registry, beside));
     runtime.shutdown_background();
     match ended {
@@ -83,6 +82,25 @@ pub(crate) fn run_plan<B: Beside>(
     }
 }
 
+/// Threads for everything that a command does.
+pub(crate) fn runtime() -> Runtime {
+    let workers = std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    runtime.expect("a process that starts can start its threads")
+}
+
+/// What all pipelines share, with the place in the data folder that it holds.
+pub(crate) fn host(means: &Means) -> Result<(Host, DataDir)> {
+    let data_dir = DataDir::take(&means.data_dir)?;
+    let host = Host {
+        data_dir: data_dir.path().into(),
+        instance: Arc::clone(data_dir.instance()),
+        memory_bytes: means.memory.bytes(),
+        clock: Arc::new(SystemClock),
+    };
+    Ok((host, data_dir))
+}
+
 /// Whether all pipelines ended well.
 async fn run_until_ended<B: Beside>(
     plan: &Plan,
@@ -91,13 +109,7 @@ async fn run_until_ended<B: Beside>(
     beside: impl FnOnce(Statuses, Stopper) -> B,
 ) -> Result<bool> {
     let signals = Signals::listen()?;
-    let data_dir = DataDir::take(&means.data_dir)?;
-    let host = Host {
-        data_dir: data_dir.path().into(),
-        instance: Arc::clone(data_dir.instance()),
-        memory_bytes: means.memory.bytes(),
-        clock: Arc::new(SystemClock),
-    };
+    let (host, _slot) = host(means)?;
     let mut topology = Topology::new(Arc::new(registry), host);
     topology.apply(plan).await?;
     let statuses: BTreeMap<_, _> = topology.statuses().into_iter().collect();
@@ -134,20 +146,21 @@ fn report(name: &str, failure: &Error) {
 }
 
 /// Ctrl-C and the wish to terminate.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
     /// From here on they no longer end the process by themselves.
-    fn listen() -> Result<Signals> {
+    pub(crate) fn listen() -> Result<Signals> {
         let interrupt = signal(SignalKind::interrupt()).or_bug(|| "listen for Ctrl-C".into())?;
         let terminate = signal(SignalKind::terminate()).or_bug(|| "listen for termination".into())?;
         Ok(Signals { interrupt, terminate })
     }
 
-    async fn next(&mut self) {
+    /// Waits for either.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -161,6 +174,11 @@ impl Signals {
         info!("draining; once more to stop at once");
         stopper.stop();
         self.next().await;
-        std::process::exit(i32::from(INTERRUPTED));
+        exit_at_once();
     }
+}
+
+/// As a shell expects it of a process that Ctrl-C ended.
+pub(crate) fn exit_at_once() -> ! {
+    std::process::exit(i32::from(INTERRUPTED))
 }

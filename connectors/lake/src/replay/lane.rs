@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use catchwater_sdk::{Partition, RecordRef, Result};
 
+use super::board::Tally;
 use super::files::{Files, Piece};
 use super::runs::Run;
-use super::selection::{Place, Tally};
+use super::selection::Place;
 
 /// A partition being read.
 pub(super) struct Lane {

@@ -4,15 +4,15 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use catchwater_sdk::{Batch, BatchBuilder, Field, FieldKind, Limit, Partition, RecordRef, Result};
 
+use super::board::Tally;
 use super::files::Files;
 use super::lane::Lane;
 use super::pace::Pace;
-use super::selection::{Selection, Tally};
+use super::selection::Selection;
 use super::survey::{Atlas, Sheet};
 use crate::read::{LiveFile, Snapshot};
 use crate::rows::envelope::REPLAY_HEADER;
@@ -224,7 +224,6 @@ impl Merge {
                 Some(replay) => push_with_provenance(&mut batch.builder, origin, head.record(), replay),
             }
             self.left -= 1;
-            self.tally.sent.fetch_add(1, Relaxed);
             let lane = &mut self.lanes[number];
             lane.advance(&mut self.files, &self.tally).await?;
         }

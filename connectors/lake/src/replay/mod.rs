@@ -14,6 +14,7 @@
 
 mod board;
 mod config;
+mod count;
 mod files;
 mod job;
 mod lane;
@@ -33,11 +34,11 @@ use std::sync::Arc;
 
 use catchwater_sdk::{Context, Error, Registry};
 
-pub use self::board::Board;
+pub use self::board::{Board, Tally};
 pub use self::config::{Config, PositionRange};
+pub use self::count::{Count, Sample, count, quick_count};
 pub use self::job::{forget, is_interrupted};
 pub use self::pace::{Rate, Rounds, Speed};
-pub use self::selection::Tally;
 
 /// How payloads are understood by queries.
 const FORMAT: &str = "json";

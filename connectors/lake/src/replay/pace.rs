@@ -173,6 +173,15 @@ impl Rounds {
     }
 }
 
+impl fmt::Display for Rounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rounds::Times(times) => write!(f, "{times}"),
+            Rounds::Forever => f.write_str("forever"),
+        }
+    }
+}
+
 macro_rules! written {
     ($name:ident, $schema:expr) => {
         impl std::str::FromStr for $name {

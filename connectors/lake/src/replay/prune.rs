@@ -17,6 +17,23 @@ pub(super) fn can_hold(file: &LiveFile, selection: &Selection) -> bool {
     file.stats().is_none_or(|stats| in_time(&stats, selection))
 }
 
+/// Whether each event of a file is asked for, as far as the log tells.
+pub(super) fn holds_only(file: &LiveFile, selection: &Selection) -> bool {
+    let in_time = |stats: &Stats| match (times(stats), selection.since.is_none() && selection.until.is_none()) {
+        (_, true) => true,
+        (None, false) => false,
+        // Statistics may be rounded, so that a bound which is met to the millisecond is none.
+        (Some((least, greatest)), false) => {
+            selection.since.is_none_or(|since| least.saturating_sub(ROUNDING_MICROS) >= since)
+                && selection.until.is_none_or(|until| greatest < until)
+        }
+    };
+    let no_replay = |stats: &Stats| selection.replayed || stats.column(&["_replay"]).nulls == Some(stats.rows);
+    selection.query.tests().is_empty()
+        && selection.oldest.is_none()
+        && file.stats().is_some_and(|stats| in_time(&stats) && no_replay(&stats))
+}
+
 fn in_time(stats: &Stats, selection: &Selection) -> bool {
     let Some((least, greatest)) = times(stats) else { return true };
     let newest = greatest.max(came_in(stats).map_or(i64::MAX, |(_, greatest)| greatest));

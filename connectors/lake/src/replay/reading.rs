@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use super::board::Tally;
 use super::merge::{Manner, Merge, Part, Portion};
-use super::selection::{Selection, Tally};
+use super::selection::Selection;
 use super::survey::Surveyed;
 use super::view::View;
 

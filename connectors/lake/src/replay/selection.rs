@@ -1,7 +1,6 @@
 //! Which events a replay sends.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use catchwater_query::Query;
 use catchwater_sdk::Partition;
@@ -48,21 +47,6 @@ pub(super) struct Selection {
     pub(super) oldest: Option<Oldest>,
     /// Whether what a replay had sent is sent again.
     pub(super) replayed: bool,
-}
-
-/// What was left out, and why; and how much there was to read.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// Events that were sent; those of a resumed replay, since it was resumed.
-    pub sent: AtomicU64,
-    /// Left out since a replay had sent them before.
-    pub replayed: AtomicU64,
-    /// Left out since the same row was there before: a capture or a rewrite that stored it twice.
-    pub doubled: AtomicU64,
-    /// Files of the collection.
-    pub files: AtomicU64,
-    /// Files that were not read, since nothing in them can match.
-    pub files_ruled_out: AtomicU64,
 }
 
 /// What becomes of an event.

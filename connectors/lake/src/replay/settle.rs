@@ -6,10 +6,10 @@ use std::sync::Arc;
 use catchwater_query::Query;
 use catchwater_sdk::{Partition, Result};
 
+use super::board::Tally;
 use super::config::Config;
 use super::job::Job;
 use super::prune::newest;
-use super::selection::Tally;
 use super::selection::{Named, Oldest, Place, Selection, Verdict, believable_time, range_of};
 use super::survey::Surveyed;
 use super::view::View;

@@ -12,13 +12,13 @@ use catchwater_sdk::{Context, Error, Limit, Partition, Positions, Result, async_
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
-use super::board::Board;
+use super::board::{Board, Tally};
 use super::config::Config;
 use super::job::{self, Job};
 use super::merge::{Manner, Part, Portion};
 use super::pace::Pace;
 use super::reading::{Order, Reading, Said};
-use super::selection::{Selection, Tally, range_of};
+use super::selection::{Selection, range_of};
 use super::settle::{selection, sent_as, settle};
 use super::survey::Surveyed;
 use super::view::View;
@@ -204,6 +204,10 @@ impl Replay {
         Polled::End
     }
 
+    fn is_paced(&self) -> bool {
+        self.config.rate.is_some() || self.config.speed.is_some()
+    }
+
     /// Whether everything that was sent is confirmed.
     fn is_done(&self) -> bool {
         let confirmed =
@@ -248,6 +252,8 @@ impl Source for Replay {
         }
         match self.next(limit).await? {
             Some(Said::Portion(portion)) => {
+                let due = self.began.and_then(|began| began.checked_add(portion.due)).filter(|_| self.is_paced());
+                self.tally.passed(portion.batch.len() as u64, due);
                 self.at.advance_all(&portion.batch.positions());
                 Ok(Polled::Records(portion.batch))
             }
@@ -263,6 +269,8 @@ impl Source for Replay {
     }
 
     async fn start(&mut self, at: &Positions) -> Result<()> {
+        // Where the engine starts, everything before is durable.
+        self.committed.advance_all(at);
         at.iter().for_each(|(partition, at)| self.at.set(Arc::clone(partition), at));
         self.reading = None;
         self.held = None;

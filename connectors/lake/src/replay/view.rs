@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use catchwater_sdk::{Error, ErrorKind, Partition, Result};
 
+use super::board::Tally;
 use super::prune::can_hold;
-use super::selection::{Selection, Tally};
+use super::selection::Selection;
 use super::survey::{Atlas, Sheet, Surveyed};
 use crate::read::{Collection, LiveFile, Snapshot};
 

@@ -385,6 +385,14 @@ async fn one_that_is_done_forgets_what_it_settled_and_sends_what_is_new() {
     second.source.open().await.expect("opens");
     assert!(second.read(usize::MAX, 1000).await.expect("reads"));
     assert_eq!(second.places, ["0:5"]);
+    // Once more, with nothing to send: that is done too, and does not hold the next one to its end.
+    second.source.commit(&second.positions).await.expect("commits");
+    second.source.close(true).await.expect("closes");
+    let mut third = Play::from(&lake, "", &second.positions);
+    third.source.open().await.expect("opens");
+    assert!(third.read(usize::MAX, 1000).await.expect("reads"));
+    third.source.close(true).await.expect("closes");
+    assert!(!crate::replay::is_interrupted(&lake.path().join("data"), "again"));
 }
 
 #[tokio::test]

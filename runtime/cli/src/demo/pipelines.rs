@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn registry() -> Registry {
-        crate::registry()
+        crate::registry(&catchwater_lake::replay::Board::default())
     }
 
     fn check_fill(lake: &str, expected: &str) {

@@ -85,6 +85,13 @@ impl Pipeline {
         [&self.source].into_iter().chain(&self.transforms).chain(sinks).chain(&self.dead_letters)
     }
 
+    /// The same with this sink alone, such as that of a destination.
+    pub fn with_sink(mut self, sink: Sink) -> Pipeline {
+        self.sinks = vec![sink];
+        self.name_the_unnamed();
+        self
+    }
+
     fn components_mut(&mut self) -> impl Iterator<Item = &mut Component> {
         let sinks = self.sinks.iter_mut().flat_map(|sink| sink.transforms.iter_mut().chain([&mut sink.component]));
         [&mut self.source].into_iter().chain(&mut self.transforms).chain(sinks).chain(&mut self.dead_letters)

@@ -1,0 +1,208 @@
+//! `--to`: what a URL or a name stands for.
+
+use catchwater_engine::spec::{Destination, load_documents, nearest};
+use catchwater_sdk::Registry;
+use serde_json::{Map, Value, json};
+
+use super::Arguments;
+
+/// Where events go.
+#[derive(Debug, PartialEq)]
+pub(super) enum Target {
+    /// The keys of a sink.
+    Sink(Map<String, Value>),
+    /// A destination of that name.
+    Named(String),
+}
+
+impl Target {
+    /// Reads `--to`; an error says what is wrong with it.
+    pub(super) fn parse(to: &str) -> Result<Target, String> {
+        let (to, options) = match to.split_once('?') {
+            // The rest of an HTTP URL belongs to its server.
+            Some((to, options)) if !is_http(to) => (to, options),
+            _ => (to, ""),
+        };
+        let mut sink = match to.split_once(':') {
+            None if matches!(to, "-" | "stdout") => keys(json!({ "type": "stdout" })),
+            None => return Ok(Target::Named(to.to_owned())),
+            Some(("file", path)) => keys(json!({ "type": "file", "path": file_path(path)? })),
+            Some(("stdout", "" | "//")) => keys(json!({ "type": "stdout" })),
+            Some(("kafka", rest)) => kafka(rest.strip_prefix("//").unwrap_or(rest))?,
+            Some(("http" | "https", _)) => keys(json!({ "type": "http", "url": to })),
+            Some((scheme, _)) => return Err(format!("`{scheme}:` is none of {CHOICES}")),
+        };
+        for (key, value) in options_of(options)? {
+            set(&mut sink, &key, scalar(&value))?;
+        }
+        Ok(Target::Sink(sink))
+    }
+}
+
+const CHOICES: &str = "kafka://host:9092/topic, http://..., file:PATH, stdout, and the name of a destination";
+
+fn is_http(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
+}
+
+fn keys(value: Value) -> Map<String, Value> {
+    if let Value::Object(keys) = value { keys } else { Map::new() }
+}
+
+/// `file:a.ndjson`, `file:/a.ndjson` and `file:///a.ndjson`; after two slashes a host would come, and there is none.
+fn file_path(rest: &str) -> Result<String, String> {
+    let path = match rest.strip_prefix("//") {
+        Some(path) if path.starts_with('/') => path,
+        Some(path) => {
+            return Err(format!(
+                "`file://` is followed by a host; write file:{path}, or file:///{path} for a path from the root"
+            ));
+        }
+        None => rest,
+    };
+    if path.is_empty() { Err("which file? write file:PATH".to_owned()) } else { Ok(path.to_owned()) }
+}
+
+fn kafka(rest: &str) -> Result<Map<String, Value>, String> {
+    let (brokers, topic) = rest.split_once('/').unwrap_or((rest, ""));
+    if brokers.is_empty() {
+        return Err("which broker? write kafka://host:9092/topic".to_owned());
+    }
+    if brokers.contains('@') {
+        return Err(
+            "user and password do not belong into a command, which others can see; keep them in a destination \
+                    with `sasl`, or write ?sasl.username=...&sasl.password=${env:NAME}"
+                .to_owned(),
+        );
+    }
+    let mut sink = keys(json!({ "type": "kafka", "brokers": brokers }));
+    let topic = decoded(topic)?;
+    if topic.contains('/') {
+        return Err(format!("`{topic}` is no topic: a topic has no slash in its name"));
+    }
+    if !topic.is_empty() {
+        sink.insert("topic".to_owned(), topic.into());
+    }
+    Ok(sink)
+}
+
+/// The pairs behind the question mark.
+fn options_of(options: &str) -> Result<Vec<(String, String)>, String> {
+    let pairs = options.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (key, value) =
+                pair.split_once('=').ok_or_else(|| format!("`{pair}` has no value; write {pair}=VALUE"))?;
+            Ok((decoded(key)?, decoded(value)?))
+        })
+        .collect()
+}
+
+/// Sets a key, or with a dot one within it; what comes behind the first dot is one key, such as `librdkafka.linger.ms`.
+fn set(sink: &mut Map<String, Value>, key: &str, value: Value) -> Result<(), String> {
+    if key == "type" {
+        return Err("`type` follows from the URL".to_owned());
+    }
+    let Some((outer, inner)) = key.split_once('.') else {
+        sink.insert(key.to_owned(), value);
+        return Ok(());
+    };
+    match sink.entry(outer).or_insert_with(|| json!({})) {
+        Value::Object(map) => drop(map.insert(inner.to_owned(), value)),
+        _ => return Err(format!("`{outer}` has a value already, so that `{key}` cannot have one")),
+    }
+    Ok(())
+}
+
+/// Numbers and switches as such, so that a key that wants one has it.
+fn scalar(text: &str) -> Value {
+    match text {
+        "true" => true.into(),
+        "false" => false.into(),
+        _ => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
+    }
+}
+
+/// `%41` is `A`.
+fn decoded(text: &str) -> Result<String, String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.ok_or_else(|| format!("the `%` in `{text}` is followed by no two digits; write %25 for one"))?);
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).map_err(|_| format!("`{text}` is not UTF-8"))
+}
+
+/// The destination of a name, out of the files that were given.
+pub(super) fn find(name: &str, arguments: &Arguments, registry: &Registry) -> Result<Destination, Vec<String>> {
+    let files = &arguments.destinations;
+    if files.is_empty() {
+        return Err(vec![format!(
+            "--to: `{name}` is none of {CHOICES}; destinations are in the files that --destinations names, and it names none"
+        )]);
+    }
+    let documents = load_documents(files, registry).map_err(|mistakes| vec![format!("--destinations:\n{mistakes}")])?;
+    let names: Vec<String> = documents.destinations.iter().map(|destination| destination.name.clone()).collect();
+    documents.destinations.into_iter().find(|destination| destination.name == name).ok_or_else(|| {
+        let there_are = match (nearest(name, names.iter().map(String::as_str)), names.is_empty()) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, true) => "the files of --destinations hold none".to_owned(),
+            (None, false) => format!("there are {}", names.join(", ")),
+        };
+        vec![format!("--to: there is no destination `{name}`; {there_are}")]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(to: &str, expected: Value) {
+        let target = Target::parse(to).unwrap_or_else(|error| panic!("{to}: {error}"));
+        assert_eq!(target, Target::Sink(keys(expected)), "{to}");
+    }
+
+    fn refused(to: &str, expected: &str) {
+        let error = Target::parse(to).expect_err(to);
+        assert!(error.contains(expected), "{to}: {error}");
+    }
+
+    #[test]
+    fn kafka_has_brokers_a_topic_and_options() {
+        check("kafka://a:9092,b:9092/orders", json!({"type": "kafka", "brokers": "a:9092,b:9092", "topic": "orders"}));
+        check("kafka://a:9092", json!({"type": "kafka", "brokers": "a:9092"}));
+        check("kafka://a:9092/", json!({"type": "kafka", "brokers": "a:9092"}));
+        check(
+            "kafka://a:9092/x-${stream}?partition=keep&librdkafka.linger.ms=5&tls.ca=/ca.pem&compression=zstd",
+            json!({"type": "kafka", "brokers": "a:9092", "topic": "x-${stream}", "partition": "keep",
+                   "librdkafka": {"linger.ms": 5}, "tls": {"ca": "/ca.pem"}, "compression": "zstd"}),
+        );
+        check("kafka://[::1]:9092/a%2Db", json!({"type": "kafka", "brokers": "[::1]:9092", "topic": "a-b"}));
+        refused("kafka:///orders", "which broker?");
+        refused("kafka://user:secret@a:9092/orders", "do not belong into a command");
+        refused("kafka://a:9092/orders/2", "no slash");
+        refused("kafka://a:9092/orders?partition", "has no value");
+        refused("kafka://a:9092/orders?type=file", "follows from the URL");
+        refused("kafka://a:9092/100%", "followed by no two digits");
+    }
+
+    #[test]
+    fn files_standard_output_and_http() {
+        check("file:out.ndjson", json!({"type": "file", "path": "out.ndjson"}));
+        check("file:///tmp/out?encoding=json", json!({"type": "file", "path": "/tmp/out", "encoding": "json"}));
+        check("-", json!({"type": "stdout"}));
+        check("stdout", json!({"type": "stdout"}));
+        check("stdout:?encoding=json", json!({"type": "stdout", "encoding": "json"}));
+        check("http://localhost:80/a?b=c", json!({"type": "http", "url": "http://localhost:80/a?b=c"}));
+        refused("file:", "which file?");
+        refused("file://out.ndjson", "write file:out.ndjson");
+    }
+
+    #[test]
+    fn anything_else_is_a_name_or_a_mistake() {
+        assert_eq!(Target::parse("staging"), Ok(Target::Named("staging".to_owned())));
+        refused("amqp://localhost", "`amqp:` is none of kafka://");
+    }
+}

@@ -88,7 +88,7 @@ impl Task {
             backoff: Backoff::new(blueprint.retry(), blueprint.random()),
             letters: Letters::default(),
             pending: None,
-            pace: Pace::new(cut_interval, commit_within),
+            pace: Pace::new(cut_interval, commit_within, blueprint.checkpoint_interval()),
             read: 0,
             emitted: 0,
             blueprint,
@@ -120,7 +120,7 @@ impl Task {
 
     async fn drive(&mut self) -> Result<()> {
         self.open_source().await?;
-        let mut ticks = interval(self.pace.tick(self.blueprint.checkpoint_interval()));
+        let mut ticks = interval(self.pace.period());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let step = match self.step(&mut ticks).await {

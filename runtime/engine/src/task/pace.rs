@@ -9,6 +9,8 @@ pub(super) struct Pace {
     cut_interval: Option<Duration>,
     /// Somebody at the source waits for the commit.
     commit_within: Option<Duration>,
+    /// How often barriers go out.
+    period: Duration,
     last_cut: Instant,
     pub(super) last_record: Instant,
     pub(super) records_since_cut: u64,
@@ -16,22 +18,29 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// `cut_interval` is the least of the sinks', `commit_within` the source's.
-    pub(super) fn new(cut_interval: Option<Duration>, commit_within: Option<Duration>) -> Pace {
+    /// `cut_interval` is the least of the sinks', `commit_within` the source's; a barrier goes out at least each
+    /// `checkpoint_interval`.
+    pub(super) fn new(
+        cut_interval: Option<Duration>,
+        commit_within: Option<Duration>,
+        checkpoint_interval: Duration,
+    ) -> Pace {
         let now = Instant::now();
-        Pace { cut_interval, commit_within, last_cut: now, last_record: now, records_since_cut: 0, full: false }
+        let wishes = [cut_interval, commit_within];
+        let period = wishes.into_iter().flatten().fold(checkpoint_interval, Duration::min);
+        Pace { cut_interval, commit_within, period, last_cut: now, last_record: now, records_since_cut: 0, full: false }
     }
 
     /// How often barriers go out.
-    pub(super) fn tick(&self, checkpoint_interval: Duration) -> Duration {
-        let wishes = [self.cut_interval, self.commit_within];
-        wishes.into_iter().flatten().fold(checkpoint_interval, Duration::min)
+    pub(super) fn period(&self) -> Duration {
+        self.period
     }
 
     /// What kind of barrier is due at this tick.
     pub(super) fn due(&self, idle: Duration) -> BarrierKind {
-        // A tick comes as often as the source wants a commit. A `Mark` would not do: no sink need be durable at it.
-        if self.commit_within.is_some() && self.records_since_cut > 0 {
+        // At the next tick it would be too late. A `Mark` would not do: no sink need be durable at it.
+        let is_late = |within| self.last_cut.elapsed() + self.period >= within;
+        if self.commit_within.is_some_and(is_late) && self.records_since_cut > 0 {
             return BarrierKind::Cut;
         }
         let Some(cut_interval) = self.cut_interval else { return BarrierKind::Mark };
@@ -54,7 +63,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn check(cut_interval: Option<Duration>, commit_within: Option<Duration>, records: u64, expected: BarrierKind) {
-        let mut pace = Pace::new(cut_interval, commit_within);
+        let mut pace = Pace::new(cut_interval, commit_within, SECOND);
         pace.records_since_cut = records;
         assert_eq!(pace.due(HOUR), expected);
         pace.cut();
@@ -69,11 +78,19 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_waits_for_the_commit_gets_a_cut_at_the_next_tick() {
-        check(Some(HOUR), Some(SECOND), 1, BarrierKind::Cut);
-        check(None, Some(SECOND), 1, BarrierKind::Cut);
-        check(None, Some(SECOND), 0, BarrierKind::Mark);
-        assert_eq!(Pace::new(Some(HOUR), Some(SECOND)).tick(HOUR), SECOND);
-        assert_eq!(Pace::new(Some(SECOND), Some(HOUR)).tick(HOUR), SECOND);
+    fn a_source_that_waits_for_the_commit_gets_a_cut_before_it_is_late() {
+        let short = Some(SECOND / 4);
+        check(Some(HOUR), short, 1, BarrierKind::Cut);
+        check(None, short, 1, BarrierKind::Cut);
+        check(None, short, 0, BarrierKind::Mark);
+        check(Some(HOUR), Some(HOUR), 1, BarrierKind::Mark);
+    }
+
+    #[test]
+    fn barriers_go_out_as_often_as_the_most_impatient_wants() {
+        let period = |cut, commit| Pace::new(cut, commit, SECOND).period();
+        assert_eq!(period(None, None), SECOND);
+        assert_eq!(period(Some(HOUR), Some(SECOND / 4)), SECOND / 4);
+        assert_eq!(period(Some(SECOND / 5), Some(SECOND / 4)), SECOND / 5);
     }
 }

@@ -1,5 +1,7 @@
 //! What turns records into others between a source and a sink.
 
+use std::time::Duration;
+
 use crate::batch::{Batch, BatchBuilder};
 use crate::error::{Error, Result};
 use crate::record::{Record, RecordRef};
@@ -23,6 +25,7 @@ pub struct Output<'a> {
     made: Option<BatchBuilder>,
     replaced_last: usize,
     rejected: Vec<(usize, String)>,
+    pause: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub struct Outcome {
     pub rejected: Vec<Rejected>,
     /// The balance: `read + added = emitted + rejected + dropped`.
     pub balance: Balance,
+    /// How long no further record should come.
+    pub pause: Duration,
 }
 
 /// How the records of a stage add up.
@@ -71,6 +76,7 @@ impl Outcome {
             emitted: batch.select(&[]),
             rejected: vec![Rejected { records: batch.clone(), reason }],
             balance: Balance { read: count, rejected: count, ..Balance::default() },
+            pause: Duration::ZERO,
         }
     }
 }
@@ -80,7 +86,8 @@ impl Outcome {
 impl<'a> Output<'a> {
     /// Nothing is said yet about any record of `batch`.
     pub fn new(batch: &'a Batch) -> Output<'a> {
-        Output { batch, fates: vec![Fate::Open; batch.len()], made: None, replaced_last: 0, rejected: Vec::new() }
+        let fates = vec![Fate::Open; batch.len()];
+        Output { batch, fates, made: None, replaced_last: 0, rejected: Vec::new(), pause: Duration::ZERO }
     }
 
     /// The record goes on as it is.
@@ -114,6 +121,12 @@ impl<'a> Output<'a> {
         made.push_from(parent, parent.index() + before as i32, record);
     }
 
+    /// Asks that no further record comes for so long. A transform never waits itself: the engine does, and hands over fewer
+    /// records at a time from then on, so that pauses stay short.
+    pub fn pause(&mut self, pause: Duration) {
+        self.pause = self.pause.max(pause);
+    }
+
     fn settle(&mut self, i: usize, fate: Fate) {
         let settled = matches!((self.fates[i], fate), (Fate::Open, _) | (Fate::Replaced(_), Fate::Replaced(_)));
         assert!(settled, "record {i} was settled as {:?} and now as {fate:?}", self.fates[i]);
@@ -128,7 +141,7 @@ impl<'a> Output<'a> {
             fates[*i] = *fate;
         }
         let rejected = self.rejected.into_iter().map(|(i, reason)| (chosen[i], reason)).collect();
-        Output { batch: whole, fates, made: self.made, replaced_last: 0, rejected }
+        Output { batch: whole, fates, made: self.made, replaced_last: 0, rejected, pause: self.pause }
     }
 
     /// What became of the batch; an error if a record was forgotten.
@@ -143,7 +156,7 @@ impl<'a> Output<'a> {
         let rejected = self.rejected.iter();
         let rejected =
             rejected.map(|(i, reason)| Rejected { records: self.batch.select(&[*i]), reason: reason.clone() });
-        Ok(Outcome { rejected: rejected.collect(), balance, emitted: self.emitted() })
+        Ok(Outcome { rejected: rejected.collect(), balance, pause: self.pause, emitted: self.emitted() })
     }
 
     fn balance(&self) -> Balance {
@@ -276,12 +289,15 @@ mod tests {
         output.replace(0, Record::payload(b"1a"));
         output.reject(1, "odd");
         output.drop_record(2);
+        output.pause(Duration::from_secs(2));
+        output.pause(Duration::from_secs(1));
         let outcome = output.among(&batch, &chosen).finish().expect("all are accounted for");
         let payloads: Vec<_> = outcome.emitted.iter().map(|r| r.payload().expect("set").to_vec()).collect();
         assert_eq!(payloads, [&b"0"[..], b"1a", b"3"]);
         assert_eq!(outcome.rejected[0].records.get(0).position(), 2);
         assert_eq!(outcome.balance, Balance { read: 5, emitted: 3, rejected: 1, dropped: 1, added: 0 });
         assert_eq!(outcome.emitted.positions(), batch.positions());
+        assert_eq!(outcome.pause, Duration::from_secs(2), "the longest that was asked for");
     }
 
     #[test]

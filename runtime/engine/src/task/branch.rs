@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room};
 use catchwater_sdk::source::SourceTraits;
@@ -11,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use super::flow::{self, Flow};
 use super::stages::{Stages, StepRejected, failure, halves};
 use crate::backoff::Backoff;
 use crate::spec::OnError;
@@ -74,7 +76,8 @@ impl Branch {
     /// Starts a branch.
     pub(super) fn start(driver: Driver) -> Branch {
         let (items, receiver) = mpsc::channel(WAITING_MAX);
-        let running = Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, attempts: 1 };
+        let flow = Flow::new(&driver.stages);
+        let running = Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, attempts: 1, flow };
         Branch { items, driver: tokio::spawn(running.run()) }
     }
 
@@ -101,6 +104,7 @@ struct Running {
     rejected: u64,
     /// How often the last call was tried until it was answered.
     attempts: u32,
+    flow: Flow,
 }
 
 /// The same call of the sink again as long as the other system is away, `open` before each.
@@ -157,7 +161,21 @@ impl Running {
         Ok(())
     }
 
+    /// A step of this sink alone that asks for a pause makes this branch wait, and by that the source.
     async fn take(&mut self, batch: Batch) -> Result<()> {
+        let mut rest = Some(batch);
+        while let Some(batch) = rest.take() {
+            let (part, left) = self.flow.part(batch);
+            rest = left;
+            let records = part.len();
+            self.take_part(part).await?;
+            self.flow.note(records, self.driver.stages.take_pause(), Instant::now());
+            flow::pause(self.flow.next_at(Instant::now())).await;
+        }
+        Ok(())
+    }
+
+    async fn take_part(&mut self, batch: Batch) -> Result<()> {
         self.taken += batch.len() as u64;
         let mut rejected = Vec::new();
         let batches = self.driver.stages.apply(batch, &mut rejected)?;

@@ -44,7 +44,8 @@ impl Task {
         self.count(&batch);
         let mut rejected = Vec::new();
         let batch = self.split_rejected(batch, &mut rejected)?;
-        self.read += batch.len() as u64;
+        let records = batch.len();
+        self.read += records as u64;
         let batches = self.stages.apply(batch, &mut rejected)?;
         self.blueprint.status().dropped.fetch_add(self.stages.take_dropped(), Relaxed);
         self.add_letters(self.checkpoints.next(), rejected);
@@ -58,6 +59,7 @@ impl Task {
             }
         }
         self.owned.advance(&positions);
+        self.flow.note(records, self.stages.take_pause(), Instant::now());
         Ok(())
     }
 

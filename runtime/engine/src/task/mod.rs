@@ -9,6 +9,7 @@
 mod barriers;
 mod branch;
 mod checkpoint;
+mod flow;
 mod intake;
 mod letters;
 mod outlet;
@@ -19,8 +20,10 @@ mod stages;
 mod upstream;
 mod wish;
 
+use std::time::Instant;
+
 use catchwater_sdk::source::{Assignment, Polled};
-use catchwater_sdk::{Error, ErrorKind, Limit, Result};
+use catchwater_sdk::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
@@ -28,6 +31,7 @@ use tracing::{info, warn};
 use self::branch::Branch;
 pub(crate) use self::branch::{Driver, Report};
 use self::checkpoint::Checkpoints;
+use self::flow::Flow;
 use self::letters::Letters;
 use self::owned::Owned;
 use self::pace::Pace;
@@ -56,6 +60,7 @@ pub(crate) struct Task {
     /// Partitions that are ours and not yet started.
     pending: Option<Vec<Assignment>>,
     pace: Pace,
+    flow: Flow,
     read: u64,
     emitted: u64,
 }
@@ -72,13 +77,12 @@ impl Task {
         let source = blueprint.build_source()?;
         let upstream = Upstream::new(source);
         let commit_within = upstream.traits().commit_within;
-        let (stages, parts) = (blueprint.build_stages()?, blueprint.build_sinks()?);
+        let (stages, parts) = (Stages::new(blueprint.build_stages()?), blueprint.build_sinks()?);
         let cut_interval = parts.iter().filter_map(|part| part.sink.traits().cut_interval).min();
         let letters = blueprint.has_dead_letters();
         let mut task = Task {
             checkpoints: Checkpoints::new(parts.len() - usize::from(letters), letters),
             upstream,
-            stages: Stages::new(stages),
             router: blueprint.router(&parts),
             branches: Vec::new(),
             dead_letters: None,
@@ -89,6 +93,8 @@ impl Task {
             letters: Letters::default(),
             pending: None,
             pace: Pace::new(cut_interval, commit_within, blueprint.checkpoint_interval()),
+            flow: Flow::new(&stages),
+            stages,
             read: 0,
             emitted: 0,
             blueprint,
@@ -141,12 +147,15 @@ impl Task {
         if self.pending.is_some() {
             return self.assign().await.map(|()| Next::Step);
         }
+        let next_at = self.flow.next_at(Instant::now());
+        let may_read = next_at.is_none() && !self.letters.are_many();
         tokio::select! {
             biased;
             _ = stop_wished(&mut self.wish) => Ok(Next::Step),
             Some(report) = self.reports.recv() => self.note(report).map(|()| Next::Step),
             _ = ticks.tick() => self.tick().await.map(|()| Next::Step),
-            polled = self.upstream.poll(Limit::default()), if !self.letters.are_many() => match polled {
+            () = flow::pause(next_at), if next_at.is_some() => Ok(Next::Step),
+            polled = self.upstream.poll(self.flow.limit()), if may_read => match polled {
                 Ok(Polled::End) => self.finish().await,
                 polled => self.polled(polled).await.map(|()| Next::Step),
             },

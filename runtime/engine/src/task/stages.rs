@@ -1,6 +1,7 @@
 //! The transforms of a task or of a sink's branch, one after the other, with their balance.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use catchwater_query::Query;
 use catchwater_sdk::sink::Rejected;
@@ -34,11 +35,12 @@ pub(crate) struct Stage {
     when: Option<Query>,
     balance: Balance,
     dropped: u64,
+    pause: Duration,
 }
 
 impl Stage {
     pub(crate) fn new(step: Arc<str>, transform: BoxTransform, on_error: OnError, when: Option<Query>) -> Stage {
-        Stage { step, transform, on_error, when, balance: Balance::default(), dropped: 0 }
+        Stage { step, transform, on_error, when, balance: Balance::default(), dropped: 0, pause: Duration::ZERO }
     }
 
     /// Applies the transform; a batch that fails as a whole is halved until the records to blame stand alone.
@@ -100,6 +102,7 @@ impl Stage {
         }
         self.dropped += balance.dropped;
         self.balance.add(&balance);
+        self.pause = self.pause.max(outcome.pause);
         Ok(outcome.emitted)
     }
 }
@@ -107,6 +110,10 @@ impl Stage {
 impl Stages {
     pub(crate) fn new(stages: Vec<Stage>) -> Stages {
         Stages { stages }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.stages.is_empty()
     }
 
     /// Sends a batch through all transforms. What cannot be processed is added to `rejected`.
@@ -137,6 +144,12 @@ impl Stages {
             return Ok(());
         }
         Err(Error::bug(format!("{before} records left the transforms and {emitted} arrived behind them")))
+    }
+
+    /// How long no further record should come, as of what was applied since this was last asked.
+    pub(super) fn take_pause(&mut self) -> Duration {
+        let pauses = self.stages.iter_mut().map(|stage| std::mem::take(&mut stage.pause));
+        pauses.max().unwrap_or_default()
     }
 
     /// How many records were dropped on purpose since this was last asked.

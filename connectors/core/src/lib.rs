@@ -6,6 +6,7 @@
 pub mod formats;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod rate;
 pub mod sinks;
 pub mod sources;
 #[cfg(test)]

@@ -29,7 +29,12 @@ pub(crate) fn source(name: &str, yaml: &str) -> Result<BoxSource, Mistake> {
 
 /// A transform out of its own keys.
 pub(crate) fn transform(name: &str, yaml: &str) -> BoxTransform {
-    registry().build_transform(name, &node(yaml), &context()).expect("a good configuration")
+    try_transform(name, yaml).expect("a good configuration")
+}
+
+/// The same, where they may be wrong.
+pub(crate) fn try_transform(name: &str, yaml: &str) -> Result<BoxTransform, Mistake> {
+    registry().build_transform(name, &node(yaml), &context())
 }
 
 /// A sink out of its own keys.

@@ -29,7 +29,7 @@ pub(super) fn keeps_the_contract(name: &str, config: &str) {
     conformance::transform(|| transform(name, config), Some(Arc::new(Json)));
 }
 
-fn batch(headers: &[Field<'_>], payloads: &[Option<&str>]) -> Batch {
+pub(super) fn batch(headers: &[Field<'_>], payloads: &[Option<&str>]) -> Batch {
     let partition = Partition { source: "k".into(), stream: "orders".into(), incarnation: "1".into(), number: 0 };
     let mut batch = BatchBuilder::new(Limit::default());
     let origin = batch.origin(&Arc::new(partition));

@@ -1,6 +1,5 @@
 //! Makes up events of a shop, the same ones for the same seed.
 
-mod rate;
 mod shop;
 
 use std::sync::Arc;
@@ -14,8 +13,8 @@ use catchwater_sdk::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use self::rate::Rate;
 use self::shop::Shop;
+use crate::rate::Rate;
 
 /// Makes up events of a shop: orders with customers and items, payments, shipments, carts, accounts.
 ///

@@ -2,6 +2,8 @@
 
 mod encoding;
 mod file;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod stdout;
@@ -10,6 +12,8 @@ use catchwater_sdk::Registry;
 
 pub(crate) fn register(registry: &mut Registry) {
     file::register(registry);
+    #[cfg(feature = "http")]
+    http::register(registry);
     #[cfg(feature = "kafka")]
     kafka::register(registry);
     stdout::register(registry);

@@ -58,6 +58,12 @@ pub(crate) fn demo(arguments: &Arguments, registry: Registry) -> ExitCode {
     if let Some(folder) = &arguments.write {
         return write(&pipelines, folder, &registry);
     }
+    // Before the plan, which knows files and lines: whoever typed `--lake` wrote neither. And a demo that fails in its
+    // third second would be a bad one.
+    if let Err(error) = place::prepare(&arguments.lake, arguments.port) {
+        complain(&error.chain());
+        return ExitCode::FAILURE;
+    }
     let files: Vec<_> = pipelines.iter().map(|pipeline| (Path::new(pipeline.name), pipeline.text.as_str())).collect();
     let plan = match plan_texts(&files, &registry) {
         Ok(plan) => plan,
@@ -66,11 +72,6 @@ pub(crate) fn demo(arguments: &Arguments, registry: Registry) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // A demo that fails in its third second would be a bad one.
-    if let Err(error) = place::prepare(&arguments.lake, arguments.port) {
-        complain(&error.chain());
-        return ExitCode::FAILURE;
-    }
     let guide = Guide::new(&arguments.lake, arguments.port);
     say(&guide.beginning());
     let ending = guide.ending(&arguments.means.data_dir);

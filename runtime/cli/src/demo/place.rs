@@ -9,9 +9,9 @@ use catchwater_sdk::{Error, Result, ResultExt};
 
 /// The lake's folder exists and can be written, the port is free.
 pub(super) fn prepare(lake: &str, port: u16) -> Result<()> {
-    match lake.strip_prefix("file://") {
-        Some(_) => {} // has its escapes; the lake sink will say what is wrong with it
-        None => make_lake(Path::new(lake))?,
+    // What is wrong with a URL, the lake sink will say: it knows which there are, and their escapes.
+    if !lake.contains("://") {
+        make_lake(Path::new(lake))?;
     }
     find_port_free(port)
 }

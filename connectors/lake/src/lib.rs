@@ -15,6 +15,7 @@
 //! A column never changes its type (see module `shred`). Two writers that widen a schema at the same time both get their
 //! columns; the one that comes second with another type for the same column shreds its rows again, from the payloads.
 
+pub mod care;
 mod collection;
 mod committer;
 mod config;

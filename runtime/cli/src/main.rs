@@ -1,9 +1,12 @@
 //! The `catchwater` binary: wiring and subcommands, nothing else.
 
 mod check;
+mod columns;
 mod connectors;
 mod demo;
 mod generate;
+mod lake;
+mod options;
 mod output;
 mod progress;
 mod replay;
@@ -46,6 +49,9 @@ enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Look after a lake: list it, look into it, verify it.
+    #[command(subcommand)]
+    Lake(lake::What),
     /// List the connectors, or explain one.
     Connectors {
         /// A connector's name.
@@ -76,6 +82,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments, registry),
         Command::Replay(arguments) => replay::replay(*arguments, registry, &board),
         Command::Check { paths } => check::check(&paths, &registry),
+        Command::Lake(what) => lake::lake(what, &registry),
         Command::Connectors { name } => connectors::connectors(name.as_deref(), &registry),
         Command::Generate(what) => generate::generate(&what, &registry),
     }

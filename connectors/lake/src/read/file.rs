@@ -45,6 +45,12 @@ pub enum Rows {
     Selected(Vec<usize>, RowSelection),
 }
 
+/// Rows of a file, batch by batch.
+pub(crate) struct RowStream {
+    rows: ParquetRecordBatchStream<Reader>,
+    reader: Reader,
+}
+
 /// Events of a file, batch by batch.
 pub struct EventStream {
     rows: ParquetRecordBatchStream<Reader>,
@@ -110,6 +116,13 @@ impl DataFile {
         let mask = self.columns(|path| names.contains(&path[0]));
         let rows = self.read_in_batches_of(rows, mask, bytes).await?;
         Ok(EventStream { rows, reader: self.reader.clone(), format: Arc::clone(&self.format) })
+    }
+
+    /// Some columns of some rows as they stand in the file.
+    pub(crate) async fn rows_of(&mut self, rows: Rows, wanted: impl Fn(&[String]) -> bool) -> Result<RowStream> {
+        let mask = self.columns(wanted);
+        let rows = self.read(rows, mask).await?;
+        Ok(RowStream { rows, reader: self.reader.clone() })
     }
 
     /// The columns whose path is wanted.
@@ -182,7 +195,14 @@ fn arrow_metadata(metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata,
     ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_skip_arrow_metadata(true))
 }
 
-// === impl EventStream ===
+// === impl RowStream, EventStream ===
+
+impl RowStream {
+    /// The next batch; none after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        self.rows.try_next().await.map_err(|error| self.reader.failed(error))
+    }
+}
 
 impl EventStream {
     /// The next batch; none after the last.

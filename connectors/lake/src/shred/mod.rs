@@ -55,6 +55,7 @@ use catchwater_sdk::value::Decoded;
 
 pub(crate) use event::SchemaEvent;
 pub(crate) use pins::Pins;
+pub use schema::Described;
 pub(crate) use schema::LakeSchema;
 
 use object::ObjectBuilder;

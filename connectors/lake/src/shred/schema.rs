@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use arrow::datatypes::{Field, FieldRef, Fields};
+use serde::Serialize;
 use twox_hash::XxHash3_64;
 
 use super::kind::{self, Kind, SUFFIXES};
@@ -33,6 +34,22 @@ pub(crate) struct Column {
     pub(super) kind: Kind,
 }
 
+/// A column in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Described {
+    /// In the table.
+    pub name: String,
+    /// Such as `long`, or `struct<id: string>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The key in the payload, where the column's name is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The column whose values of another type it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
+}
+
 // === impl LakeSchema ===
 
 impl LakeSchema {
@@ -59,6 +76,11 @@ impl LakeSchema {
             column.describe(&mut text);
         }
         format!("{:016x}", XxHash3_64::oneshot(text.as_bytes()))
+    }
+
+    /// The top-level columns in words.
+    pub(crate) fn described(&self) -> Vec<Described> {
+        self.columns.iter().map(Column::described).collect()
     }
 
     /// How many columns there are, those within others counted.
@@ -108,6 +130,16 @@ impl Column {
             base: base.unwrap_or(name).into(),
             sibling: base.is_some(),
             kind,
+        }
+    }
+
+    fn described(&self) -> Described {
+        let name = self.name().into_owned();
+        Described {
+            key: (*self.original != *self.base).then(|| self.original.to_string()),
+            beside: self.sibling.then(|| self.base.to_string()),
+            kind: self.kind.to_string(),
+            name,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The lake sink as the engine drives it, its tables as outsiders read them.
 
+mod care;
 mod delivery;
 mod files;
 mod reading;

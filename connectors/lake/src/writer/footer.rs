@@ -78,6 +78,24 @@ impl Covered {
             to,
         }
     }
+
+    /// The partition.
+    pub fn partition(&self) -> Partition {
+        Partition {
+            source: self.source.as_str().into(),
+            stream: self.stream.as_str().into(),
+            incarnation: self.incarnation.as_str().into(),
+            number: self.partition,
+        }
+    }
+
+    /// Whether it is of that partition.
+    pub fn is_of(&self, partition: &Partition) -> bool {
+        self.partition == partition.number
+            && *self.stream == *partition.stream
+            && *self.source == *partition.source
+            && *self.incarnation == *partition.incarnation
+    }
 }
 
 impl FileFooter {

@@ -22,6 +22,7 @@ use tokio::time::{interval, sleep};
 
 use self::guide::Guide;
 use self::pipelines::{Values, pipelines};
+use crate::options::LakeOption;
 use crate::output::{complain, complaints_have_colours, say};
 use crate::run::{Means, Statuses, run_plan};
 
@@ -36,9 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The folder of the lake that the events are archived in.
-    #[arg(long, env = "CATCHWATER_LAKE", default_value = "./lake", value_name = "DIR")]
-    lake: String,
+    #[command(flatten)]
+    place: LakeOption,
     /// The port on 127.0.0.1 that takes events over HTTP.
     #[arg(long, default_value_t = 8085, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -54,13 +54,13 @@ pub(crate) struct Arguments {
 
 /// Exits 0 when it was stopped or its time was over, 1 when it could not run.
 pub(crate) fn demo(arguments: &Arguments, registry: Registry) -> ExitCode {
-    let pipelines = pipelines(&Values { lake: &arguments.lake, port: arguments.port });
+    let pipelines = pipelines(&Values { lake: &arguments.place.lake, port: arguments.port });
     if let Some(folder) = &arguments.write {
         return write(&pipelines, folder, &registry);
     }
     // Before the plan, which knows files and lines: whoever typed `--lake` wrote neither. And a demo that fails in its
     // third second would be a bad one.
-    if let Err(error) = place::prepare(&arguments.lake, arguments.port) {
+    if let Err(error) = place::prepare(&arguments.place.lake, arguments.port) {
         complain(&error.chain());
         return ExitCode::FAILURE;
     }
@@ -72,7 +72,7 @@ pub(crate) fn demo(arguments: &Arguments, registry: Registry) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let guide = Guide::new(&arguments.lake, arguments.port);
+    let guide = Guide::new(&arguments.place.lake, arguments.port);
     say(&guide.beginning());
     let ending = guide.ending(&arguments.means.data_dir);
     let length = arguments.length.map(config::Duration::get);

@@ -1,0 +1,37 @@
+//! What several commands share.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use catchwater_lake::read::Lake;
+use catchwater_sdk::{Error, Registry, Result};
+
+use crate::output::complain;
+
+/// Where the lake is.
+#[derive(clap::Args)]
+pub(crate) struct LakeOption {
+    /// The lake: the folder that its collections are in.
+    #[arg(long, env = "CATCHWATER_LAKE", default_value = "./lake", value_name = "DIR")]
+    pub(crate) lake: String,
+}
+
+impl LakeOption {
+    /// Opens it. Payloads are understood as JSON.
+    pub(crate) fn open(&self, registry: &Registry) -> Result<Lake> {
+        let format = registry.find_format("json").ok_or_else(|| Error::bug("find the format `json`"))?;
+        Lake::open(&self.lake, Arc::clone(format))
+    }
+}
+
+/// Does a command's work on threads of its own, and says what went wrong. Any error exits with `failed`.
+pub(crate) fn finish(failed: u8, work: impl Future<Output = Result<ExitCode>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a process that starts can start its threads");
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done.unwrap_or_else(|error| {
+        complain(&error.chain());
+        ExitCode::from(failed)
+    })
+}

@@ -20,7 +20,10 @@ impl Guide {
 
     /// Before anything runs.
     pub(super) fn beginning(&self) -> String {
-        format!("Events of an invented shop are archived in {} and pass by here. Ctrl-C ends the demo.\n\n", self.lake)
+        format!(
+            "Events of an invented shop, and those posted to port {}, are archived in {} and pass by here. Ctrl-C ends the demo.\n\n",
+            self.port, self.lake
+        )
     }
 
     /// What to try, once there is something to find.
@@ -33,7 +36,6 @@ impl Guide {
                     "curl http://127.0.0.1:{port}/events -d '{{\"event\":\"order_paid\",\"amount\":250.5,\"note\":\"by hand\"}}'"
                 ),
             ),
-            ("Find events", format!("{program} search shop 'order_created amount:>100' --lake {lake} --limit 5")),
             (
                 "Send some of them again",
                 format!(
@@ -41,6 +43,7 @@ impl Guide {
                 ),
             ),
             ("See what is there", format!("{program} lake ls --lake {lake}")),
+            ("See how its schema grew", format!("{program} lake info shop --lake {lake}")),
         ];
         let mut text = "\nIn another terminal, in this folder:\n".to_owned();
         for (what, command) in commands {

@@ -15,7 +15,10 @@ const SCHEMA: &str = "pipeline.schema.json";
 const COLUMNS: u16 = 120;
 const COLUMNS_MIN: u16 = 20;
 
-const FILES: &[(&str, &str)] = &[("demo-shop.yaml", include_str!("../../../../pipelines/demo-shop.yaml"))];
+const FILES: &[(&str, &str)] = &[
+    ("demo-shop.yaml", include_str!("../../../../pipelines/demo-shop.yaml")),
+    ("demo-http.yaml", include_str!("../../../../pipelines/demo-http.yaml")),
+];
 
 /// A file.
 pub(super) struct Pipeline {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.kafka import Kafka
+from harness.kafka import Kafka, Message
+from harness.replays import archive
 from harness.s3 import S3
 from harness.workspace import Workspace
 from services.kafka import Broker
@@ -92,6 +93,17 @@ def workspace(tmp_path: Path) -> Workspace:
     place = Workspace(tmp_path)
     yield place
     place.end()
+
+
+@pytest.fixture
+def archived(kafka, workspace):
+    """Makes a topic with these messages, and archives it."""
+    def make(messages: list[Message], partitions: int = 3) -> str:
+        topic = kafka.topic("orders", partitions)
+        kafka.produce(topic, messages)
+        archive(workspace, kafka, topic)
+        return topic
+    return make
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,13 +4,10 @@ import signal
 import time
 from collections import Counter
 
-import pytest
-from confluent_kafka import KafkaException
-
 from harness.kafka import Kafka, Message
-from harness.pipelines import following, from_kafka, pipeline, to_kafka
+from harness.pipelines import following, pipeline, to_kafka
+from harness.replays import START_MS, archive, audit, count_of, numbered, numbers, replay, same, url
 
-START_MS = 1_795_000_000_000
 ODDITIES = [
     Message(b'{"n":0,"event":"paid"}', b"k0", [("b", b"1"), ("a", None), ("b", b""), ("", b"2")], START_MS, 0),
     Message(b'{"n": 1.50 }\n', None, [], START_MS + 5, 1),
@@ -19,43 +16,6 @@ ODDITIES = [
     Message(b"\xff\xfe not json", b"\x00", [], START_MS + 3, 1),
     Message(b'{"n":5,"event":"created"}', b"k5", [], START_MS + 4, 0),
 ]
-
-
-def same(message: Message) -> tuple:
-    return message.partition, message.payload, message.key, tuple(message.headers), message.timestamp_ms
-
-
-def archive(workspace, kafka: Kafka, topic: str, group: str = "archive") -> None:
-    """All that is in the topic now, into the collection `events`."""
-    workspace.run(pipeline(from_kafka(kafka, topic, group=f"{group}-{topic}"), workspace.lake())).succeeded()
-
-
-def replay(workspace, *arguments, to: str | None = None, **options):
-    target = [] if to is None else ["--to", to]
-    return workspace.start("replay", "events", "--lake", workspace.lake_path, "--data-dir", workspace.data_dir, *target, *arguments, **options)
-
-
-def url(kafka: Kafka, topic: str = "") -> str:
-    return f"kafka://{kafka.address}/{topic}"
-
-
-def numbered(count: int, partitions: int = 3, step_ms: int = 1) -> list[Message]:
-    return [Message(b'{"n":%d,"kind":"k%d"}' % (n, n % 100), b"key%d" % n, timestamp_ms=START_MS + n * step_ms, partition=n % partitions) for n in range(count)]
-
-
-@pytest.fixture
-def archived(kafka, workspace):
-    """Makes a topic with these messages, and archives it."""
-    def make(messages: list[Message], partitions: int = 3) -> str:
-        topic = kafka.topic("orders", partitions)
-        kafka.produce(topic, messages)
-        archive(workspace, kafka, topic)
-        return topic
-    return make
-
-
-def numbers(messages: list[Message]) -> list[int]:
-    return [int(message.payload.split(b",")[0].split(b":")[1]) for message in messages]
 
 
 # === the original ===
@@ -147,21 +107,6 @@ def test_the_original_cadence_is_kept_to_the_hundredth_part(kafka, workspace, ar
 
 
 # === going on ===
-
-def count_of(kafka: Kafka, topic: str) -> int:
-    """0 while the brokers are still busy electing leaders."""
-    try:
-        return sum(kafka.end_offsets(topic).values())
-    except KafkaException:
-        return 0
-
-
-def audit(kafka: Kafka, source: str, target: str) -> Counter:
-    """Nothing is missing, and each partition has its order but for what is sent again; answers how often each came."""
-    sent = Counter(map(same, kafka.consume(target)))
-    assert list(sent) == list(map(same, kafka.consume(source))), "both by partition and in order; what is counted stands where it came first"
-    return sent
-
 
 def test_killed_in_the_middle_it_goes_on_without_a_gap(kafka, workspace, archived):
     source, target = archived(numbered(20_000)), kafka.topic("copy", 3)
@@ -260,53 +205,7 @@ def test_a_pipeline_into_its_own_topic_is_refused(kafka, workspace):
     assert count_of(kafka, topic) == 1
 
 
-# === what goes wrong ===
-
-def test_a_destination_that_is_away_is_given_up_in_the_end(workspace, archived):
-    archived(numbered(10))
-    replay(workspace, "--attempts", "2", to="kafka://127.0.0.1:1/copy").wait().failed().says("gave up after 2 attempts", "goes on where it was")
-
-
-def test_a_destination_that_stops_in_the_middle_is_waited_for(workspace, archived, own_broker):
-    archived(numbered(4000))
-    other = Kafka(own_broker.address)
-    target = other.topic("copy", 3)
-    running = replay(workspace, "--partition-keep", "--rate", "1000/s", to=url(other, target))
-    running.wait_until("some is sent", lambda: count_of(other, target) > 500)
-    own_broker.kill()
-    running.wait_until("it says so", lambda: "sink unavailable, will retry" in running.err)
-    own_broker.start()
-    running.wait(120).succeeded().says("sent 4,000 events")
-    for partition in range(3):
-        came = [number for number in numbers(other.consume(target)) if number % 3 == partition]
-        assert list(dict.fromkeys(came)) == list(range(partition, 4000, 3)), "none is missing, and each first came in its order"
-
-
-def test_a_destination_that_refuses_a_record_names_it(kafka, workspace, archived):
-    archived([Message(b"x", b"k"), Message(b"no key")], 1)
-    target = kafka.topic("compacted", cleanup_policy="compact")
-    replay(workspace, to=url(kafka, target)).wait().failed().says("[0] at 1", "refuse")
-
-
-def test_mistakes_name_the_flag(workspace, archived):
-    archived(numbered(1))
-
-    def check(*arguments, status: int, says: str, to: str | None = "stdout") -> None:
-        finished = replay(workspace, *arguments, to=to).wait()
-        assert finished.status == status, finished.err
-        finished.says(says)
-    check("--query", "a:(", status=2, says="--query")
-    check("--since", "yesterday", status=2, says="--since")
-    check("--rate", "5", status=2, says="--rate")
-    check("--rate", "5/s", "--speed", "2x", status=2, says="--speed")
-    check(to=None, status=2, says="--to")
-    check(to="amqp://localhost/x", status=2, says="--to: `amqp:` is none of kafka://")
-    check(to="kafka://localhost:1/x?patition=3", status=2, says="did you mean `partition`?")
-    check(to="staging", status=2, says="--destinations")
-    check("--positions", "1-5", status=2, says="write it like 0:100..200")
-    workspace.command("replay", "events", "--lake", "nowhere", "--to", "stdout").failed().says("there is no such folder")
-    workspace.command("replay", "evnets", "--lake", workspace.lake_path, "--to", "stdout").failed().says("did you mean `events`?")
-
+# === in company ===
 
 def test_a_named_destination_masks_and_sends(kafka, workspace, archived):
     archived(numbered(10))

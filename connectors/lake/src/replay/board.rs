@@ -16,6 +16,8 @@ pub struct Board(Arc<Mutex<BTreeMap<String, Arc<Tally>>>>);
 pub struct Tally {
     /// Events that were handed on in their time, since this process began.
     pub sent: AtomicU64,
+    /// Those of them that are durable where they went, as far as that was told; to a tenth of a second.
+    pub confirmed: AtomicU64,
     /// Left out since a replay had sent them before.
     pub replayed: AtomicU64,
     /// Left out since the same row was there before: a capture or a rewrite that stored it twice.

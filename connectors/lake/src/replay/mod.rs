@@ -18,6 +18,7 @@ mod count;
 mod files;
 mod job;
 mod lane;
+mod ledger;
 mod merge;
 mod pace;
 mod prune;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use catchwater_sdk::clock::Clock;
@@ -15,6 +16,7 @@ use tracing::{debug, info};
 use super::board::{Board, Tally};
 use super::config::Config;
 use super::job::{self, Job};
+use super::ledger::Ledger;
 use super::merge::{Manner, Part, Portion};
 use super::pace::Pace;
 use super::reading::{Order, Reading, Said};
@@ -54,6 +56,7 @@ pub(crate) struct Replay {
     began: Option<Instant>,
     has_ended: bool,
     committed: Positions,
+    unconfirmed: Ledger,
 }
 
 /// What stays as it is until the end.
@@ -87,6 +90,7 @@ impl Replay {
             began: None,
             has_ended: false,
             committed: Positions::new(),
+            unconfirmed: Ledger::default(),
         })
     }
 
@@ -253,8 +257,10 @@ impl Source for Replay {
         match self.next(limit).await? {
             Some(Said::Portion(portion)) => {
                 let due = self.began.and_then(|began| began.checked_add(portion.due)).filter(|_| self.is_paced());
-                self.tally.passed(portion.batch.len() as u64, due);
-                self.at.advance_all(&portion.batch.positions());
+                let (records, positions) = (portion.batch.len() as u64, portion.batch.positions());
+                self.tally.passed(records, due);
+                self.unconfirmed.sent(records, &positions, Instant::now());
+                self.at.advance_all(&positions);
                 Ok(Polled::Records(portion.batch))
             }
             Some(Said::New(partitions)) => {
@@ -274,12 +280,14 @@ impl Source for Replay {
         at.iter().for_each(|(partition, at)| self.at.set(Arc::clone(partition), at));
         self.reading = None;
         self.held = None;
+        self.unconfirmed.forget();
         Ok(())
     }
 
     /// The end of a round: everything of it is durable.
     async fn release(&mut self, _: &[Arc<Partition>]) -> Result<()> {
         self.round += 1;
+        self.tally.confirmed.fetch_add(self.unconfirmed.confirm_all(), Relaxed);
         (self.at, self.reading, self.held) = (Positions::new(), None, None);
         self.to_assign = Some(self.sent().map(|(sent_as, ..)| sent_as).collect());
         Ok(())
@@ -291,6 +299,7 @@ impl Source for Replay {
 
     async fn commit(&mut self, positions: &Positions) -> Result<()> {
         self.committed.advance_all(positions);
+        self.tally.confirmed.fetch_add(self.unconfirmed.confirm(&self.committed), Relaxed);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use catchwater_engine::spec::{Destination, load_documents, nearest};
 use catchwater_sdk::Registry;
+use catchwater_sdk::config::{Catalog, Role};
 use serde_json::{Map, Value, json};
 
 use super::Arguments;
@@ -16,8 +17,20 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Reads `--to`; an error says what is wrong with it.
-    pub(super) fn parse(to: &str) -> Result<Target, String> {
+    /// Reads `--to`; an error says what is wrong with it. The sink is one that the registry has.
+    pub(super) fn known(to: &str, registry: &Registry) -> Result<Target, String> {
+        let target = Target::parse(to)?;
+        if let Target::Sink(keys) = &target
+            && let Some(kind) = keys["type"].as_str().filter(|kind| !has_sink(registry, kind))
+        {
+            let others = CHOICES.iter().filter(|(kind, _)| has_sink(registry, kind)).map(|(_, written)| *written);
+            let others = others.chain([A_NAME]).collect::<Vec<_>>().join(", ");
+            return Err(format!("this program was built without a sink for {kind}; it takes: {others}"));
+        }
+        Ok(target)
+    }
+
+    fn parse(to: &str) -> Result<Target, String> {
         let (to, options) = match to.split_once('?') {
             // The rest of an HTTP URL belongs to its server.
             Some((to, options)) if !is_http(to) => (to, options),
@@ -30,7 +43,7 @@ impl Target {
             Some(("stdout", "" | "//")) => keys(json!({ "type": "stdout" })),
             Some(("kafka", rest)) => kafka(rest.strip_prefix("//").unwrap_or(rest))?,
             Some(("http" | "https", _)) => keys(json!({ "type": "http", "url": to })),
-            Some((scheme, _)) => return Err(format!("`{scheme}:` is none of {CHOICES}")),
+            Some((scheme, _)) => return Err(format!("`{scheme}:` is none of {}", choices())),
         };
         for (key, value) in options_of(options)? {
             set(&mut sink, &key, scalar(&value))?;
@@ -39,7 +52,18 @@ impl Target {
     }
 }
 
-const CHOICES: &str = "kafka://host:9092/topic, http://..., file:PATH, stdout, and the name of a destination";
+/// Sinks, and how each is written.
+const CHOICES: [(&str, &str); 4] =
+    [("kafka", "kafka://host:9092/topic"), ("http", "http://..."), ("file", "file:PATH"), ("stdout", "stdout")];
+const A_NAME: &str = "the name of a destination";
+
+fn choices() -> String {
+    CHOICES.iter().map(|(_, written)| *written).chain([A_NAME]).collect::<Vec<_>>().join(", ")
+}
+
+fn has_sink(registry: &Registry, kind: &str) -> bool {
+    registry.schema(Role::Sink, kind).is_some()
+}
 
 fn is_http(url: &str) -> bool {
     url.starts_with("http://") || url.starts_with("https://")
@@ -140,7 +164,8 @@ pub(super) fn find(name: &str, arguments: &Arguments, registry: &Registry) -> Re
     let files = &arguments.destinations;
     if files.is_empty() {
         return Err(vec![format!(
-            "--to: `{name}` is none of {CHOICES}; destinations are in the files that --destinations names, and it names none"
+            "--to: `{name}` is none of {}; destinations are in the files that --destinations names, and it names none",
+            choices()
         )]);
     }
     let documents = load_documents(files, registry).map_err(|mistakes| vec![format!("--destinations:\n{mistakes}")])?;
@@ -198,6 +223,16 @@ mod tests {
         check("http://localhost:80/a?b=c", json!({"type": "http", "url": "http://localhost:80/a?b=c"}));
         refused("file:", "which file?");
         refused("file://out.ndjson", "write file:out.ndjson");
+    }
+
+    #[test]
+    fn what_the_program_was_built_without_is_named() {
+        let mut registry = Registry::new();
+        catchwater_connectors::register(&mut registry);
+        assert!(Target::known("file:out.ndjson", &registry).is_ok());
+        assert_eq!(Target::known("staging", &registry), Ok(Target::Named("staging".to_owned())));
+        let error = Target::known("http://localhost/x", &Registry::new()).expect_err("an empty registry");
+        assert_eq!(error, "this program was built without a sink for http; it takes: the name of a destination");
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn optional(text: &str) -> Option<Option<i64>> {
 /// Reads what was asked for. Every mistake is a line that begins with its flag.
 pub(super) fn job(arguments: &Arguments, registry: &Registry) -> Result<Job, Vec<String>> {
     let to = arguments.to.clone().unwrap_or_else(|| "stdout".to_owned());
-    let target = Target::parse(&to).map_err(|mistake| vec![format!("--to: {mistake}")])?;
+    let target = Target::known(&to, registry).map_err(|mistake| vec![format!("--to: {mistake}")])?;
     let (mut sink, named) = match target {
         Target::Sink(sink) => (sink, None),
         Target::Named(name) => (Map::from_iter([("type".to_owned(), json!("stdout"))]), Some(name)),

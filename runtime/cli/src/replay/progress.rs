@@ -53,17 +53,18 @@ impl Progress {
             let now = self.tally.sent.load(Relaxed);
             let rate = (now - sent) as f64 / at.elapsed().as_secs_f64();
             (at, sent) = (Instant::now(), now);
-            note(&self.line(now, rate));
+            note(&self.line(now, self.tally.confirmed.load(Relaxed), rate));
         }
     }
 
-    fn line(&self, sent: u64, rate: f64) -> String {
+    fn line(&self, sent: u64, confirmed: u64, rate: f64) -> String {
         let of = self.total.map(|total| format!(" of {}", HumanCount(total))).unwrap_or_default();
         let left = self.total.filter(|_| rate > 0.0).map(|total| total.saturating_sub(sent) as f64 / rate);
         let left = left
             .map(|seconds| format!(", {} left", HumanDuration(Duration::from_secs_f64(seconds))))
             .unwrap_or_default();
-        format!("{}{of} events, {rate:.0}/s{left}{}", HumanCount(sent), self.troubles())
+        let (sent, confirmed) = (HumanCount(sent), HumanCount(confirmed));
+        format!("{sent}{of} events sent, {confirmed} confirmed, {rate:.0}/s{left}{}", self.troubles())
     }
 
     fn troubles(&self) -> String {
@@ -90,13 +91,13 @@ mod tests {
 
     fn check(total: Option<u64>, sent: u64, rate: f64, expected: &str) {
         let progress = Progress::new(total, Arc::default(), Arc::default());
-        assert_eq!(progress.line(sent, rate), expected);
+        assert_eq!(progress.line(sent, sent / 2, rate), expected);
     }
 
     #[test]
     fn says_what_is_left_where_that_is_known() {
-        check(Some(60_000), 30_000, 500.0, "30,000 of 60,000 events, 500/s, 60 seconds left");
-        check(Some(60_000), 0, 0.0, "0 of 60,000 events, 0/s");
-        check(None, 1200, 100.4, "1,200 events, 100/s");
+        check(Some(60_000), 30_000, 500.0, "30,000 of 60,000 events sent, 15,000 confirmed, 500/s, 60 seconds left");
+        check(Some(60_000), 0, 0.0, "0 of 60,000 events sent, 0 confirmed, 0/s");
+        check(None, 1200, 100.4, "1,200 events sent, 600 confirmed, 100/s");
     }
 }

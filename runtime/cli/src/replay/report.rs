@@ -30,9 +30,10 @@ pub(super) fn report(job: &Job, arguments: &Arguments, outcome: &Outcome, tally:
     let sent = tally.sent.load(Relaxed);
     if sent > 0 || outcome.failure.is_none() {
         note(&format!(
-            "sent {} events ({}) to {} in {:.1} s{}",
+            "sent {} events ({}){} to {} in {:.1} s{}",
             HumanCount(sent),
             BinaryBytes(outcome.bytes),
+            confirmed(sent, tally.confirmed.load(Relaxed)),
             job.to,
             took.as_secs_f64(),
             pace(arguments, tally, outcome.bytes, took)
@@ -56,6 +57,11 @@ pub(super) fn report(job: &Job, arguments: &Arguments, outcome: &Outcome, tally:
         None => {}
     }
     ExitCode::FAILURE
+}
+
+/// How many are known to have arrived, where that is not all.
+pub(super) fn confirmed(sent: u64, confirmed: u64) -> String {
+    if confirmed >= sent { String::new() } else { format!(", {} of them confirmed,", HumanCount(confirmed)) }
 }
 
 fn pace(arguments: &Arguments, tally: &Tally, bytes: u64, took: Duration) -> String {

@@ -150,6 +150,6 @@ def test_two_sinks_of_one_pipeline_in_one_collection_are_refused(workspace):
     (workspace.folder / "lake").mkdir()
     (workspace.folder / "link").symlink_to(workspace.folder / "lake")
     said = mistakes(workspace, GOOD + "dead_letters:\n  type: lake\n  path: ./link/../link\n  collection: orders\n")
-    assert "orders.yaml:14:15" in said and "`orders`" in said and "taken by `lake` of pipeline `orders` at orders.yaml:8:5" in said, said
+    assert "orders.yaml:14:15" in said and "`orders`" in said and "taken by `lake` of pipeline `orders` at orders.yaml:8:11" in said, said
     workspace.write("orders.yaml", GOOD + "dead_letters:\n  type: lake\n  path: ./lake\n  collection: dead\n")
     workspace.command("check", "orders.yaml").succeeded()

@@ -2,7 +2,11 @@
 //!
 //! Replaced atomically and synced at each commit; locked, so that two processes cannot read the same source twice
 //! under one name. The lock is the file system's and goes with the process, however it ends.
+//!
+//! Partitions come and go, as rotated files do. Positions of those that went are kept for a while, should one come back:
+//! the file stands in the order in which they went, those that are still there last.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +14,9 @@ use std::sync::Arc;
 
 use catchwater_sdk::{Error, Partition, Positions, Result, ResultExt};
 use serde::{Deserialize, Serialize};
+
+/// So many partitions that went are remembered; the position of one that went before them is forgotten. (Invariant 9)
+const GONE_MAX: usize = 1000;
 
 /// Whether positions of `pipeline` are kept in this data folder.
 pub fn are_kept(data_dir: &Path, pipeline: &str) -> bool {
@@ -35,6 +42,8 @@ fn path_of(data_dir: &Path, pipeline: &str) -> PathBuf {
 pub(crate) struct PositionsFile {
     path: PathBuf,
     committed: Positions,
+    /// Partitions that nobody owns now, the one that went first in front.
+    gone: VecDeque<Arc<Partition>>,
     _lock: File,
 }
 
@@ -54,13 +63,26 @@ impl PositionsFile {
         let folder = path.parent().expect("the file is in a folder");
         fs::create_dir_all(folder).or_refused(|| format!("create {}", folder.display()))?;
         let lock = lock(&path.with_extension("lock"), pipeline)?;
-        let committed = read(&path)?;
-        Ok(PositionsFile { path, committed, _lock: lock })
+        let entries = read(&path)?;
+        let gone = entries.iter().map(|(partition, _)| Arc::clone(partition)).collect();
+        Ok(PositionsFile { path, committed: entries.into_iter().collect(), gone, _lock: lock })
     }
 
     /// What was committed last.
     pub(crate) fn committed(&self) -> &Positions {
         &self.committed
+    }
+
+    /// These partitions are there.
+    pub(crate) fn take(&mut self, partitions: &[Arc<Partition>]) {
+        let taken: BTreeSet<_> = partitions.iter().collect();
+        self.gone.retain(|partition| !taken.contains(partition));
+    }
+
+    /// These partitions went.
+    pub(crate) fn give_up(&mut self, partitions: &[Arc<Partition>]) {
+        self.take(partitions);
+        self.gone.extend(partitions.iter().cloned());
     }
 
     /// Commits: on return the positions survive a crash of the machine.
@@ -70,7 +92,10 @@ impl PositionsFile {
         if next == self.committed {
             return Ok(());
         }
-        write(&self.path, &next).or_unavailable(|| format!("write {}", self.path.display()))?;
+        while self.gone.len() > GONE_MAX {
+            self.gone.pop_front().map(|partition| next.remove(&partition));
+        }
+        write(&self.path, &next, &self.gone).or_unavailable(|| format!("write {}", self.path.display()))?;
         self.committed = next;
         Ok(())
     }
@@ -94,10 +119,10 @@ fn lock(path: &Path, pipeline: &str) -> Result<File> {
     }
 }
 
-fn read(path: &Path) -> Result<Positions> {
+fn read(path: &Path) -> Result<Vec<(Arc<Partition>, i64)>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Positions::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).or_refused(|| format!("read {}", path.display())),
     };
     let damaged = || {
@@ -107,7 +132,7 @@ fn read(path: &Path) -> Result<Positions> {
     Ok(entries.into_iter().map(OwnedEntry::into_position).collect())
 }
 
-fn write(path: &Path, positions: &Positions) -> std::io::Result<()> {
+fn write(path: &Path, positions: &Positions, gone: &VecDeque<Arc<Partition>>) -> std::io::Result<()> {
     let entry = |(partition, position): (&'_ Arc<Partition>, i64)| {
         serde_json::to_value(Entry {
             source: &partition.source,
@@ -117,7 +142,10 @@ fn write(path: &Path, positions: &Positions) -> std::io::Result<()> {
             position,
         })
     };
-    let entries = positions.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let went: BTreeSet<_> = gone.iter().collect();
+    let first = gone.iter().filter_map(|partition| Some((partition, positions.get(partition)?)));
+    let last = positions.iter().filter(|(partition, _)| !went.contains(partition));
+    let entries = first.chain(last).map(entry).collect::<Result<Vec<_>, _>>()?;
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;
     serde_json::to_writer_pretty(&mut file, &entries)?;
@@ -179,6 +207,38 @@ mod tests {
         forget(folder.path(), "p").expect("it was stopped");
         assert!(!are_kept(folder.path(), "p"));
         forget(folder.path(), "p").expect("there is nothing left to forget");
+    }
+
+    fn file(number: i32) -> Arc<Partition> {
+        let (source, stream, incarnation) = ("h".into(), "logs".into(), number.to_string().into());
+        Arc::new(Partition { source, stream, incarnation, number: 0 })
+    }
+
+    #[test]
+    fn forgets_what_went_long_ago_and_nothing_that_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut positions = PositionsFile::open(folder.path(), "p").expect("opens");
+        let rotations = GONE_MAX as i32 + 2;
+        positions.take(&[file(-1)]);
+        positions.commit(&[(file(-1), 7)].into_iter().collect()).expect("commits");
+        // Numbers descend, so that the order in which they went is not that of their names.
+        for number in (0..rotations).rev() {
+            positions.take(&[file(number)]);
+            positions.give_up(&[file(number)]);
+            positions.committed.set(file(number), 1);
+        }
+        positions.commit(&[(file(-1), 8)].into_iter().collect()).expect("commits");
+        drop(positions);
+        let mut positions = PositionsFile::open(folder.path(), "p").expect("opens");
+        let kept = |positions: &PositionsFile, number: i32| positions.committed().get(&file(number)).is_some();
+        let first_to_go = [rotations - 1, rotations - 2, rotations - 3];
+        assert_eq!(first_to_go.map(|number| kept(&positions, number)), [false, false, true]);
+        positions.take(&[file(-1), file(rotations - 3)]);
+        positions.give_up(&[file(rotations)]);
+        positions.commit(&[(file(-1), 9)].into_iter().collect()).expect("commits");
+        let there = [-1, 0, rotations - 3, rotations - 4];
+        assert_eq!(there.map(|number| kept(&positions, number)), [true; 4]);
+        assert_eq!(positions.gone.len(), GONE_MAX);
     }
 
     #[test]

@@ -35,7 +35,12 @@ impl Upstream {
     /// As [`Source::poll`](catchwater_sdk::source::Source::poll); an assignment starts at what the file has.
     pub(super) async fn poll(&mut self, limit: Limit) -> Result<Polled> {
         let mut polled = self.source.poll(limit).await?;
-        if let (Polled::Assigned(assignments), Some(file)) = (&mut polled, &self.file) {
+        let Some(file) = &mut self.file else { return Ok(polled) };
+        if let Polled::Lost(partitions) = &polled {
+            file.give_up(partitions);
+        }
+        if let Polled::Assigned(assignments) = &mut polled {
+            file.take(&assignments.iter().map(|assignment| Arc::clone(&assignment.partition)).collect::<Vec<_>>());
             for assignment in assignments {
                 if let Some(at) = file.committed().get(&assignment.partition) {
                     (assignment.at, assignment.committed) = (at, true);
@@ -62,6 +67,9 @@ impl Upstream {
     }
 
     pub(super) async fn release(&mut self, partitions: &[Arc<Partition>]) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            file.give_up(partitions);
+        }
         self.source.release(partitions).await
     }
 

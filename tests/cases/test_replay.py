@@ -4,6 +4,7 @@ import signal
 import time
 from collections import Counter
 
+from harness.http import Reply, Server
 from harness.kafka import Kafka, Message
 from harness.pipelines import following, pipeline, to_kafka
 from harness.replays import START_MS, archive, audit, count_of, numbered, numbers, replay, same, url
@@ -76,6 +77,20 @@ def test_a_file_and_standard_output_hold_the_payloads(workspace, archived):
     assert lines == [message.payload for message in numbered(20)]
     assert replay(workspace, to="stdout").wait().succeeded().out.encode().splitlines() == lines
     assert replay(workspace, to="stdout").wait().succeeded().out.encode().splitlines() == lines, "it is never gone on with"
+
+
+def test_a_server_gets_the_payloads_over_http_and_one_that_refuses_is_named(workspace, archived):
+    archived(numbered(20))
+    server = Server()
+    try:
+        replay(workspace, to=f"{server.url}/events?shop=1").wait().succeeded().says("sent 20 events")
+        assert {request.path for request in server.received} == {"/events?shop=1"}
+        got = [line for request in server.received for line in request.body.splitlines()]
+        assert got == [message.payload for message in numbered(20)]
+        server.reply = lambda request: Reply(status=401)
+        replay(workspace, to=f"{server.url}/events?shop=2").wait().failed().says("401")
+    finally:
+        server.stop()
 
 
 # === in time ===

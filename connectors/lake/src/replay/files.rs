@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use catchwater_sdk::{Error, Partition, Result};
+use catchwater_sdk::{Error, Partition, Result, ResultExt};
+use tokio::task::JoinHandle;
 
 use super::rows::select;
 use super::runs::{Ranges, Run, Runs, runs};
@@ -19,14 +20,15 @@ use crate::read::{DataFile, EventBatch, EventStream, LiveFile, Snapshot};
 /// So many files stay open: each holds its footer.
 const FILES_MAX: usize = 256;
 
-/// So many streams stay open: each holds a decoded page of every column.
+/// So many streams stay open: each holds a decoded page of every column, and the piece that comes next.
 const STREAMS_MAX: usize = 16;
 
 /// So many bytes of pieces are kept for other partitions.
 const KEPT_BYTES_MAX: usize = 24 << 20;
 
-/// All pieces that partitions are at, together, take about so much; each of them at least [`PIECE_BYTES_MIN`].
-const PIECES_BYTES: usize = 64 << 20;
+/// All pieces that partitions are at, together, take about so much, and those that are decoded ahead at most as much again;
+/// each of them at least [`PIECE_BYTES_MIN`].
+const PIECES_BYTES: usize = 48 << 20;
 const PIECE_BYTES_MIN: usize = 64 << 10;
 const PIECE_BYTES_MAX: usize = 4 << 20;
 
@@ -76,13 +78,16 @@ struct Open {
     readers: usize,
 }
 
-/// Goes on behind the piece that it gave last.
+/// Goes on behind the piece that it gave last, whose successor is decoded meanwhile.
 struct Stream {
     file: usize,
     next: u64,
     end: u64,
-    events: EventStream,
+    ahead: Ahead,
 }
+
+/// A piece that is being decoded, on a thread of its own if one is free.
+struct Ahead(JoinHandle<Result<Option<(Piece, EventStream)>>>);
 
 // === impl Piece ===
 
@@ -119,6 +124,30 @@ impl Piece {
 
     fn size_bytes(&self) -> usize {
         self.events.batch().size_bytes()
+    }
+}
+
+// === impl Ahead ===
+
+impl Ahead {
+    /// The piece that begins at this row.
+    fn decode(mut events: EventStream, row: u64, selection: Arc<Selection>) -> Ahead {
+        Ahead(tokio::spawn(async move {
+            let batch = events.next().await?.filter(|batch| !batch.is_empty());
+            Ok(batch.map(|batch| (Piece::new(batch, row, &selection), events)))
+        }))
+    }
+
+    /// None where the file ends before.
+    async fn done(mut self) -> Result<Option<(Piece, EventStream)>> {
+        (&mut self.0).await.or_bug(|| "decode rows ahead".to_owned())?
+    }
+}
+
+/// Nobody waits for it any more.
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -189,20 +218,20 @@ impl Files {
             return Ok(Arc::clone(piece));
         }
         let goes_on = self.streams.iter().position(|stream| stream.file == file && stream.next == row);
-        let mut stream = match goes_on {
+        let Stream { end, ahead, .. } = match goes_on {
             Some(place) => self.streams.remove(place).expect("it was found"),
             None => self.stream(file, row, run).await?,
         };
-        let events = stream.events.next().await?.filter(|events| !events.is_empty());
-        let events =
-            events.ok_or_else(|| Error::bug(format!("row {row} of {} is not there", self.files[file].path)))?;
-        let piece = Arc::new(Piece::new(events, row, &self.selection));
-        stream.next = piece.end();
-        if piece.end() > run.rows.end {
+        let decoded = ahead.done().await?;
+        let (piece, events) =
+            decoded.ok_or_else(|| Error::bug(format!("row {row} of {} is not there", self.files[file].path)))?;
+        let (next, piece) = (piece.end(), Arc::new(piece));
+        if next > run.rows.end {
             self.keep(file, &piece);
         }
-        if stream.next < stream.end {
-            self.streams.push_back(stream);
+        if next < end {
+            let ahead = Ahead::decode(events, next, Arc::clone(&self.selection));
+            self.streams.push_back(Stream { file, next, end, ahead });
             self.streams.drain(..self.streams.len().saturating_sub(STREAMS_MAX));
         }
         Ok(piece)
@@ -217,7 +246,7 @@ impl Files {
         let end = run.rows.end.max(row + PIECE_ROWS).min(open.rows());
         let rows = select(open.row_groups(), row..end);
         let events = open.events_in_batches_of(rows, self.piece_bytes).await?;
-        Ok(Stream { file, next: row, end, events })
+        Ok(Stream { file, next: row, end, ahead: Ahead::decode(events, row, Arc::clone(&self.selection)) })
     }
 
     /// Others may have rows in it.

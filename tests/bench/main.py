@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import peers
-from bench.measure import Cost, machine, measure
+from bench.measure import Cost, machine, measure, once
 from bench.orders import orders_file
 from harness import yaml
 from harness.kafka import Kafka, Message
@@ -50,17 +50,44 @@ class Bench:
         source = self.topic_with_orders()
         target = self.kafka.topic("copy", PARTITIONS)
         sink = to_kafka(self.kafka, target, partition="${partition}", compression="lz4")
-        before = [0]
+        note, verify = self.arriving(target, self.count)
 
         def prepare():
             self.write(pipeline(from_kafka(self.kafka, source), sink))
+            note()
+        self.row("Kafka to Kafka", self.command(), prepare, verify)
+        self.row(*peers.copy(self.kafka.address, source, target, self.count), prepare, verify)
+
+    def replays(self) -> None:
+        """The same events from the lake to Kafka: all, a hundredth of them, none. Beside them librdkafka alone, from memory."""
+        target = self.kafka.topic("replayed", PARTITIONS)
+        self.write(pipeline(from_file(self.orders), {"type": "lake", "path": str(self.lake), "collection": "orders"}))
+        once(self.command(), self.folder)
+        hundredth = sum(1 for _ in range(0, self.count, 100))
+        self.replay_row("lake to Kafka, all", target, self.count)
+        self.row(*peers.produce(self.kafka.address, target, str(self.orders)), *self.arriving(target, self.count))
+        self.replay_row("lake to Kafka, 1% by a field", target, hundredth, "--query", f"number:<{hundredth}")
+        self.peer_row("dry run, all counted", self.replay("--dry-run"))
+        self.peer_row("dry run, a word counted", self.replay("--dry-run", "--query", "headphones"))
+
+    def replay_row(self, name: str, target: str, expected: int, *options: str) -> None:
+        command = self.replay("--restart", "--to", f"kafka://{self.kafka.address}/{target}?compression=lz4", *options)
+        self.row(name, command, *self.arriving(target, expected))
+
+    def replay(self, *options: str) -> list[str]:
+        return [binary(), "replay", "orders", "--lake", str(self.lake), "--data-dir", "data", *options]
+
+    def arriving(self, target: str, expected: int) -> tuple[Callable[[], None], Callable[[], None]]:
+        """What goes before and after a run that is to send so many."""
+        before = [0]
+
+        def prepare():
             before[0] = sum(self.kafka.end_offsets(target).values())
 
         def verify():
             arrived = sum(self.kafka.end_offsets(target).values()) - before[0]
-            assert arrived == self.count, f"{arrived} of {self.count} events arrived"
-        self.row("Kafka to Kafka", self.command(), prepare, verify)
-        self.row(*peers.copy(self.kafka.address, source, target, self.count), prepare, verify)
+            assert arrived == expected, f"{arrived} of {expected} events arrived"
+        return prepare, verify
 
     def lake_row(self, name: str, source: Callable[[], dict]) -> None:
         def prepare():
@@ -103,7 +130,7 @@ def table(rows: list[tuple]) -> str:
 
 
 def main() -> None:
-    ways = {"kafka-to-lake": Bench.kafka_to_lake, "file-to-lake": Bench.file_to_lake, "kafka-to-kafka": Bench.kafka_to_kafka}
+    ways = {"kafka-to-lake": Bench.kafka_to_lake, "file-to-lake": Bench.file_to_lake, "kafka-to-kafka": Bench.kafka_to_kafka, "replay": Bench.replays}
     parser = argparse.ArgumentParser(prog="tests/bench/run")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--count", type=int, default=1_000_000)

@@ -150,7 +150,7 @@ impl<'a> Parser<'a> {
     fn deeper<T>(&mut self, start: usize, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.depth == DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} parentheses and negations within each other");
-            return Err(self.error(start..start + 1, message, None));
+            return Err(self.error(self.char_at(start), message, None));
         }
         self.depth += 1;
         let parsed = parse(self);
@@ -161,7 +161,7 @@ impl<'a> Parser<'a> {
     fn counted<T>(&mut self, start: usize, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.terms += 1;
         if self.terms > TERMS_MAX {
-            return Err(self.error(start..start + 1, format!("the query has more than {TERMS_MAX} terms"), None));
+            return Err(self.error(self.char_at(start), format!("the query has more than {TERMS_MAX} terms"), None));
         }
         parse(self)
     }
@@ -245,6 +245,11 @@ impl<'a> Parser<'a> {
 impl<'a> Parser<'a> {
     fn peek(&self) -> Option<char> {
         self.text[self.at..].chars().next()
+    }
+
+    /// The span of the character that stands at `at`; empty at the end.
+    fn char_at(&self, at: usize) -> Span<usize> {
+        at..at + self.text[at..].chars().next().map_or(0, char::len_utf8)
     }
 
     fn rest(&self) -> &'a str {

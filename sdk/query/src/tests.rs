@@ -2,6 +2,8 @@
 
 mod errors;
 mod language;
+mod manual;
+mod property;
 
 use std::sync::Arc;
 
@@ -13,11 +15,20 @@ use crate::Query;
 
 /// A batch of one record.
 fn batch(record: Record<'_>) -> Batch {
+    batch_from(42, [record])
+}
+
+/// A batch of payloads, from position 0.
+fn batch_of(payloads: &[Option<Vec<u8>>]) -> Batch {
+    batch_from(0, payloads.iter().map(|payload| Record { payload: payload.as_deref(), ..Record::default() }))
+}
+
+fn batch_from<'r>(first: i64, records: impl IntoIterator<Item = Record<'r>>) -> Batch {
     let partition =
         Partition { source: "kafka-1".into(), stream: "orders".into(), incarnation: "a/b".into(), number: 3 };
     let mut batch = BatchBuilder::new(Limit::default());
     let origin = batch.origin(&Arc::new(partition));
-    batch.push(origin, 42, 43, record);
+    (first..).zip(records).for_each(|(position, record)| batch.push(origin, position, position + 1, record));
     let batch = batch.finish();
     batch.set_format(&(Arc::new(Json) as Arc<dyn Format>));
     batch

@@ -110,7 +110,7 @@ impl Parser<'_> {
             Some('~' | '^') => ("there is no fuzziness, and no weights", format!("write {phrase} alone")),
             Some(_) => ("a space is missing behind this phrase", "quotes hold a whole value".to_owned()),
         };
-        Err(self.error(start..self.at + 1, message, Some(help)))
+        Err(self.error(start..self.char_at(self.at).end, message, Some(help)))
     }
 
     /// What may stand behind a word: `a(b)` and `a"b"` are two terms to nobody but a parser.
@@ -121,8 +121,7 @@ impl Parser<'_> {
             Some(c) if c != ')' && !c.is_whitespace() => "put a space behind it",
             _ => return Ok(()),
         };
-        let end = self.at + self.peek().map_or(0, char::len_utf8);
-        Err(self.error(word.start..end, "a space is missing", Some(help.into())))
+        Err(self.error(word.start..self.char_at(self.at).end, "a space is missing", Some(help.into())))
     }
 }
 

@@ -14,6 +14,9 @@ use self::scene::{Scene, all, ended, positions, until};
 const LAKE: &str = "sinks: [{type: lake}]\n";
 const LAKE_AND_TOPIC: &str = "sinks: [{type: lake}, {type: topic}]\n";
 
+/// For a drain. The sink hangs until it is let go, so that no time would be enough, and the least tells the same.
+const TOO_SHORT: Duration = Duration::from_millis(1);
+
 fn committed(log: &MemoryLog, partition: i32) -> Option<i64> {
     log.committed().get(&MemoryLog::partition(partition))
 }
@@ -214,7 +217,11 @@ async fn a_drain_that_takes_too_long_is_abandoned_and_nothing_is_lost_or_doubled
     let scene = Scene::new(log);
     scene.lake.faults.hold(Call::Barrier);
     let topology = scene.start(LAKE).await;
-    scene.log.revoke(&[0], Duration::from_millis(100));
+    until("the sink hangs with all of it", || {
+        scene.lake.faults.is_waiting(Call::Barrier) && topology.statuses()[0].1.read.load(Relaxed) == 100
+    })
+    .await;
+    scene.log.revoke(&[0], TOO_SHORT);
     scene.log.assign(&[0]);
     until("it is given up undrained", || scene.log.released() == [MemoryLog::partition(0)]).await;
     assert!(scene.lake.records().is_empty());
@@ -301,7 +308,7 @@ async fn a_stop_drains_and_commits() {
 async fn a_stop_while_a_sink_hangs_ends_in_time_and_commits_nothing() {
     let scene = Scene::new(MemoryLog::of(1, 50_000));
     scene.topic.faults.hold(Call::Write);
-    let topology = scene.start(&format!("{LAKE_AND_TOPIC}drain_timeout: 200ms\n")).await;
+    let topology = scene.start(&format!("{LAKE_AND_TOPIC}drain_timeout: 10ms\n")).await;
     until("the sink hangs", || scene.topic.faults.is_waiting(Call::Write)).await;
     topology.stop_all();
     let error = ended(topology).await.expect_err("it says that it could not finish");

@@ -12,7 +12,8 @@ use crate::shred::{Options, Pins};
 /// fields of its payload, in columns whose types are inferred while they are written and which grow as the payloads do. A
 /// record is in the table exactly once, whatever crashes, if its source can be read again.
 ///
-/// DuckDB, Polars, Spark, Trino and pandas read the tables as they are:
+/// DuckDB, Polars, pyarrow and `deltalake` read the tables as they are. Other readers of Delta, such as Spark, Trino and
+/// Athena, are not tested here:
 ///
 /// ```text
 /// DuckDB      SELECT status, count(*) FROM delta_scan('lake/orders') WHERE date = '2026-11-22' GROUP BY ALL

@@ -11,7 +11,7 @@ use catchwater_sdk::{Batch, RecordRef};
 use super::batch_of;
 use crate::{Bounds, Evidence, Field, Query, Test};
 
-use random::{payloads, queries, texts};
+use random::{leaves_of_each_kind, payloads, payloads_of_each_notation, queries, texts};
 
 // === Evidence ===
 
@@ -184,6 +184,20 @@ proptest! {
     #[test]
     fn mistakes_are_told_within_the_text(text in texts()) {
         check_told(&text)?;
+    }
+}
+
+/// Few random pairs meet in a rare notation: here each value in each notation meets each condition.
+#[test]
+fn no_notation_of_a_value_hides_it_from_the_bytes() {
+    let payloads = payloads_of_each_notation();
+    let batch = batch_of(&payloads);
+    for query in leaves_of_each_kind() {
+        let query = Query::parse(&query).expect(&query);
+        for record in batch.iter().filter(|record| query.matches(record)) {
+            let payload = record.payload().unwrap_or_default();
+            assert!(query.may_contain_words(payload), "{query} in {}", String::from_utf8_lossy(payload));
+        }
     }
 }
 

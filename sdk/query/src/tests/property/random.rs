@@ -98,6 +98,8 @@ const CONDITIONS: &[&str] = &[
     "\"5\"",
 ];
 
+const PATTERNS: &[&str] = &["p*", "*d", "STRA*", "?", "*5", "1*0*", "*北*", "?in", "*.9", "kel*", "*Ασ", "tru?"];
+
 // === Payloads ===
 
 /// One to eight: JSON mostly, some cut off, some anything else, some none.
@@ -112,6 +114,14 @@ pub(super) fn payloads() -> impl Strategy<Value = Vec<Option<Vec<u8>>>> {
         1 => Just(None),
     ];
     vec(payload, 1..8)
+}
+
+/// Every value under the key `a`, in every notation, and text once more without any.
+pub(super) fn payloads_of_each_notation() -> Vec<Option<Vec<u8>>> {
+    let texts = WORDS.iter().flat_map(|word| (0..4).map(|how| written(word, how)));
+    let values = SCALARS.iter().map(|scalar| (*scalar).to_owned()).chain(texts);
+    let in_objects = values.flat_map(|value| (2..4).map(move |how| format!("{{{}:{value}}}", written("a", how))));
+    in_objects.chain(WORDS.iter().map(|word| (*word).to_owned())).map(|payload| Some(payload.into_bytes())).collect()
 }
 
 /// JSON as different encoders write it; keys may come twice.
@@ -175,6 +185,17 @@ const ENVELOPE: &[&str] = &[
     "_headers.`a b`:x",
 ];
 
+/// Every condition on the key `a`, and every bare word, phrase and pattern.
+pub(super) fn leaves_of_each_kind() -> Vec<String> {
+    let words = || WORDS.iter().filter(|word| !word.is_empty());
+    let bare = words().flat_map(|word| [escaped(word), quoted(word)]);
+    let numbers = SCALARS.iter().flat_map(|scalar| [escaped(scalar), format!("a:\\{scalar}"), format!("a:{scalar}")]);
+    let conditions = CONDITIONS.iter().chain(PATTERNS).map(|condition| format!("a:{condition}"));
+    let patterns = PATTERNS.iter().map(|pattern| (*pattern).to_owned());
+    let on_fields = words().flat_map(|word| [format!("a:{}", escaped(word)), format!("a:{}", quoted(word))]);
+    bare.chain(numbers).chain(conditions).chain(patterns).chain(on_fields).collect()
+}
+
 /// Paths of one to three keys, each as it is or in backquotes.
 fn field() -> impl Strategy<Value = String> {
     let key = (prop_oneof![3 => Just("a"), 2 => Just("b"), 3 => select(KEYS)], any::<bool>());
@@ -197,16 +218,17 @@ fn field_test() -> impl Strategy<Value = String> {
 
 fn bare() -> impl Strategy<Value = String> {
     let phrase = select(WORDS).prop_filter("an empty phrase is refused", |word| !word.is_empty()).prop_map(quoted);
-    let pattern = select(&["p*", "*d", "STRA*", "?", "*5", "1*0*", "*北*", "?in", "*.9"][..]).prop_map(String::from);
+    let pattern = select(PATTERNS).prop_map(String::from);
     prop_oneof![word(), phrase, pattern]
 }
 
-/// One without quotes; each character that could mean something has a backslash.
+/// Without quotes: each character that could mean something has a backslash.
+fn escaped(word: &str) -> String {
+    let ordinary = |c: char| c.is_alphanumeric() || c == '.';
+    word.chars().map(|c| if ordinary(c) { c.to_string() } else { format!("\\{c}") }).collect()
+}
+
 fn word() -> impl Strategy<Value = String> {
-    let escaped = |word: &str| {
-        let ordinary = |c: char| c.is_alphanumeric() || c == '.';
-        word.chars().map(|c| if ordinary(c) { c.to_string() } else { format!("\\{c}") }).collect::<String>()
-    };
     select(WORDS).prop_filter("a word has a character", |word| !word.is_empty()).prop_map(escaped)
 }
 

@@ -94,6 +94,10 @@ impl Parser<'_> {
             let message = format!("`{name}` has nothing within it");
             return Err(self.error(span, message, Some(of_payload)));
         }
+        if matches!(name.as_str(), "_exists_" | "_missing_") {
+            let help = "`f:*` finds what is there and not null, `NOT f:*` what is missing or null";
+            return Err(self.error(span, format!("`{name}` is no field here"), Some(format!("{help}; {of_payload}"))));
+        }
         let near = nearest(&name, NAMES.iter().copied());
         let help = match near {
             Some(near) => format!("did you mean `{near}`? {of_payload}"),

@@ -82,7 +82,10 @@ impl Parser<'_> {
                 let at = self.at.min(self.text.len());
                 return Err(self.error(at..at, "a value to compare with is missing", Some(help.into())));
             }
-            None => Some(Literal::word(words::text(&pieces))),
+            None => {
+                self.check_end(span.clone())?;
+                Some(Literal::word(words::text(&pieces)))
+            }
             Some(pattern) if pattern.is_anything() => None,
             Some(_) => {
                 let help = "a comparison takes no wildcards; to compare with the character, quote it";
@@ -140,9 +143,23 @@ impl Parser<'_> {
         let help = if json {
             "this looks like JSON: name a field and its value, `status:paid`; to look for the text, quote it".to_owned()
         } else {
-            "name the field: `amount:>100`, `amount:[1 TO 5]`; to look for the character, quote it".to_owned()
+            let meant = self.spaced_comparison().unwrap_or_else(|| "amount:>100`, `amount:[1 TO 5]".to_owned());
+            format!("name the field, without a space: `{meant}`; to look for the character, quote it")
         };
         self.error(self.at..self.at + len, "a comparison needs a field", Some(help))
+    }
+
+    /// `amount > 100`, as it is written here.
+    fn spaced_comparison(&self) -> Option<String> {
+        let name = self.text[..self.at].split_whitespace().next_back()?;
+        let name = name.trim_start_matches(['(', '-', '.']);
+        let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
+        let operator = matches!(name, "AND" | "OR" | "NOT");
+        let sign = [">=", "<=", ">", "<"].into_iter().find(|sign| self.rest().starts_with(sign))?;
+        let value = self.rest()[sign.len()..].split_whitespace().next()?.trim_matches('\'').trim_end_matches(')');
+        let is_value = value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '+' | ':' | '"'));
+        (is_name && !operator && is_value && !value.is_empty()).then(|| format!("{name}:{sign}{value}"))
     }
 
     /// A field of the envelope has values of one kind; a condition that none of them can meet is a slip.

@@ -34,14 +34,30 @@ impl Parser<'_> {
     pub(super) fn check_value(&self, field: &Field, span: Range<usize>) -> Result<()> {
         let word = &self.text[span.clone()];
         let found = match word.trim_start_matches(['=', '!']) {
-            value if value.len() < word.len() && word.contains('=') => {
+            value if value.len() < word.len() && !value.is_empty() => {
                 let not = if word.starts_with('!') { "NOT " } else { "" };
+                let sign = if word.contains('=') { "=" } else { "!" };
                 slip(
-                    "`=` has no place behind `:`",
+                    format!("`{sign}` has no place behind `:`"),
                     format!("write {not}{field}:{value}; or quote the text: {field}:\"{word}\""),
                 )
             }
             _ => foreign(word, &format!("{field}:")),
+        };
+        found.map_or(Ok(()), |(message, help)| Err(self.error(span, message, Some(help))))
+    }
+
+    /// A word behind a comparison's sign or in a range.
+    pub(super) fn check_end(&self, span: Range<usize>) -> Result<()> {
+        let word = &self.text[span.clone()];
+        let relative =
+            word.strip_prefix("now").is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '+', '/', '|']));
+        let found = match relative {
+            true => slip(
+                "a query knows no present time",
+                format!("give a date or a time, or use `--since`; to compare with the text, quote it: \"{word}\""),
+            ),
+            false => quotes(word, ""),
         };
         found.map_or(Ok(()), |(message, help)| Err(self.error(span, message, Some(help))))
     }
@@ -174,7 +190,7 @@ fn equals(word: &str) -> Option<Slip> {
     )
 }
 
-/// Regular expressions, fuzziness, weights, single quotes.
+/// Regular expressions, fuzziness, weights, SQL's wildcards, other quotes.
 fn foreign(word: &str, field: &str) -> Option<Slip> {
     let inner = word.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();
     let means =
@@ -191,15 +207,30 @@ fn foreign(word: &str, field: &str) -> Option<Slip> {
         let plain = &digits_cut[..digits_cut.len() - 1];
         return slip("there is no fuzziness, and no weights", means(&format!("write {field}{plain}")));
     }
-    if word.starts_with('\'') {
-        let help =
-            format!("text with spaces stands in \"double quotes\"; for the character itself write {field}\\{word}");
-        return slip("single quotes quote nothing", help);
+    let any = word.strip_prefix('%').and_then(|rest| rest.strip_suffix('%')).filter(|text| !text.is_empty());
+    if let Some(text) = any {
+        return slip("`%` is an ordinary character here", means(&format!("`*` is any text: write {field}*{text}*")));
+    }
+    if let Some(slip) = quotes(word, field) {
+        return Some(slip);
     }
     if field.is_empty() && word.starts_with('!') {
         return slip("`!` is an ordinary character here", format!("write `-` or `NOT`; {}", quote(word)));
     }
     None
+}
+
+/// Quotes that are none here: single ones, and those that text processors make.
+fn quotes(word: &str, field: &str) -> Option<Slip> {
+    let message = match word.chars().next()? {
+        '\'' => "single quotes quote nothing",
+        '“' | '”' | '„' | '‘' | '’' | '«' => "typographic quotes quote nothing",
+        _ => return None,
+    };
+    slip(
+        message,
+        format!("text with spaces stands in \"double quotes\"; for the character itself write {field}\\{word}"),
+    )
 }
 
 /// A field's name with an operator of another language in front.

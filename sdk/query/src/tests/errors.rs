@@ -133,6 +133,33 @@ fn answers_other_languages() {
     check("\"a\"b", "\"a\"b", "a space is missing behind this phrase", "whole value");
 }
 
+/// What people type first who come from Lucene, SQL or jq.
+#[test]
+fn answers_the_most_likely_mistakes() {
+    check("amount > 100", ">", "a comparison needs a field", "without a space: `amount:>100`");
+    check("amount >= 100 AND x", ">=", "a comparison needs a field", "`amount:>=100`");
+    check("(.total < 5)", "<", "a comparison needs a field", "`total:<5`");
+    check("at >= '2026-11-01'", ">=", "a comparison needs a field", "`at:>=2026-11-01`");
+    check("a AND > 5", ">", "a comparison needs a field", "`amount:>100`, `amount:[1 TO 5]`");
+    check("at:>'2026-11-01'", "'2026-11-01'", "single quotes quote nothing", "double quotes");
+    check("at:[now-1d TO now]", "now-1d", "a query knows no present time", "--since");
+    check("at:>now/d", "now/d", "a query knows no present time", "quote it: \"now/d\"");
+    check("_exists_:user", "_exists_", "`_exists_` is no field here", "`f:*` finds what is there");
+    check("_missing_:user", "_missing_", "`_missing_` is no field here", "`NOT f:*`");
+    check("status:!paid", "!paid", "`!` has no place behind `:`", "write NOT status:paid");
+    check("name:%ann%", "%ann%", "`%` is an ordinary character here", "write name:*ann*");
+    check("“new york”", "“new", "typographic quotes quote nothing", "double quotes");
+    check("city:‘Rome’", "‘Rome’", "typographic quotes quote nothing", "city:\\‘Rome’");
+    check(".status == \"paid\"", "==", "`==` is an ordinary word here", "status:paid");
+    check("select(.a == 1)", "select(", "a space is missing", "before `(`");
+    check("status IN ('a', 'b')", "IN", "`IN` is an ordinary word here", "status:(paid OR sent)");
+    check("status:(\"a\", \"b\")", "\"a\",", "a space is missing behind this phrase", "whole value");
+    check("status: paid", ":", "a value is missing behind this `:`", "write status:paid");
+    check("_timestamp:>2026/11/01", ">2026/11/01", "no record can have such a `_timestamp`", "2026-11-01");
+    check("a AND (b OR c", "(", "this `(` is never closed", "add `)`");
+    check("total:[1..5]", "[1..5", "a range is written `[1 TO 5]`", "include");
+}
+
 #[test]
 fn what_only_resembles_them_is_ordinary() {
     for text in [
@@ -151,6 +178,17 @@ fn what_only_resembles_them_is_ordinary() {
         "=>",
         "utm\\=x",
         "AND:x",
+        "f:now",
+        "f:>nowhere",
+        "f:>\"now-1d\"",
+        "f:\\!x",
+        "f:!",
+        "f:100%",
+        "%",
+        "f:\"%x%\"",
+        "don’t",
+        "*leading",
+        "f:*leading",
     ] {
         assert!(Query::parse(text).is_ok(), "{text}: {}", Query::parse(text).expect_err("it is not"));
     }

@@ -53,7 +53,7 @@ impl Task {
             self.emitted += batch.len() as u64;
             let Routed { to, dropped, rejected } = self.router.route(&batch);
             self.blueprint.status().dropped.fetch_add(dropped, Relaxed);
-            self.add_letters(self.checkpoints.next(), rejected.into_iter().collect());
+            self.add_letters(self.checkpoints.next(), rejected);
             for (branch, batch) in to.into_iter().enumerate().filter(|(_, batch)| !batch.is_empty()) {
                 self.deliver(branch, Item::Batch(batch)).await?;
             }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use catchwater_query::{Field, Query, Test};
 use catchwater_sdk::sink::Rejected;
+use catchwater_sdk::value::Decoded;
 use catchwater_sdk::{Batch, Error, Result};
 
 use super::stages::StepRejected;
@@ -17,6 +19,8 @@ const STEP: &str = "sinks";
 pub(crate) struct Router {
     routes: Vec<When>,
     unmatched: Option<Unmatched>,
+    /// Whether any query asks about payloads: one that is not understood is why it found nothing there.
+    asks_payloads: bool,
     routed: u64,
     matched: u64,
     left_over: u64,
@@ -29,14 +33,15 @@ pub(super) struct Routed {
     /// How many records were dropped on purpose.
     pub(super) dropped: u64,
     /// What goes to the dead letters.
-    pub(super) rejected: Option<StepRejected>,
+    pub(super) rejected: Vec<StepRejected>,
 }
 
 // === impl Router ===
 
 impl Router {
     pub(crate) fn new(routes: Vec<When>, unmatched: Option<Unmatched>) -> Router {
-        Router { routes, unmatched, routed: 0, matched: 0, left_over: 0 }
+        let asks_payloads = routes.iter().any(|when| matches!(when, When::Matching(query) if asks_payloads(query)));
+        Router { routes, unmatched, asks_payloads, routed: 0, matched: 0, left_over: 0 }
     }
 
     /// Divides a batch among the sinks.
@@ -44,23 +49,45 @@ impl Router {
         self.routed += batch.len() as u64;
         if self.routes.iter().all(|when| *when == When::Always) {
             self.matched += batch.len() as u64;
-            return Routed { to: vec![batch.clone(); self.routes.len()], dropped: 0, rejected: None };
+            return Routed { to: vec![batch.clone(); self.routes.len()], dropped: 0, rejected: Vec::new() };
         }
         // The records that no query asks for.
         let mut rest = vec![true; batch.len()];
         let to: Vec<_> = self.routes.iter().map(|when| matching(when, batch, &mut rest)).collect();
+        let asked_for = rest.iter().filter(|is_rest| !**is_rest).count() as u64;
         let rest = take(batch, |i| rest[i]);
         let all_matched = self.routes.iter().any(|when| !matches!(when, When::Matching(_)));
         let to = to.into_iter().map(|to| to.unwrap_or_else(|| rest.clone())).collect();
-        let left_over = if all_matched { 0 } else { rest.len() as u64 };
-        self.matched += batch.len() as u64 - left_over;
+        let rest_count = rest.len() as u64;
+        let (taken, left_over) = if all_matched { (rest_count, 0) } else { (0, rest_count) };
+        self.matched += asked_for + taken;
         self.left_over += left_over;
-        let rejected = (left_over > 0 && self.unmatched == Some(Unmatched::DeadLetter)).then(|| StepRejected {
-            step: Arc::from(STEP),
-            attempts: 1,
-            rejected: Rejected { records: rest, reason: REASON.to_owned() },
-        });
-        Routed { to, dropped: if rejected.is_some() { 0 } else { left_over }, rejected }
+        match left_over > 0 && self.unmatched == Some(Unmatched::DeadLetter) {
+            true => Routed { to, dropped: 0, rejected: self.reject(&rest) },
+            false => Routed { to, dropped: left_over, rejected: Vec::new() },
+        }
+    }
+
+    /// Dead letters of what no sink asked for, in order. A payload that is not understood has a reason of its own.
+    fn reject(&self, rest: &Batch) -> Vec<StepRejected> {
+        let why = |i: usize| match rest.get(i).value() {
+            Decoded::Undecodable(why) => Some(why),
+            Decoded::Absent | Decoded::Value(_) => None,
+        };
+        let rejected = |numbers: &[usize]| {
+            let reason = match self.asks_payloads.then(|| why(numbers[0])).flatten() {
+                Some(why) => format!("{REASON}, and its payload is not understood: {why}"),
+                None => REASON.to_owned(),
+            };
+            StepRejected {
+                step: Arc::from(STEP),
+                attempts: 1,
+                rejected: Rejected { records: rest.select(numbers), reason },
+            }
+        };
+        let numbers: Vec<usize> = (0..rest.len()).collect();
+        let alike = |one: &usize, next: &usize| !self.asks_payloads || (why(*one).is_none() && why(*next).is_none());
+        numbers.chunk_by(alike).map(rejected).collect()
     }
 
     /// Invariant 3, checked at each barrier: each record went somewhere, or was meant to go nowhere.
@@ -73,6 +100,11 @@ impl Router {
             ))),
         }
     }
+}
+
+/// Whether an answer can depend on the payload.
+fn asks_payloads(query: &Query) -> bool {
+    query.tests().iter().any(|test| !matches!(test, Test::Field(Field::Envelope(_), _)))
 }
 
 /// What a sink's condition asks for; none is what is left. Such records are no longer among the rest.

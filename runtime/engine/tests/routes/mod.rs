@@ -13,6 +13,15 @@ fn payloads(store: &MemoryStore) -> Vec<String> {
         .collect()
 }
 
+/// The header of that name of each record.
+fn headers(store: &MemoryStore, name: &str) -> Vec<String> {
+    let of = |headers: &[(String, Option<Vec<u8>>)]| {
+        let value = headers.iter().find(|(of, _)| of == name).and_then(|(_, value)| value.clone());
+        String::from_utf8(value.expect("it is there")).expect("text")
+    };
+    store.records().iter().map(|record| of(&record.headers)).collect()
+}
+
 fn range(from: i64, to: i64) -> Vec<i64> {
     (from..to).collect()
 }
@@ -59,12 +68,25 @@ async fn what_no_sink_asks_for_becomes_a_dead_letter_with_the_reason() {
     scene.run(&lines).await.expect("ends well");
     assert_eq!(positions(&scene.lake, 0), all(8));
     assert_eq!(positions(&scene.letters, 0), [8, 9]);
-    let headers = &scene.letters.records()[0].headers;
-    let value = |name: &str| {
-        headers.iter().find(|(of, _)| of == name).and_then(|(_, value)| value.clone()).expect("it is there")
-    };
-    assert_eq!(value("catchwater.reason"), b"no sink's `when` asks for it");
-    assert_eq!(value("catchwater.step"), b"sinks");
+    assert_eq!(headers(&scene.letters, "catchwater.reason"), ["no sink's `when` asks for it"; 2]);
+    assert_eq!(headers(&scene.letters, "catchwater.step"), ["sinks"; 2]);
+}
+
+#[tokio::test]
+async fn a_payload_that_is_not_understood_is_told_where_a_query_asked_for_it() {
+    const NONE_ASKS: &str = "no sink's `when` asks for it";
+    let odd = format!("{NONE_ASKS}, and its payload is not understood: opaque");
+    for (query, reason) in [("a:1", odd.as_str()), ("_key:a", NONE_ASKS), ("_key:a OR word", odd.as_str())] {
+        let log = MemoryLog::default();
+        [None, Some("x"), Some("x"), None, None].iter().for_each(|p| log.append(0, p.map(str::as_bytes)));
+        log.end();
+        let scene = Scene::new(log);
+        let lines = format!("sinks: [{{type: lake, when: '{query}'}}]\nunmatched: dead_letter\n{LETTERS}");
+        scene.run(&lines).await.expect("ends well");
+        assert_eq!(positions(&scene.letters, 0), all(5));
+        let expected = [NONE_ASKS, reason, reason, NONE_ASKS, NONE_ASKS];
+        assert_eq!(headers(&scene.letters, "catchwater.reason"), expected, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -101,7 +101,8 @@ impl Needle {
     }
 }
 
-fn with_scratch<T>(work: impl FnOnce(&mut String) -> T) -> T {
+/// Lends a text that is empty. Not to be asked for again within.
+pub(crate) fn with_scratch<T>(work: impl FnOnce(&mut String) -> T) -> T {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.clear();
         let done = work(scratch);

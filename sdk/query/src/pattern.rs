@@ -1,6 +1,6 @@
 //! Wildcards: `*` is any text, `?` any one character.
 
-use crate::fold::{fold, fold_char};
+use crate::fold::{fold, fold_char, with_scratch};
 
 /// A pattern over a whole value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,15 +63,14 @@ impl Pattern {
         self.ignores_case
     }
 
-    /// Whether the whole of `text` fits. Takes time in proportion to pattern times text at most, and no memory.
+    /// Whether the whole of `text` fits. Takes time in proportion to pattern times text at most, and allocates nothing.
     pub fn matches(&self, text: &str) -> bool {
         match self.ignores_case && !text.is_ascii() {
             false => self.fits(text.chars().map(|c| if self.ignores_case { c.to_ascii_lowercase() } else { c })),
-            true => {
-                let mut folded = String::with_capacity(text.len());
-                fold(text, &mut folded);
+            true => with_scratch(|folded| {
+                fold(text, folded);
                 self.fits(folded.chars())
-            }
+            }),
         }
     }
 

@@ -13,6 +13,28 @@ use serde::Deserialize;
 
 use super::properties;
 
+/// How a cluster is reached: what a user says of it, at a source as at a sink. Their configurations hold it under `..`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Connection {
+    /// Some of the brokers, as `host:port`, separated by commas.
+    #[schemars(extend("x-names" = ["bootstrap.servers", "bootstrap_servers", "seed_brokers", "addresses", "metadata.broker.list"]))]
+    #[schemars(extend("examples" = ["localhost:9092"]))]
+    pub(crate) brokers: String,
+
+    /// TLS towards the brokers; `{}` trusts the authorities of the system.
+    #[schemars(extend("x-names" = ["ssl"]))]
+    tls: Option<Tls>,
+
+    /// Who we are, for the brokers.
+    sasl: Option<Sasl>,
+
+    /// Further properties of librdkafka, such as `client.rack: eu-west-1a`.
+    #[serde(default)]
+    #[schemars(extend("x-names" = ["librdkafka_options"]))]
+    librdkafka: BTreeMap<String, String>,
+}
+
 /// TLS towards the brokers. Given without keys, it trusts the certificate authorities of the system.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -68,32 +90,22 @@ fn yes() -> bool {
     true
 }
 
-/// Everything about a connection that a user can say.
-#[derive(Clone, Copy)]
-pub(crate) struct Connection<'a> {
-    pub(crate) brokers: &'a str,
-    pub(crate) tls: Option<&'a Tls>,
-    pub(crate) sasl: Option<&'a Sasl>,
-    pub(crate) librdkafka: &'a BTreeMap<String, String>,
-    /// Properties of librdkafka that have a key at this connector.
-    pub(crate) ours: &'a [(&'a str, &'a str)],
-}
-
-impl Connection<'_> {
-    /// The client's configuration: `defaults` first, then the connection, then what the user passes through.
-    pub(crate) fn client_config(&self, defaults: &[(&str, String)]) -> Result<ClientConfig> {
+impl Connection {
+    /// The client's configuration: `defaults` first, then the connection, then what the user passes through. `ours` are
+    /// the properties of librdkafka that have a key at this connector.
+    pub(crate) fn client_config(&self, defaults: &[(&str, String)], ours: &[(&str, &str)]) -> Result<ClientConfig> {
         self.check_features()?;
-        properties::refuse_ours(self.librdkafka, self.ours)?;
+        properties::refuse_ours(&self.librdkafka, ours)?;
         let mut client = ClientConfig::new();
         client.set_log_level(RDKafkaLogLevel::Warning);
         for (key, value) in defaults {
             client.set(*key, value);
         }
-        client.set("bootstrap.servers", self.brokers);
+        client.set("bootstrap.servers", &self.brokers);
         client.set("security.protocol", self.protocol());
         self.set_tls(&mut client);
         self.set_sasl(&mut client);
-        for (key, value) in self.librdkafka {
+        for (key, value) in &self.librdkafka {
             client.set(key, value);
         }
         check(&client)?;
@@ -101,7 +113,7 @@ impl Connection<'_> {
     }
 
     fn check_features(&self) -> Result<()> {
-        let scram = self.sasl.is_some_and(|sasl| !matches!(sasl.mechanism, Mechanism::Plain));
+        let scram = self.sasl.as_ref().is_some_and(|sasl| !matches!(sasl.mechanism, Mechanism::Plain));
         let wants = if self.tls.is_some() { "tls" } else { "sasl.mechanism" };
         if cfg!(feature = "kafka-tls") || (self.tls.is_none() && !scram) {
             return Ok(());
@@ -120,7 +132,7 @@ impl Connection<'_> {
     }
 
     fn set_tls(&self, client: &mut ClientConfig) {
-        let Some(tls) = self.tls else { return };
+        let Some(tls) = &self.tls else { return };
         let files = [
             ("ssl.ca.location", &tls.ca),
             ("ssl.certificate.location", &tls.certificate),
@@ -138,7 +150,7 @@ impl Connection<'_> {
     }
 
     fn set_sasl(&self, client: &mut ClientConfig) {
-        let Some(sasl) = self.sasl else { return };
+        let Some(sasl) = &self.sasl else { return };
         let mechanism = match sasl.mechanism {
             Mechanism::Plain => "PLAIN",
             Mechanism::ScramSha256 => "SCRAM-SHA-256",
@@ -168,10 +180,9 @@ mod tests {
     use super::*;
 
     fn client(librdkafka: &[(&str, &str)]) -> Result<ClientConfig> {
-        let ours = &[("group.id", "group")];
         let librdkafka = librdkafka.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let connection = Connection { brokers: "localhost:9092", tls: None, sasl: None, librdkafka: &librdkafka, ours };
-        connection.client_config(&[("client.id", "catchwater".into())])
+        let connection = Connection { brokers: "localhost:9092".into(), tls: None, sasl: None, librdkafka };
+        connection.client_config(&[("client.id", "catchwater".into())], &[("group.id", "group")])
     }
 
     fn check(librdkafka: (&str, &str), key: &str, phrase: &str) {

@@ -2,6 +2,8 @@
 
 mod access;
 
+pub(super) use self::access::REST;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -11,7 +13,7 @@ use serde::forward_to_deserialize_any;
 
 use super::mistake::join;
 use super::{Kind, Mistake, Node, Problem, Style, float, integer};
-use access::{Entries, Items, Variant};
+use access::{Entries, Items, Parted, Variant};
 
 /// The name by which a record template asks for its own form of a text.
 const TEMPLATE: &str = "$catchwater::Template";
@@ -81,7 +83,7 @@ impl Node {
                 return visitor.visit_seq(Items { items: items.iter(), index: 0 });
             }
             Kind::Map(entries, _) => {
-                return visitor.visit_map(Entries { entries: entries.iter(), value: None });
+                return visitor.visit_map(Entries::new(entries.iter()));
             }
             Kind::Bad => return Err(Unreadable::new("could not be read")),
         };
@@ -245,7 +247,7 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
         match &self.kind {
-            Kind::Map(entries, _) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
+            Kind::Map(entries, _) => visitor.visit_map(Entries::new(entries.iter())),
             _ => self.expected("a map of keys and values"),
         }
     }
@@ -253,10 +255,13 @@ impl<'de> Deserializer<'de> for &'de Node {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
-        self.deserialize_map(visitor)
+        match &self.kind {
+            Kind::Map(entries, _) if fields.contains(&REST) => visitor.visit_map(Parted::new(self, entries, fields)),
+            _ => self.deserialize_map(visitor),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

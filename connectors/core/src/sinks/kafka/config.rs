@@ -1,14 +1,12 @@
 //! What a user says about the sink, and the client that follows from it.
 
-use std::collections::BTreeMap;
-
 use catchwater_sdk::config::{Size, Template};
 use catchwater_sdk::{Context, Error, Result};
 use rdkafka::ClientConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kafka::connection::{Connection, Sasl, Tls};
+use crate::kafka::connection::Connection;
 
 /// Writes records to topics of Apache Kafka, or of anything that speaks its protocol.
 ///
@@ -19,10 +17,8 @@ use crate::kafka::connection::{Connection, Sasl, Tls};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Some of the brokers, as `host:port`, separated by commas.
-    #[schemars(extend("x-names" = ["bootstrap.servers", "bootstrap_servers", "seed_brokers", "addresses", "metadata.broker.list"]))]
-    #[schemars(extend("examples" = ["localhost:9092"]))]
-    brokers: String,
+    #[serde(rename = "..")]
+    connection: Connection,
 
     /// The topic, which may differ from record to record. Default: the one that the record came from.
     #[serde(default = "stream")]
@@ -57,18 +53,6 @@ pub(crate) struct Config {
     #[serde(default = "buffer")]
     #[schemars(extend("x-names" = ["queue.buffering.max.kbytes", "buffer.memory", "max_in_flight"], "x-min" = "1MiB"))]
     buffer: Size,
-
-    /// TLS towards the brokers; `{}` trusts the authorities of the system.
-    #[schemars(extend("x-names" = ["ssl"]))]
-    tls: Option<Tls>,
-
-    /// Who we are, for the brokers.
-    sasl: Option<Sasl>,
-
-    /// Further properties of librdkafka, such as `linger.ms: 100`.
-    #[serde(default)]
-    #[schemars(extend("x-names" = ["librdkafka_options"]))]
-    librdkafka: BTreeMap<String, String>,
 }
 
 /// How records are compressed.
@@ -155,7 +139,7 @@ impl Plan {
         let buffer = config.buffer.bytes().min(context.memory_bytes).max(1 << 20);
         Ok(Plan {
             client: client(&config, context, buffer)?,
-            brokers: config.brokers,
+            brokers: config.connection.brokers,
             topic: config.topic,
             key: config.key,
             partition: partition_by(config.partition)?,
@@ -180,13 +164,6 @@ fn partition_by(written: Template) -> Result<PartitionBy> {
 }
 
 fn client(config: &Config, context: &Context, buffer: u64) -> Result<ClientConfig> {
-    let connection = Connection {
-        brokers: &config.brokers,
-        tls: config.tls.as_ref(),
-        sasl: config.sasl.as_ref(),
-        librdkafka: &config.librdkafka,
-        ours: OURS,
-    };
     let record_max = config.record_max.bytes().clamp(1000, 1_000_000_000);
     // How much is under way is bounded here, by records. The client's own bound only must not come first.
     let queue_kib = ((2 * buffer + record_max) >> 10).min(2_147_483_647);
@@ -203,7 +180,7 @@ fn client(config: &Config, context: &Context, buffer: u64) -> Result<ClientConfi
         Compression::Lz4 => "lz4",
         Compression::Zstd => "zstd",
     };
-    connection.client_config(&[
+    let defaults = [
         ("client.id", client_id(context)),
         ("acks", acks.into()),
         ("enable.idempotence", (config.acks == Acks::All).to_string()),
@@ -218,7 +195,8 @@ fn client(config: &Config, context: &Context, buffer: u64) -> Result<ClientConfi
         ("message.timeout.ms", "0".into()),
         ("queue.buffering.max.messages", "0".into()),
         ("queue.buffering.max.kbytes", queue_kib.to_string()),
-    ])
+    ];
+    config.connection.client_config(&defaults, OURS)
 }
 
 fn client_id(context: &Context) -> String {

@@ -1,6 +1,5 @@
 //! What a user says about the source, and the client that follows from it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchwater_sdk::claim::{Claim, Within};
@@ -11,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::start::Start;
-use crate::kafka::connection::{Connection, Sasl, Tls};
+use crate::kafka::connection::Connection;
 
 /// Reads topics of Apache Kafka, or of anything that speaks its protocol.
 ///
@@ -22,10 +21,8 @@ use crate::kafka::connection::{Connection, Sasl, Tls};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Some of the brokers, as `host:port`, separated by commas.
-    #[schemars(extend("x-names" = ["bootstrap.servers", "bootstrap_servers", "seed_brokers", "addresses", "metadata.broker.list"]))]
-    #[schemars(extend("examples" = ["localhost:9092"]))]
-    brokers: String,
+    #[serde(rename = "..")]
+    connection: Connection,
 
     /// Names of topics. One that begins with `^` is a regular expression: topics made later that match it are read too.
     #[schemars(length(min = 1))]
@@ -50,18 +47,6 @@ pub(crate) struct Config {
     #[serde(default = "prefetch")]
     #[schemars(extend("x-names" = ["queued.max.messages.kbytes", "fetch_buffer_cap"], "x-min" = "1MiB"))]
     prefetch: Size,
-
-    /// TLS towards the brokers; `{}` trusts the authorities of the system.
-    #[schemars(extend("x-names" = ["ssl"]))]
-    tls: Option<Tls>,
-
-    /// Who we are, for the brokers.
-    sasl: Option<Sasl>,
-
-    /// Further properties of librdkafka, such as `fetch.min.bytes: 65536`.
-    #[serde(default)]
-    #[schemars(extend("x-names" = ["librdkafka_options"]))]
-    librdkafka: BTreeMap<String, String>,
 }
 
 /// When to stop.
@@ -101,13 +86,13 @@ impl Plan {
         let group = config.group.clone().unwrap_or_else(|| format!("catchwater-{}", context.pipeline));
         let member = plain(&format!("catchwater-{}-{}-{}", context.instance, context.pipeline, context.task));
         let client = client(&config, context, &group, &member)?;
-        let what = format!("the name `{member}` in group `{group}` of {}", config.brokers);
+        let what = format!("the name `{member}` in group `{group}` of {}", config.connection.brokers);
         context.claim(Claim { what, within: Within::Process, key: "group" });
         let rebalance_timeout =
             client.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
         Ok(Plan {
             client,
-            brokers: config.brokers,
+            brokers: config.connection.brokers,
             topics: config.topics,
             group,
             start: config.start,
@@ -139,15 +124,8 @@ fn check_topics(topics: &[String]) -> Result<()> {
 }
 
 fn client(config: &Config, context: &Context, group: &str, member: &str) -> Result<ClientConfig> {
-    let connection = Connection {
-        brokers: &config.brokers,
-        tls: config.tls.as_ref(),
-        sasl: config.sasl.as_ref(),
-        librdkafka: &config.librdkafka,
-        ours: OURS,
-    };
     let prefetch = config.prefetch.bytes().min(context.memory_bytes).max(1 << 20);
-    connection.client_config(&[
+    let defaults = [
         ("client.id", plain(&format!("catchwater-{}", context.pipeline))),
         ("group.id", group.to_owned()),
         ("group.instance.id", member.to_owned()),
@@ -168,7 +146,8 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
         // With the default of 1 s a full queue of this size would leave the reader waiting.
         ("fetch.queue.backoff.ms", "5".into()),
         ("fetch.max.bytes", "8388608".into()),
-    ])
+    ];
+    config.connection.client_config(&defaults, OURS)
 }
 
 /// Kafka allows letters, digits, `.`, `_` and `-` in such names, and 249 of them.

@@ -4,9 +4,14 @@ use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
+use serde::forward_to_deserialize_any;
 
 use super::super::{Key, Node};
 use super::Unreadable;
+
+/// The key under which a struct holds a struct whose keys stand among its own: `#[serde(rename = "..")]`. Serde's `flatten`
+/// would lose the place of mistakes and take every text for what it looks like, and cannot refuse unknown keys.
+pub(in crate::config) const REST: &str = "..";
 
 /// The items of a list.
 pub(super) struct Items<'de> {
@@ -32,12 +37,18 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 }
 
 /// The keys and values of a map.
-pub(super) struct Entries<'de> {
-    pub(super) entries: std::slice::Iter<'de, (Key, Node)>,
-    pub(super) value: Option<&'de (Key, Node)>,
+pub(super) struct Entries<'de, I> {
+    entries: I,
+    value: Option<&'de (Key, Node)>,
 }
 
-impl<'de> MapAccess<'de> for Entries<'de> {
+impl<'de, I: Iterator<Item = &'de (Key, Node)>> Entries<'de, I> {
+    pub(super) fn new(entries: I) -> Entries<'de, I> {
+        Entries { entries, value: None }
+    }
+}
+
+impl<'de, I: Iterator<Item = &'de (Key, Node)>> MapAccess<'de> for Entries<'de, I> {
     type Error = Unreadable;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unreadable> {
@@ -51,6 +62,60 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unreadable> {
         let (key, value) = self.value.take().expect("serde asks for a value after its key");
         value.seed(seed).map_err(|error| error.within(&key.text))
+    }
+}
+
+/// The keys that a struct names, and under [`REST`] the others.
+pub(super) struct Parted<'de> {
+    named: Entries<'de, std::vec::IntoIter<&'de (Key, Node)>>,
+    rest: Option<Rest<'de>>,
+}
+
+/// Keys of a map that are a struct's of their own.
+pub(super) struct Rest<'de> {
+    map: &'de Node,
+    entries: Vec<&'de (Key, Node)>,
+}
+
+impl<'de> Parted<'de> {
+    pub(super) fn new(map: &'de Node, entries: &'de [(Key, Node)], fields: &[&str]) -> Parted<'de> {
+        let (named, entries): (Vec<_>, _) = entries.iter().partition(|(key, _)| fields.contains(&key.text.as_str()));
+        Parted { named: Entries::new(named.into_iter()), rest: Some(Rest { map, entries }) }
+    }
+}
+
+impl<'de> MapAccess<'de> for Parted<'de> {
+    type Error = Unreadable;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unreadable> {
+        match self.named.entries.len() {
+            0 if self.rest.is_none() => Ok(None),
+            0 => {
+                let rest: StrDeserializer<'de, Unreadable> = REST.into_deserializer();
+                seed.deserialize(rest).map(Some)
+            }
+            _ => self.named.next_key_seed(seed),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unreadable> {
+        if self.named.value.is_some() {
+            return self.named.next_value_seed(seed);
+        }
+        seed.deserialize(self.rest.take().expect("serde asks for a value after its key"))
+    }
+}
+
+impl<'de> Deserializer<'de> for Rest<'de> {
+    type Error = Unreadable;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
+        self.map.at(visitor.visit_map(Entries::new(self.entries.into_iter())))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

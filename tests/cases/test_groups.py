@@ -4,7 +4,7 @@ import time
 
 from confluent_kafka import TopicPartition
 
-from harness.pipelines import following, from_kafka, pipeline
+from harness.pipelines import following, from_kafka, pipeline, to_file
 from harness.waiting import wait_until
 
 ORDERS = [b'{"id":%d}' % number for number in range(1000)]
@@ -92,6 +92,22 @@ def test_a_group_whose_offsets_are_lost_goes_on_at_the_tables_positions(kafka, w
     kafka.produce(topic, [b"new"])
     workspace.run(through).succeeded()
     assert workspace.table().payloads() == [*ORDERS, b"new"]
+
+
+def test_a_group_that_was_set_past_the_end_is_refused_with_the_way_out(kafka, workspace):
+    """To go on anywhere else would be a guess that loses or doubles."""
+    topic = kafka.topic()
+    kafka.produce(topic, ORDERS)
+    through = pipeline(from_kafka(kafka, topic), to_file("out.txt"))
+    group = through["source"]["group"]
+    workspace.run(through).succeeded()
+    kafka.reset(group, topic, {0: 5000})
+    workspace.run(through).failed().says("5000", topic, "past the end", "1000", group)
+    assert kafka.committed(group, topic) == {0: 5000}
+    kafka.reset(group, topic, {0: len(ORDERS)})
+    kafka.produce(topic, [b"new"])
+    workspace.run(through).succeeded()
+    assert (workspace.folder / "out.txt").read_bytes().splitlines() == [*ORDERS, b"new"]
 
 
 def test_a_recreated_topic_is_read_from_its_start(kafka, workspace):

@@ -95,12 +95,12 @@ def stored_through(workspace, broker, source: dict) -> None:
     assert workspace.table().payloads() == ORDERS
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 def test_sasl_lets_in_with_the_right_password(workspace, secured_broker, mechanism):
     stored_through(workspace, secured_broker, security(secured_broker, mechanism=mechanism))
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 def test_a_wrong_password_is_refused_with_the_broker_and_never_shown(workspace, secured_broker, mechanism):
     source = security(secured_broker, mechanism=mechanism, password="wrong-and-secret")
     finished = workspace.run(pipeline({**from_kafka(Kafka(secured_broker.address), "orders"), **source}, workspace.lake()), seconds=40).failed()

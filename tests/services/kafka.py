@@ -43,10 +43,11 @@ transaction.state.log.replication.factor=1
 """
 
 SECURITY = """\
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
-listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
 listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.tls.ssl.keystore.type=PEM
 listener.name.tls.ssl.keystore.location={server}
 listener.name.tls.ssl.truststore.type=PEM
@@ -74,7 +75,8 @@ class Broker:
         """Formats the data folder the first time; returns once the broker answers."""
         properties = self.folder / "server.properties"
         if not (self.folder / "data" / "meta.properties").exists():
-            scram = ["--add-scram", f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]"] if self.certificates else []
+            users = [f"--add-scram=SCRAM-SHA-{bits}=[name={USER},password={PASSWORD}]" for bits in (256, 512)]
+            scram = users if self.certificates else []
             format_log = self.folder / "format.log"
             with open(format_log, "wb") as log:
                 subprocess.run(self._java("kafka.tools.StorageTool", "format", "-t", "Y2F0Y2h3YXRlci10ZXN0cw", "-c", str(properties), *scram),

@@ -2,7 +2,8 @@
 
 In each page, in their order and in one folder: ```sh blocks are run, and each command must succeed; a ```yaml block right under a
 line that ends in `NAME.yaml`: is written to that file. A block under an HTML comment `<!-- not run: why -->` is left out. A page's
-commands find `catchwater` on the PATH, the repository's `pipelines/`, and a broker at KAFKA_BROKERS with a topic `orders`.
+commands find `catchwater` on the PATH, the repository's `pipelines/`, and a broker at KAFKA_BROKERS with a topic `orders`, and an
+empty one `orders-again`.
 """
 
 import os
@@ -37,7 +38,7 @@ class Step:
 def steps(page: str) -> list[Step]:
     found = []
     # What follows a build is the binary; here it is built already.
-    for block in BLOCK.finditer(page.replace("cargo run --release -- ", "catchwater ")):
+    for block in BLOCK.finditer(page.replace("cargo run --release -- ", "catchwater ").replace("cargo demo\n", "catchwater demo --for 20s\n")):
         file = FILE_NAMED_ABOVE.search(block["above"].strip())
         if "<!-- not run:" in block["above"]:
             continue
@@ -56,6 +57,7 @@ def home(tmp_path, own_broker: Broker):
     """A folder as the page expects it, and the environment."""
     kafka = Kafka(own_broker.address)
     kafka.create("orders", 2)
+    kafka.create("orders-again", 2)
     kafka.produce("orders", [b'{"id":%d,"status":"paid","amount":%d}' % (n, n) for n in range(100)])
     folder = tmp_path / "home"
     shutil.copytree(REPOSITORY / "pipelines", folder / "pipelines")

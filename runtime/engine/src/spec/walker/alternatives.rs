@@ -1,11 +1,11 @@
 //! Values that may have one of several forms.
 
 use catchwater_sdk::config::{Key, Kind, Node, Problem};
+use catchwater_sdk::nearest;
 use serde_json::Value;
 
 use super::super::traps;
 use super::{Found, Walker, scalar, types};
-use catchwater_sdk::nearest;
 
 /// The alternatives of a schema, without `null`, which a configuration says by leaving the key out.
 pub(super) fn of(schema: &Value) -> Option<Vec<&Value>> {

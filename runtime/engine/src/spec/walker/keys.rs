@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use catchwater_sdk::config::{Key, Kind, Node, Problem};
+use catchwater_sdk::nearest;
 use serde_json::{Map, Value};
 
 use super::super::traps;
 use super::Walker;
-use catchwater_sdk::nearest;
 
 type Properties = Map<String, Value>;
 

@@ -4,12 +4,12 @@ use std::fmt::Display;
 
 use catchwater_query::Query;
 use catchwater_sdk::config::{Duration, Node, Problem, Scalar, Size, Template, float, integer, record_placeholder};
+use catchwater_sdk::nearest;
 use serde_json::Value;
 
 use super::super::component::OTHERWISE;
 use super::super::traps;
 use super::{Walker, shown};
-use catchwater_sdk::nearest;
 
 /// The texts that a schema allows, if it names them one by one.
 pub(super) fn choices(schema: &Value) -> Option<Vec<&str>> {

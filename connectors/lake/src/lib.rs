@@ -23,6 +23,7 @@ mod names;
 pub mod read;
 pub mod replay;
 mod rows;
+pub mod search;
 mod shred;
 mod sink;
 mod staged;

@@ -10,6 +10,7 @@ use futures::TryStreamExt;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
@@ -173,6 +174,19 @@ impl DataFile {
         Ok(())
     }
 
+    /// The bloom filter of a column in a row group, if it has one.
+    pub(crate) async fn bloom(&mut self, group: usize, column: usize) -> Result<Option<Sbbf>> {
+        let mut builder =
+            ParquetRecordBatchStreamBuilder::new_with_metadata(self.reader.clone(), self.metadata.clone());
+        let bloom = builder.get_row_group_column_bloom_filter(group, column).await;
+        bloom.map_err(|error| self.reader.failed(error))
+    }
+
+    /// How its payloads are understood.
+    pub(crate) fn format(&self) -> &Arc<dyn Format> {
+        &self.format
+    }
+
     fn batch_rows(&self, rows: &Rows, columns: &ProjectionMask, bytes: usize) -> usize {
         let groups: Vec<&RowGroupMetaData> = match rows {
             Rows::All => self.row_groups().iter().collect(),
@@ -191,7 +205,7 @@ fn row_bytes(group: &RowGroupMetaData, columns: &ProjectionMask) -> usize {
 }
 
 /// With the types that Parquet names: whichever Arrow types a writer had, they are the same for every file.
-fn arrow_metadata(metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, parquet::errors::ParquetError> {
+fn arrow_metadata(metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, ParquetError> {
     ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_skip_arrow_metadata(true))
 }
 

@@ -54,16 +54,17 @@ use catchwater_sdk::Value;
 use catchwater_sdk::value::Decoded;
 
 pub(crate) use event::SchemaEvent;
+pub(crate) use kind::Kind;
 pub(crate) use pins::Pins;
 pub use schema::Described;
-pub(crate) use schema::LakeSchema;
+pub(crate) use schema::{Column, LakeSchema};
 
 use object::ObjectBuilder;
 use report::Report;
 use scope::{Scope, Trouble, cut_events};
 
 /// The key under which a payload that is no object stands.
-const BARE_VALUE: &str = "value";
+pub(crate) const BARE_VALUE: &str = "value";
 
 /// The bounds of a table, and what the configuration knows of it beforehand.
 #[derive(Clone, Debug)]

@@ -83,6 +83,11 @@ impl LakeSchema {
         self.columns.iter().map(Column::described).collect()
     }
 
+    /// The columns, in the table's order.
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
     /// How many columns there are, those within others counted.
     pub(super) fn count(&self) -> usize {
         self.columns.iter().map(|column| column.kind.columns()).sum()
@@ -97,8 +102,17 @@ fn is_envelope(name: &str) -> bool {
 // === impl Column ===
 
 impl Column {
+    /// The key in the payload.
+    pub(crate) fn original(&self) -> &str {
+        &self.original
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
     /// The name in the table.
-    pub(super) fn name(&self) -> Cow<'_, str> {
+    pub(crate) fn name(&self) -> Cow<'_, str> {
         match self.sibling {
             true => format!("{}__{}", self.base, self.kind.suffix()).into(),
             false => (&*self.base).into(),

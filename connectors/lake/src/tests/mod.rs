@@ -6,4 +6,5 @@ mod files;
 mod reading;
 mod replay;
 mod schema;
+mod searching;
 mod support;

@@ -14,8 +14,8 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-/// The largest row group: small enough to skip, large enough to compress.
-const ROW_GROUP_ROWS_MAX: usize = 128 << 10;
+/// The largest row group: small enough to skip, large enough to compress. Tests have several of them in a small file.
+const ROW_GROUP_ROWS_MAX: usize = if cfg!(test) { 2048 } else { 128 << 10 };
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
 
 /// Statistics keep so much of a text.

@@ -13,7 +13,13 @@ pub mod sources;
 mod testing;
 pub mod transforms;
 
+use std::process::ExitCode;
+
 use catchwater_sdk::Registry;
+
+/// The argument with which a program starts itself to run a jq program in a process of its own.
+#[cfg(feature = "jq")]
+const JQ_WORKER: &str = "jq-worker";
 
 /// Makes all of them known.
 pub fn register(registry: &mut Registry) {
@@ -21,6 +27,17 @@ pub fn register(registry: &mut Registry) {
     transforms::register(registry);
     sinks::register(registry);
     formats::register(registry);
+}
+
+/// Does what this process was started for, if that was by a connector that runs the program once more: `jq` runs foreign
+/// programs in processes of their own. A binary with these connectors calls it before anything else, and ends with what it
+/// answers.
+pub fn worker() -> Option<ExitCode> {
+    #[cfg(feature = "jq")]
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == JQ_WORKER) {
+        return Some(transforms::jq::serve());
+    }
+    None
 }
 
 /// The connector of the guide is compiled and run as it stands there.

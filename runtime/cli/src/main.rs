@@ -66,6 +66,9 @@ enum Command {
 const QUIET: &str = "deltalake_core=warn,delta_kernel=warn,buoyant_kernel=warn";
 
 fn main() -> ExitCode {
+    if let Some(code) = catchwater_connectors::worker() {
+        return code;
+    }
     bound_allocator();
     let arguments = Arguments::parse();
     if let Err(error) = start_log(&arguments) {

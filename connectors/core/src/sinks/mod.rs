@@ -1,6 +1,6 @@
 //! What stores records elsewhere.
 
-mod encoding;
+pub(crate) mod encoding;
 mod file;
 #[cfg(feature = "http")]
 mod http;

@@ -5,6 +5,8 @@ mod drop;
 mod fields;
 mod filter;
 mod headers;
+#[cfg(feature = "jq")]
+pub(crate) mod jq;
 mod mask;
 mod rename;
 mod require;
@@ -20,6 +22,8 @@ pub(crate) fn register(registry: &mut Registry) {
     drop::register(registry);
     filter::register(registry);
     headers::register(registry);
+    #[cfg(feature = "jq")]
+    jq::register(registry);
     mask::register(registry);
     rename::register(registry);
     require::register(registry);

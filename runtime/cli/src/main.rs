@@ -118,10 +118,18 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
 
 /// glibc gives each of many threads an arena of its own and returns little of them: with large buffers that pass from
 /// thread to thread, half of the resident memory was such leftovers. Two arenas cost no measurable speed.
+///
+/// It also raises, up to 32 MiB, the size from which a block is mapped alone and given back when it is freed. Columns that
+/// grow then leave holes behind: with a fixed size, a million events from Kafka took 209 MB at most instead of 269. With
+/// 1 MiB it was 188, but a file took 8% more processor time.
 fn bound_allocator() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: only sets a limit inside the allocator; no other thread exists yet.
+    // SAFETY: only sets limits inside the allocator; no other thread exists yet.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 2);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_ALONE_BYTES);
     }
 }
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAPPED_ALONE_BYTES: libc::c_int = 4 << 20;

@@ -1,5 +1,6 @@
 """Replay: the originals come back, exactly those that were asked for, from where it was left, at the pace that was asked for."""
 
+import re
 import signal
 import time
 from collections import Counter
@@ -60,6 +61,17 @@ def test_only_what_is_asked_for_is_sent(kafka, workspace, archived):
     assert sent("--partitions", "1", "--limit", "3") == [1, 4, 7]
     assert sent("--positions", "2:10..12") == [32, 35]
     assert sent("--query", "nothing:here") == []
+
+
+def test_what_cannot_match_is_not_read(kafka, workspace):
+    source = kafka.topic("orders", 3)
+    for part in range(3):
+        kafka.produce(source, numbered(3000)[part * 1000:(part + 1) * 1000])
+        archive(workspace, kafka, source)
+    finished = replay(workspace, "--query", "n:[1000 TO 1009]", to="stdout").wait().succeeded()
+    finished.says("sent 10 events", "990 of 1,000 rows of the files that were read")
+    ruled_out, files = map(int, re.search(r"since nothing in them can match: (\d+) of (\d+) files", finished.err).groups())
+    assert 2 <= ruled_out < files == len(workspace.table().live_files()), "only files of the second part are read"
 
 
 def test_a_dry_run_counts_shows_samples_and_contacts_nobody(workspace, archived):

@@ -31,6 +31,13 @@ def test_mistakes_name_the_flag(workspace, archived):
     workspace.command("replay", "evnets", "--lake", workspace.lake_path, "--to", "stdout").failed().says("did you mean `events`?")
 
 
+def test_a_field_that_no_event_has_is_warned_of(workspace, archived):
+    archived(numbered(1))
+    says = "no event of", "has a field `knid`; did you mean `kind`?"
+    replay(workspace, "--query", "knid:k0", to="stdout").wait().succeeded().says("sent 0 events", *says)
+    replay(workspace, "--query", "knid:k0", "--dry-run").wait().succeeded().says(*says)
+
+
 # === destinations ===
 
 def test_a_destination_that_is_away_is_given_up_in_the_end(workspace, archived):

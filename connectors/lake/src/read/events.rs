@@ -11,6 +11,7 @@ use catchwater_sdk::format::Format;
 use catchwater_sdk::record::Field;
 use catchwater_sdk::{Batch, BatchBuilder, FieldKind, Limit, Partition, Record, RecordRef, Timestamp, TimestampKind};
 
+use crate::rows::date::is_common;
 use crate::rows::envelope::{TIMESTAMP_PROPERTY, envelope_fields, kind_of_name};
 use crate::table::app_id::unescape;
 
@@ -105,9 +106,10 @@ impl<'a> Event<'a> {
         self.beside.ingested_at.is_valid(self.row).then(|| self.beside.ingested_at.value(self.row))
     }
 
-    /// When it happened as far as is known: its own time, or else when it came in.
+    /// When it happened as far as is known: its own time if a column can hold it, or else when it came in.
     pub fn time(&self) -> Option<i64> {
-        self.record.timestamp().map(|timestamp| timestamp.micros).or_else(|| self.ingested_at())
+        let own = self.record.timestamp().map(|timestamp| timestamp.micros);
+        own.filter(|micros| is_common(*micros)).or_else(|| self.ingested_at())
     }
 
     /// Its identity in one text.

@@ -26,6 +26,14 @@ pub struct Tally {
     pub files: AtomicU64,
     /// Files that were not read, since nothing in them can match.
     pub files_ruled_out: AtomicU64,
+    /// Row groups of files that were looked at.
+    pub groups: AtomicU64,
+    /// Row groups of which nothing but statistics was read, since nothing in them can match.
+    pub groups_ruled_out: AtomicU64,
+    /// Rows of files that were looked at.
+    pub rows: AtomicU64,
+    /// Rows of which no payload was read, since they cannot match.
+    pub rows_ruled_out: AtomicU64,
     /// By how much a record was later than it was due, at most, in milliseconds.
     pub late_ms: AtomicU64,
     span: Mutex<Option<Span>>,

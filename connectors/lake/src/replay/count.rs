@@ -7,12 +7,14 @@ use catchwater_sdk::format::Format;
 use catchwater_sdk::{RecordRef, Result};
 
 use super::config::Config;
-use super::prune::{can_hold, holds_only};
+use super::prune::Prune;
+use super::rows::select;
 use super::selection::{Selection, Verdict, believable_time, range_of};
-use super::settle::selection;
+use super::settle::{selection, warn_of_unknown_fields};
 use super::view::View;
-use crate::read::{Event, Lake, LiveFile, Rows};
+use crate::read::{Event, Lake, LiveFile};
 use crate::rows::date::iso;
+use crate::search::Sifted;
 
 /// What was counted.
 #[derive(Clone, Debug, Default)]
@@ -47,9 +49,10 @@ pub struct Sample {
 /// Counts what the log alone tells; none if files have to be read.
 pub async fn quick_count(config: &Config, format: &Arc<dyn Format>) -> Result<Option<u64>> {
     let (view, selection) = look(config, format).await?;
+    let prune = Prune::new(&selection, &view.snapshot);
     let mut events = 0;
-    for file in view.snapshot.files().iter().filter(|file| can_hold(file, &selection)) {
-        match file.rows().filter(|_| is_certain(config, file, &selection)) {
+    for file in view.candidates(&selection) {
+        match file.rows().filter(|_| is_certain(config, file, &prune)) {
             Some(rows) => events += rows,
             None => return Ok(None),
         }
@@ -62,10 +65,12 @@ pub async fn count(config: &Config, format: &Arc<dyn Format>, samples: usize) ->
     config.check()?;
     let (view, selection) = look(config, format).await?;
     let mut count = Count { files: view.snapshot.files().len() as u64, ..Count::default() };
-    for file in view.snapshot.files().iter().filter(|file| can_hold(file, &selection)) {
-        let certain = file.rows().filter(|_| is_certain(config, file, &selection));
+    warn_of_unknown_fields(&selection, &view);
+    let prune = Prune::new(&selection, &view.snapshot);
+    for file in view.candidates(&selection) {
+        let certain = file.rows().filter(|_| is_certain(config, file, &prune));
         if certain.is_none() || count.samples.len() < samples {
-            read(&mut count, config, &view, file, &selection, certain.is_some(), samples).await?;
+            read(&mut count, config, &view, file, &prune, certain.is_some(), samples).await?;
         }
         count.events += certain.unwrap_or_default();
     }
@@ -79,8 +84,8 @@ async fn look(config: &Config, format: &Arc<dyn Format>) -> Result<(View, Select
 }
 
 /// Whether every row of a file would be sent.
-fn is_certain(config: &Config, file: &LiveFile, selection: &Selection) -> bool {
-    config.partitions.is_none() && config.positions.is_none() && holds_only(file, selection)
+fn is_certain(config: &Config, file: &LiveFile, prune: &Prune<'_>) -> bool {
+    config.partitions.is_none() && config.positions.is_none() && prune.holds_only(file)
 }
 
 fn bounded(config: &Config, events: u64) -> u64 {
@@ -93,15 +98,18 @@ async fn read(
     config: &Config,
     view: &View,
     file: &LiveFile,
-    selection: &Selection,
+    prune: &Prune<'_>,
     only_samples: bool,
     samples: usize,
 ) -> Result<()> {
-    let mut events = view.snapshot.open(file).await?.events(Rows::All).await?;
+    let mut opened = view.snapshot.open(file).await?;
     count.files_read += u64::from(!only_samples);
+    let Sifted { may, .. } = prune.rows(&mut opened).await?;
+    let rows = select(opened.row_groups(), 0..may.len() as u64, &may);
+    let mut events = opened.events(rows).await?;
     while let Some(batch) = events.next().await? {
         for event in batch.iter().filter(|event| in_range(config, event.record())) {
-            match selection.judge(event) {
+            match prune.selection().judge(event) {
                 Verdict::Other => {}
                 Verdict::Replayed => count.replayed += 1,
                 Verdict::Sent => {

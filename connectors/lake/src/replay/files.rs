@@ -8,14 +8,18 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
+use arrow::buffer::BooleanBuffer;
 use catchwater_sdk::{Error, Partition, Result, ResultExt};
 use tokio::task::JoinHandle;
 
-use super::rows::select;
-use super::runs::{Ranges, Run, Runs, runs};
+use super::board::Tally;
+use super::rows::{part, select};
+use super::runs::{Ranges, Run, Runs, Wanted, runs};
 use super::selection::{Selection, Verdict, believable_time};
 use crate::read::{DataFile, EventBatch, EventStream, LiveFile, Snapshot};
+use crate::search::{Sieve, Sifted};
 
 /// So many files stay open: each holds its footer.
 const FILES_MAX: usize = 256;
@@ -35,7 +39,7 @@ const PIECE_BYTES_MAX: usize = 4 << 20;
 /// A piece reaches at least so far past the rows of its partition, so that short runs share one.
 const PIECE_ROWS: u64 = 8192;
 
-/// Some rows of a file, and which of them are to be sent.
+/// Some rows of a file, and which of them are to be sent. Rows that cannot be asked for were not read.
 #[derive(Debug)]
 pub(super) struct Piece {
     events: EventBatch,
@@ -49,6 +53,7 @@ pub(super) struct Piece {
 pub(super) struct Chosen {
     /// Its number among the events of the piece.
     event: u32,
+    row: u64,
     /// See [`believable_time`].
     pub(super) micros: i64,
     /// A replay had sent it before: it is counted, and left out.
@@ -60,7 +65,9 @@ pub(super) struct Files {
     snapshot: Arc<Snapshot>,
     files: Arc<[LiveFile]>,
     selection: Arc<Selection>,
+    sieve: Sieve,
     ranges: Ranges,
+    tally: Arc<Tally>,
     open: HashMap<usize, Open>,
     /// Those whose footer is held, the one opened last at the end.
     held: VecDeque<usize>,
@@ -69,10 +76,11 @@ pub(super) struct Files {
     piece_bytes: usize,
 }
 
-#[derive(Default)]
 struct Open {
     /// None if its place was needed for another.
     file: Option<DataFile>,
+    /// The rows that may be asked for.
+    may: BooleanBuffer,
     runs: Runs,
     /// How many partitions may still read it.
     readers: usize,
@@ -92,14 +100,17 @@ struct Ahead(JoinHandle<Result<Option<(Piece, EventStream)>>>);
 // === impl Piece ===
 
 impl Piece {
-    fn new(events: EventBatch, first: u64, selection: &Selection) -> Piece {
-        let chosen = |(number, event)| {
+    /// `left`: the rows that may be asked for, from the first of the piece to where its stream ends.
+    fn new(events: EventBatch, left: Range<u64>, may: &BooleanBuffer, selection: &Selection) -> Piece {
+        let part = part(&left, may);
+        let mut numbers = part.set_indices().map(|row| left.start + row as u64);
+        let chosen = |((number, event), row)| {
             let verdict = selection.judge(event);
             let replayed = verdict == Verdict::Replayed;
-            (verdict != Verdict::Other).then(|| Chosen { event: number, micros: believable_time(event), replayed })
+            (verdict != Verdict::Other).then(|| Chosen { event: number, row, micros: believable_time(event), replayed })
         };
-        let chosen = (0..).zip(events.iter()).filter_map(chosen).collect();
-        Piece { rows: first..first + events.len() as u64, chosen, events }
+        let chosen = (0..).zip(events.iter()).zip(numbers.by_ref()).filter_map(chosen).collect();
+        Piece { rows: left.start..numbers.next().unwrap_or(left.end), chosen, events }
     }
 
     /// The record of a chosen event.
@@ -109,15 +120,15 @@ impl Piece {
 
     /// The first chosen event that stands at or behind a row.
     pub(super) fn first_from(&self, row: u64) -> usize {
-        self.chosen.partition_point(|chosen| self.rows.start + u64::from(chosen.event) < row)
+        self.chosen.partition_point(|chosen| chosen.row < row)
     }
 
     /// The row of a chosen event.
     pub(super) fn row(&self, chosen: usize) -> u64 {
-        self.rows.start + u64::from(self.chosen[chosen].event)
+        self.chosen[chosen].row
     }
 
-    /// The row behind its last.
+    /// Where the next one begins.
     pub(super) fn end(&self) -> u64 {
         self.rows.end
     }
@@ -130,11 +141,11 @@ impl Piece {
 // === impl Ahead ===
 
 impl Ahead {
-    /// The piece that begins at this row.
-    fn decode(mut events: EventStream, row: u64, selection: Arc<Selection>) -> Ahead {
+    /// The piece that begins with these rows.
+    fn decode(mut events: EventStream, left: Range<u64>, may: BooleanBuffer, selection: Arc<Selection>) -> Ahead {
         Ahead(tokio::spawn(async move {
             let batch = events.next().await?.filter(|batch| !batch.is_empty());
-            Ok(batch.map(|batch| (Piece::new(batch, row, &selection), events)))
+            Ok(batch.map(|batch| (Piece::new(batch, left, &may, &selection), events)))
         }))
     }
 
@@ -160,13 +171,16 @@ impl Files {
         files: Arc<[LiveFile]>,
         selection: Arc<Selection>,
         ranges: Ranges,
+        tally: Arc<Tally>,
     ) -> Files {
         let partitions = ranges.len();
         Files {
+            sieve: Sieve::new(selection.filter(), &snapshot),
             snapshot,
             files,
             selection,
             ranges,
+            tally,
             open: HashMap::new(),
             held: VecDeque::new(),
             streams: VecDeque::new(),
@@ -179,12 +193,22 @@ impl Files {
     pub(super) async fn runs(&mut self, file: usize, partition: &Partition, readers: usize) -> Result<Vec<Run>> {
         if !self.open.contains_key(&file) {
             let mut opened = self.snapshot.open(&self.files[file]).await?;
-            let runs = runs(&mut opened, Some(&self.ranges)).await?;
-            self.open.insert(file, Open { file: None, runs, readers });
+            let Sifted { may, groups } = self.sieve.rows(&mut opened).await?;
+            self.count(&opened, &may, groups.len());
+            let runs = runs(&mut opened, Some(Wanted { ranges: &self.ranges, may: &may, groups })).await?;
+            self.open.insert(file, Open { file: None, may, runs, readers });
             self.hold(file, opened);
         }
         let open = self.open.get_mut(&file).expect("it was opened above");
         Ok(open.runs.remove(partition).unwrap_or_default())
+    }
+
+    /// What of a file need not be read.
+    fn count(&self, file: &DataFile, may: &BooleanBuffer, groups: usize) {
+        self.tally.groups.fetch_add(file.row_groups().len() as u64, Relaxed);
+        self.tally.groups_ruled_out.fetch_add((file.row_groups().len() - groups) as u64, Relaxed);
+        self.tally.rows.fetch_add(may.len() as u64, Relaxed);
+        self.tally.rows_ruled_out.fetch_add((may.len() - may.count_set_bits()) as u64, Relaxed);
     }
 
     /// Keeps a file open, at the cost of another.
@@ -196,7 +220,9 @@ impl Files {
         {
             open.file = None;
         }
-        self.open.entry(file).or_default().file = Some(opened);
+        if let Some(open) = self.open.get_mut(&file) {
+            open.file = Some(opened);
+        }
     }
 
     /// A partition needs nothing more of a file.
@@ -230,7 +256,8 @@ impl Files {
             self.keep(file, &piece);
         }
         if next < end {
-            let ahead = Ahead::decode(events, next, Arc::clone(&self.selection));
+            let may = self.open.get(&file).expect("it is being read").may.clone();
+            let ahead = Ahead::decode(events, next..end, may, Arc::clone(&self.selection));
             self.streams.push_back(Stream { file, next, end, ahead });
             self.streams.drain(..self.streams.len().saturating_sub(STREAMS_MAX));
         }
@@ -242,11 +269,13 @@ impl Files {
             let opened = self.snapshot.open(&self.files[file]).await?;
             self.hold(file, opened);
         }
-        let open = self.open.get_mut(&file).and_then(|open| open.file.as_mut()).expect("it is open");
-        let end = run.rows.end.max(row + PIECE_ROWS).min(open.rows());
-        let rows = select(open.row_groups(), row..end);
-        let events = open.events_in_batches_of(rows, self.piece_bytes).await?;
-        Ok(Stream { file, next: row, end, ahead: Ahead::decode(events, row, Arc::clone(&self.selection)) })
+        let Open { file: opened, may, .. } = self.open.get_mut(&file).expect("it was opened for its runs");
+        let opened = opened.as_mut().expect("it is held");
+        let end = run.rows.end.max(row + PIECE_ROWS).min(opened.rows());
+        let rows = select(opened.row_groups(), row..end, may);
+        let events = opened.events_in_batches_of(rows, self.piece_bytes).await?;
+        let ahead = Ahead::decode(events, row..end, may.clone(), Arc::clone(&self.selection));
+        Ok(Stream { file, next: row, end, ahead })
     }
 
     /// Others may have rows in it.

@@ -108,7 +108,7 @@ impl Merge {
         let read = parts.iter().filter(|part| !part.range.is_empty());
         let ranges = read.map(|part| (Arc::clone(&part.partition), part.range.clone())).collect();
         Merge {
-            files: Files::new(snapshot, files, selection, ranges),
+            files: Files::new(snapshot, files, selection, ranges, Arc::clone(&tally)),
             said: vec![i64::MIN; lanes.len()],
             lanes,
             parts,

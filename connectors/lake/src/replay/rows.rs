@@ -2,54 +2,74 @@
 
 use std::ops::Range;
 
-use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use arrow::buffer::BooleanBuffer;
+use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::RowGroupMetaData;
 
 use crate::read::Rows;
 
-/// Neighbouring rows of a file, by their numbers in the whole of it.
-pub(super) fn select(groups: &[RowGroupMetaData], rows: Range<u64>) -> Rows {
+/// Those of some rows that may be asked for, by their numbers in the whole file. Pages without any are not read.
+pub(super) fn select(groups: &[RowGroupMetaData], rows: Range<u64>, may: &BooleanBuffer) -> Rows {
     let sizes = groups.iter().map(|group| group.num_rows().unsigned_abs());
-    let (numbers, before, selected) = within(sizes, rows);
-    let selectors = vec![RowSelector::skip(before), RowSelector::select(selected)];
-    Rows::Selected(numbers, RowSelection::from(selectors))
+    let (numbers, ranges, total) = within(sizes, rows, may);
+    Rows::Selected(numbers, RowSelection::from_consecutive_ranges(ranges.into_iter(), total))
 }
 
-/// The groups that hold the rows, how many of their rows to skip, and how many to take.
-fn within(sizes: impl Iterator<Item = u64>, rows: Range<u64>) -> (Vec<usize>, usize, usize) {
-    let (mut numbers, mut before) = (Vec::new(), 0);
+/// Which of some rows may be asked for.
+pub(super) fn part(rows: &Range<u64>, may: &BooleanBuffer) -> BooleanBuffer {
+    may.slice(rows.start as usize, rows.end.saturating_sub(rows.start) as usize)
+}
+
+/// The groups that hold rows which may be asked for, which rows these are among those of the groups, and how many there are.
+fn within(
+    sizes: impl Iterator<Item = u64>,
+    rows: Range<u64>,
+    may: &BooleanBuffer,
+) -> (Vec<usize>, Vec<Range<usize>>, usize) {
+    let (mut numbers, mut ranges, mut total) = (Vec::new(), Vec::new(), 0);
     let mut start = 0;
     for (number, size) in sizes.enumerate() {
-        let end = start + size;
-        if start < rows.end && rows.start < end {
-            if numbers.is_empty() {
-                before = rows.start - start;
+        let of_group = rows.start.max(start)..rows.end.min(start + size);
+        if !of_group.is_empty() {
+            let shift = total + (of_group.start - start) as usize;
+            let before = ranges.len();
+            ranges.extend(part(&of_group, may).set_slices().map(|(from, to)| from + shift..to + shift));
+            if ranges.len() > before {
+                numbers.push(number);
+                total += size as usize;
             }
-            numbers.push(number);
         }
-        start = end;
+        start += size;
     }
-    let selected = rows.end.min(start).saturating_sub(rows.start);
-    (numbers, before as usize, selected as usize)
+    (numbers, ranges, total)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(rows: Range<u64>, expected: (&[usize], usize, usize)) {
-        let (numbers, before, selected) = within([10, 5, 20].into_iter(), rows);
-        assert_eq!((numbers.as_slice(), before, selected), expected);
+    /// Of groups of 10, 5 and 20 rows.
+    fn check(rows: Range<u64>, may: &BooleanBuffer, expected: (&[usize], &[(usize, usize)])) {
+        let (groups, ranges, _) = within([10, 5, 20].into_iter(), rows, may);
+        let ranges: Vec<_> = ranges.into_iter().map(|range| (range.start, range.end)).collect();
+        assert_eq!((groups.as_slice(), ranges.as_slice()), expected);
     }
 
     #[test]
     fn only_the_groups_that_hold_the_rows_are_read() {
-        check(0..10, (&[0], 0, 10));
-        check(3..4, (&[0], 3, 1));
-        check(9..12, (&[0, 1], 9, 3));
-        check(12..15, (&[1], 2, 3));
-        check(15..35, (&[2], 0, 20));
-        check(30..99, (&[2], 15, 5));
-        check(0..35, (&[0, 1, 2], 0, 35));
+        let all = BooleanBuffer::new_set(35);
+        check(0..10, &all, (&[0], &[(0, 10)]));
+        check(3..4, &all, (&[0], &[(3, 4)]));
+        check(9..12, &all, (&[0, 1], &[(9, 10), (10, 12)]));
+        check(12..15, &all, (&[1], &[(2, 5)]));
+        check(30..35, &all, (&[2], &[(15, 20)]));
+    }
+
+    #[test]
+    fn rows_that_cannot_match_are_left_out_and_groups_without_others() {
+        let some = BooleanBuffer::collect_bool(35, |row| matches!(row, 2 | 3 | 20));
+        check(0..35, &some, (&[0, 2], &[(2, 4), (15, 16)]));
+        check(3..35, &some, (&[0, 2], &[(3, 4), (15, 16)]));
+        check(4..35, &some, (&[2], &[(5, 6)]));
     }
 }

@@ -8,9 +8,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Int32Type, Int64Type};
 use catchwater_sdk::{Error, Partition, Result};
 use futures::TryStreamExt;
+use parquet::file::metadata::RowGroupMetaData;
 
 use super::selection::Place;
 use crate::read::{DataFile, Rows};
@@ -34,22 +36,47 @@ pub(super) type Runs = HashMap<Arc<Partition>, Vec<Run>>;
 /// Which positions of which partitions are wanted.
 pub(super) type Ranges = HashMap<Arc<Partition>, Range<i64>>;
 
-/// Reads them; only those within `ranges`, if there are any.
-pub(super) async fn runs(file: &mut DataFile, ranges: Option<&Ranges>) -> Result<Runs> {
+/// The rows that may be asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) ranges: &'a Ranges,
+    /// By their numbers in the file.
+    pub(super) may: &'a BooleanBuffer,
+    /// The numbers of the row groups that hold any; the others are not read.
+    pub(super) groups: Vec<usize>,
+}
+
+/// Reads them; all, or only of rows that are wanted.
+pub(super) async fn runs(file: &mut DataFile, wanted: Option<Wanted<'_>>) -> Result<Runs> {
     let ids = Ids::of(file);
-    let mut wanted = vec!["_source", "_stream", "_partition", "_position", "_index"];
+    let mut names = vec!["_source", "_stream", "_partition", "_position", "_index"];
     if ids.0.is_none() {
-        wanted.push("_id");
+        names.push("_id");
     }
-    let columns = file.columns(|path| wanted.contains(&path[0].as_str()));
-    let mut rows = file.read(Rows::All, columns).await?;
-    let mut builder = Builder { ids, ranges, runs: Runs::new(), open: None, row: 0, count: 0 };
+    let columns = file.columns(|path| names.contains(&path[0].as_str()));
+    let groups = wanted.as_ref().map_or_else(|| (0..file.row_groups().len()).collect(), |wanted| wanted.groups.clone());
+    let numbers = numbers(file.row_groups(), &groups);
+    let mut rows = file.read(Rows::Groups(groups), columns).await?;
+    let mut builder = Builder { ids, wanted, runs: Runs::new(), open: None, numbers, count: 0 };
     while let Some(batch) = rows.try_next().await.map_err(|error| file.failed(error))? {
         let places = Places::of(&batch).ok_or_else(|| damaged(file))?;
         (0..batch.num_rows()).try_for_each(|row| builder.push(&places, row).ok_or_else(|| too_many(file)))?;
     }
     builder.close();
     Ok(builder.runs)
+}
+
+/// The numbers of the rows of some groups.
+fn numbers(groups: &[RowGroupMetaData], chosen: &[usize]) -> impl Iterator<Item = u64> + Send + use<> {
+    let mut ranges = Vec::with_capacity(chosen.len());
+    let mut start = 0;
+    for (number, group) in groups.iter().enumerate() {
+        let end = start + group.num_rows().unsigned_abs();
+        if chosen.contains(&number) {
+            ranges.push(start..end);
+        }
+        start = end;
+    }
+    ranges.into_iter().flatten()
 }
 
 fn damaged(file: &DataFile) -> Error {
@@ -116,12 +143,13 @@ impl Places {
     }
 }
 
-struct Builder<'a> {
+struct Builder<'a, N> {
     ids: Ids,
-    ranges: Option<&'a Ranges>,
+    wanted: Option<Wanted<'a>>,
     runs: Runs,
     open: Option<Opened>,
-    row: u64,
+    /// Of the rows that come, in their order.
+    numbers: N,
     count: usize,
 }
 
@@ -134,12 +162,12 @@ struct Opened {
     last: Place,
 }
 
-impl Builder<'_> {
+impl<N: Iterator<Item = u64>> Builder<'_, N> {
     /// Accounts for a row; none if there are too many runs.
     fn push(&mut self, places: &Places, row: usize) -> Option<()> {
         let place = Place { position: places.position.value(row), index: places.index.value(row) };
-        let number = self.row;
-        self.row += 1;
+        let number = self.numbers.next()?;
+        let may = self.wanted.as_ref().is_none_or(|wanted| wanted.may.value(number as usize));
         let goes_on = |open: &&mut Opened| open.last < place && is_of(&open.partition, places, row);
         let open = match self.open.as_mut().filter(goes_on) {
             Some(open) => open,
@@ -150,7 +178,7 @@ impl Builder<'_> {
             }
         };
         open.last = place;
-        if open.wanted.contains(&place.position) {
+        if may && open.wanted.contains(&place.position) {
             let run = open.run.get_or_insert(Run { rows: number..number, first: place, last: place });
             (run.last, run.rows.end) = (place, number + 1);
         }
@@ -160,7 +188,7 @@ impl Builder<'_> {
     fn opened(&self, places: &Places, row: usize) -> Opened {
         let partition = self.partition(places, row);
         let all = i64::MIN..i64::MAX;
-        let wanted = self.ranges.map_or(all, |ranges| ranges.get(&partition).cloned().unwrap_or(0..0));
+        let wanted = self.wanted.as_ref().map_or(all, |wanted| wanted.ranges.get(&partition).cloned().unwrap_or(0..0));
         Opened { partition, wanted, run: None, last: Place::default() }
     }
 

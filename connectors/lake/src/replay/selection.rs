@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::config::PositionRange;
 use crate::read::Event;
 use crate::rows::date::DAY_MICROS;
+use crate::search::Filter;
 
 /// A timestamp counts as the event's time if it is at most so long before it came in, or after.
 const BACK_MICROS: i64 = 3653 * DAY_MICROS;
@@ -63,6 +64,11 @@ pub(super) enum Verdict {
 // === impl Selection ===
 
 impl Selection {
+    /// As far as it can be put to files and columns.
+    pub(super) fn filter(&self) -> Filter {
+        Filter { query: self.query.clone(), since: self.since, until: self.until }
+    }
+
     /// What becomes of an event.
     pub(super) fn judge(&self, event: Event<'_>) -> Verdict {
         let in_time =
@@ -71,6 +77,9 @@ impl Selection {
         match () {
             () if !all_times && !event.time().is_some_and(in_time) => Verdict::Other,
             () if self.oldest.as_ref().is_some_and(|oldest| is_older(event, oldest)) => Verdict::Other,
+            () if !event.record().payload().is_none_or(|payload| self.query.may_contain_words(payload)) => {
+                Verdict::Other
+            }
             () if !self.query.matches(&event) => Verdict::Other,
             () if !self.replayed && event.replay().is_some() => Verdict::Replayed,
             () => Verdict::Sent,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use catchwater_query::Query;
 use catchwater_sdk::{Partition, Result};
+use tracing::warn;
 
 use super::board::Tally;
 use super::config::Config;
@@ -14,6 +15,7 @@ use super::selection::{Named, Oldest, Place, Selection, Verdict, believable_time
 use super::survey::Surveyed;
 use super::view::View;
 use crate::read::Rows;
+use crate::search::unknown_fields;
 
 /// What is asked of each event, before anything was looked at.
 pub(super) fn selection(config: &Config, now_micros: i64) -> Result<Selection> {
@@ -24,6 +26,14 @@ pub(super) fn selection(config: &Config, now_micros: i64) -> Result<Selection> {
         oldest: None,
         replayed: config.replayed,
     })
+}
+
+/// Warns of fields that no event of the collection has: mostly a typing error, and else nothing would be said of it.
+pub(super) fn warn_of_unknown_fields(selection: &Selection, view: &View) {
+    for (field, near) in unknown_fields(&selection.query, &view.snapshot) {
+        let help = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        warn!("no event of {} has a field `{field}`{help}", view.collection());
+    }
 }
 
 /// Settles a replay of what is in view.

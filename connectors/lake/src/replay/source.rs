@@ -21,7 +21,7 @@ use super::merge::{Manner, Part, Portion};
 use super::pace::Pace;
 use super::reading::{Order, Reading, Said};
 use super::selection::{Selection, range_of};
-use super::settle::{selection, sent_as, settle};
+use super::settle::{selection, sent_as, settle, warn_of_unknown_fields};
 use super::survey::Surveyed;
 use super::view::View;
 use crate::read::Lake;
@@ -120,6 +120,7 @@ impl Replay {
                 job
             }
         };
+        warn_of_unknown_fields(&selection, &view);
         let ends = job.ends();
         (selection.since, selection.until, selection.oldest) = (job.since, job.until, job.oldest);
         debug!(version = view.snapshot.version(), partitions = ends.len(), "settled");

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use catchwater_sdk::{Error, ErrorKind, Partition, Result};
 
 use super::board::Tally;
-use super::prune::can_hold;
+use super::prune::Prune;
 use super::selection::Selection;
 use super::survey::{Atlas, Sheet, Surveyed};
 use crate::read::{Collection, LiveFile, Snapshot};
@@ -23,6 +23,11 @@ impl View {
     pub(super) async fn open(collection: Collection) -> Result<View> {
         let snapshot = collection.snapshot().await?.into();
         Ok(View { collection, snapshot })
+    }
+
+    /// What it is of.
+    pub(super) fn collection(&self) -> &Collection {
+        &self.collection
     }
 
     /// The same collection as it is now.
@@ -48,7 +53,8 @@ impl View {
 
     /// The files that can hold what is asked for.
     pub(super) fn candidates(&self, selection: &Selection) -> impl Iterator<Item = &LiveFile> {
-        self.snapshot.files().iter().filter(|file| can_hold(file, selection))
+        let prune = Prune::new(selection, &self.snapshot);
+        self.snapshot.files().iter().filter(move |file| prune.can_hold(file))
     }
 
     /// The files that can hold what is asked for, and what of which partition.

@@ -5,6 +5,7 @@ mod delivery;
 mod files;
 mod reading;
 mod replay;
+mod replay_rows;
 mod schema;
 mod searching;
 mod support;

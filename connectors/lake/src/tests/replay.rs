@@ -20,12 +20,12 @@ use crate::replay::Board;
 const HOUR: i64 = DAY / 24;
 
 /// A replay of the collection `orders` with the engine's side of it.
-struct Play {
-    source: BoxSource,
+pub(super) struct Play {
+    pub(super) source: BoxSource,
     /// What came, as `partition:position`, with the index if there is one.
-    places: Vec<String>,
+    pub(super) places: Vec<String>,
     batches: Vec<Batch>,
-    positions: Positions,
+    pub(super) positions: Positions,
     starts: Positions,
 }
 
@@ -36,7 +36,7 @@ fn registry(board: &Board) -> Registry {
     registry
 }
 
-fn build(lake: &Lake, data_dir: &Path, options: &str, board: &Board) -> Result<BoxSource, String> {
+pub(super) fn build(lake: &Lake, data_dir: &Path, options: &str, board: &Board) -> Result<BoxSource, String> {
     let text = format!("path: {}\ncollection: orders\n{options}", lake.path().display());
     let node = config::parse(&text).documents.remove(0).root;
     let mut context = Context::unattached("again", data_dir.to_owned());
@@ -45,23 +45,23 @@ fn build(lake: &Lake, data_dir: &Path, options: &str, board: &Board) -> Result<B
 }
 
 impl Play {
-    fn of(lake: &Lake, options: &str) -> Play {
+    pub(super) fn of(lake: &Lake, options: &str) -> Play {
         Play::from(lake, options, &Positions::new())
     }
 
     /// One that goes on at these positions.
-    fn from(lake: &Lake, options: &str, starts: &Positions) -> Play {
+    pub(super) fn from(lake: &Lake, options: &str, starts: &Positions) -> Play {
         let source = build(lake, &lake.path().join("data"), options, &Board::default()).expect("a replay");
         Play::with(source, starts)
     }
 
-    fn with(source: BoxSource, starts: &Positions) -> Play {
+    pub(super) fn with(source: BoxSource, starts: &Positions) -> Play {
         let (places, batches) = (Vec::new(), Vec::new());
         Play { source, places, batches, positions: Positions::new(), starts: starts.clone() }
     }
 
     /// Reads until `count` records are there, or the end.
-    async fn read(&mut self, count: usize, limit: usize) -> Result<bool> {
+    pub(super) async fn read(&mut self, count: usize, limit: usize) -> Result<bool> {
         while self.places.len() < count {
             let polled = timeout(Duration::from_secs(20), self.source.poll(Limit { records: limit, bytes: 1 << 20 }));
             match polled.await.expect("something comes")? {
@@ -92,7 +92,7 @@ impl Play {
         self.batches.push(batch);
     }
 
-    fn payloads(&self) -> Vec<Option<Vec<u8>>> {
+    pub(super) fn payloads(&self) -> Vec<Option<Vec<u8>>> {
         self.batches.iter().flat_map(Batch::iter).map(|record| record.payload().map(<[u8]>::to_vec)).collect()
     }
 }

@@ -84,8 +84,7 @@ fn pace(arguments: &Arguments, tally: &Tally, bytes: u64, took: Duration) -> Str
 }
 
 fn left_out(tally: &Tally) -> Option<String> {
-    let [replayed, doubled, files, ruled_out] =
-        [&tally.replayed, &tally.doubled, &tally.files, &tally.files_ruled_out].map(|count| count.load(Relaxed));
+    let [replayed, doubled] = [&tally.replayed, &tally.doubled].map(|count| count.load(Relaxed));
     let mut parts = Vec::new();
     if replayed > 0 {
         parts.push(format!("{} that a replay had sent before (--replayed sends them)", HumanCount(replayed)));
@@ -93,8 +92,18 @@ fn left_out(tally: &Tally) -> Option<String> {
     if doubled > 0 {
         parts.push(format!("{} rows that were stored twice", HumanCount(doubled)));
     }
-    if ruled_out > 0 {
-        parts.push(format!("{} of {} files, in which nothing can match", HumanCount(ruled_out), HumanCount(files)));
+    let unread = [
+        ("files", &tally.files_ruled_out, &tally.files),
+        ("row groups of the others", &tally.groups_ruled_out, &tally.groups),
+        ("rows of the files that were read", &tally.rows_ruled_out, &tally.rows),
+    ];
+    let unread = unread.map(|(what, ruled_out, all)| (what, ruled_out.load(Relaxed), all.load(Relaxed)));
+    let unread = unread.into_iter().filter(|(_, ruled_out, _)| *ruled_out > 0);
+    let unread: Vec<_> = unread
+        .map(|(what, ruled_out, all)| format!("{} of {} {what}", HumanCount(ruled_out), HumanCount(all)))
+        .collect();
+    if !unread.is_empty() {
+        parts.push(format!("not read, since nothing in them can match: {}", unread.join(", ")));
     }
     (!parts.is_empty()).then(|| format!("left out: {}", parts.join("; ")))
 }

@@ -11,6 +11,8 @@ mod output;
 mod progress;
 mod replay;
 mod run;
+#[cfg(feature = "sql")]
+mod sql;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +54,9 @@ enum Command {
     /// Look after a lake: list it, look into it, verify it.
     #[command(subcommand)]
     Lake(lake::What),
+    /// Ask a lake in SQL: its collections are the tables.
+    #[cfg(feature = "sql")]
+    Sql(Box<sql::Arguments>),
     /// List the connectors, or explain one.
     Connectors {
         /// A connector's name.
@@ -86,6 +91,8 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::replay(*arguments, registry, &board),
         Command::Check { paths } => check::check(&paths, &registry),
         Command::Lake(what) => lake::lake(what, &registry),
+        #[cfg(feature = "sql")]
+        Command::Sql(arguments) => sql::sql(&arguments, &registry),
         Command::Connectors { name } => connectors::connectors(name.as_deref(), &registry),
         Command::Generate(what) => generate::generate(&what, &registry),
     }

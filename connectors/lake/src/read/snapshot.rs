@@ -60,7 +60,7 @@ impl Snapshot {
         let schema = Arc::clone(contents.schema().ok_or_else(none)?);
         if schema.index_of("_payload").is_err() {
             return Err(Error::refused(format!(
-                "{}: it is none of Catchwater's, as there is no column `_payload`; read it with `catchwater sql` or the tool that \
+                "{}: it is none of Catchwater's, as there is no column `_payload`; read it with the tool that \
                  made it",
                 doing()
             )));

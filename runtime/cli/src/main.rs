@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod replay;
 mod run;
+mod search;
 #[cfg(feature = "sql")]
 mod sql;
 
@@ -43,6 +44,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Run pipelines until their sources end, or Ctrl-C.
     Run(run::Arguments),
+    /// Find events of a collection: the newest that match a query, or how many there are and when.
+    Search(Box<search::Arguments>),
     /// Send a part of a collection back: exactly the originals, to Kafka, HTTP, a file, standard output or a destination.
     Replay(Box<replay::Arguments>),
     /// Name every mistake in pipelines; contacts nothing, changes nothing.
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::demo(&arguments, registry),
         Command::Run(arguments) => run::run(arguments, registry),
         Command::Replay(arguments) => replay::replay(*arguments, registry, &board),
+        Command::Search(arguments) => search::search(*arguments, &registry),
         Command::Check { paths } => check::check(&paths, &registry),
         Command::Lake(what) => lake::lake(what, &registry),
         #[cfg(feature = "sql")]

@@ -18,6 +18,11 @@ pub(crate) fn complaints_have_colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// The same for results.
+pub(crate) fn results_have_colours() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Writes what goes on; it is no result.
 pub(crate) fn note(text: &str) {
     complain(text);

@@ -10,6 +10,8 @@ mod stdout;
 
 use catchwater_sdk::Registry;
 
+pub use encoding::write_json;
+
 pub(crate) fn register(registry: &mut Registry) {
     file::register(registry);
     #[cfg(feature = "http")]

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use catchwater_sdk::{Field, FieldKind, RecordRef, Timestamp};
 
 /// Appends the record with all that it has, and a newline.
-pub(crate) fn write(record: RecordRef<'_>, out: &mut Vec<u8>) {
+pub fn write(record: RecordRef<'_>, out: &mut Vec<u8>) {
     let partition = record.partition();
     out.extend_from_slice(b"{\"source\":");
     text(&partition.source, out);

@@ -32,7 +32,7 @@ impl Encoding {
     }
 }
 
-pub(crate) use json::write as write_json;
+pub use json::write as write_json;
 pub(crate) use view::write as write_view;
 
 fn write_line(record: RecordRef<'_>, out: &mut Vec<u8>) -> Result<(), String> {

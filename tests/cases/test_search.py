@@ -1,0 +1,147 @@
+"""`catchwater search`: the newest events that match, how many and when; and each way to get no answer, with what to do."""
+
+import json
+
+import pytest
+
+from harness.pipelines import generated, pipeline
+
+ROWS = 3000
+
+LINES = [
+    {"id": 1, "status": "paid", "amount": 50, "customer": {"country": "DE"}},
+    {"id": 2, "status": "failed", "amount": 150, "customer": {"country": "FR"}},
+    {"id": 3, "status": "paid", "amount": 250.5, "note": "Paid twice\n"},
+]
+
+
+@pytest.fixture
+def lake(workspace):
+    workspace.write("orders.ndjson", "".join(json.dumps(line) + "\n" for line in LINES))
+    workspace.run(pipeline({"type": "file", "path": "orders.ndjson"}, workspace.lake("orders"), name="orders")).succeeded()
+    return workspace
+
+
+def found(workspace, *arguments) -> list[int]:
+    """The ids, in order."""
+    out = workspace.command("search", "orders", *arguments, "--json").succeeded().out
+    return [json.loads(json.loads(line)["payload"])["id"] for line in out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [("*", [3, 2, 1]), ("paid", [3, 1]), ("status:paid amount:>100", [3]), ("NOT paid", [2]), ("customer.country:FR", [2]), ("nosuchword", [])],
+)
+def test_the_newest_come_first(lake, query, ids):
+    assert found(lake, query) == ids
+    assert lake.command("search", "orders", query, "--count").succeeded().out == f"{len(ids)}\n"
+    assert found(lake, query, "--limit", "1") == ids[:1]
+
+
+def test_lines_for_people_have_no_colour_but_at_a_terminal(lake):
+    done = lake.command("search", "orders", "paid").succeeded()
+    lines = done.out.splitlines()
+    assert len(lines) == 2 and "Paid twice" in lines[0] and '"id": 1' in lines[1]
+    assert "\x1b" not in done.out + done.err
+    assert lake.command("search", "orders", "nosuchword").succeeded().says("nothing matches").out == ""
+
+
+def test_fields_are_picked(lake):
+    out = lake.command("search", "orders", "*", "--fields", "id,customer.country", "--json").succeeded().out
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"id": 3, "customer.country": None},
+        {"id": 2, "customer.country": "FR"},
+        {"id": 1, "customer.country": "DE"},
+    ]
+    assert 'customer.country="FR" id=2' in lake.command("search", "orders", "failed", "--fields", "id,customer.country").succeeded().out
+
+
+def test_times_and_the_histogram_agree(workspace):
+    shop = generated(ROWS, start="2026-11-20T23:55:00Z", partitions=2)
+    workspace.run(pipeline(shop, workspace.lake("shop"), name="shop")).succeeded()
+
+    def count(*arguments) -> int:
+        return int(workspace.command("search", "shop", "*", "--count", *arguments).succeeded().out)
+
+    before, after = count("--until", "2026-11-21"), count("--since", "2026-11-21")
+    assert before > 0 and after > 0
+    assert before + after == count() == ROWS
+    drawn = json.loads(workspace.command("search", "shop", "*", "--histogram", "--json").succeeded().out)
+    assert drawn["hits"] == sum(bar["hits"] for bar in drawn["bars"]) == ROWS
+    text = workspace.command("search", "shop", "*", "--histogram").succeeded().out
+    assert "█" in text and "events match" in text
+
+
+def test_a_field_that_no_event_has(lake):
+    done = lake.command("search", "orders", "statsu:paid").succeeded()
+    done.says("no event has a field `statsu`", "did you mean `status`?")
+    assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["status:paid AND ("], ["^"]),
+        (["a:[1 TO"], ["^"]),
+        (["*", "--since", "yesterdayish"], ["--since", "yesterdayish"]),
+        (["*", "--limit", "0"], ["--limit"]),
+        (["*", "--count", "--histogram"], ["cannot be used with"]),
+    ],
+)
+def test_mistakes_in_the_command(lake, arguments, words):
+    done = lake.command("search", "orders", *arguments)
+    assert done.status == 2 and done.out == ""
+    done.says(*words)
+
+
+def test_no_lake_and_no_collection(lake, tmp_path):
+    done = lake.command("search", "order", "*").failed().says("orders")
+    assert done.status == 1 and done.out == ""
+    (tmp_path / "empty").mkdir()
+    assert lake.command("search", "orders", "*", "--lake", tmp_path / "empty").failed().says("orders").status == 1
+
+
+def log(workspace):
+    return workspace.lake_path / "orders" / "_delta_log"
+
+
+def newer(workspace) -> None:
+    protocol = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["typeOfTomorrow"], "writerFeatures": ["typeOfTomorrow"]}
+    next_version = len(workspace.table("orders").commits())
+    (log(workspace) / f"{next_version:020}.json").write_text(json.dumps({"protocol": protocol}) + "\n")
+
+
+def half_written(workspace) -> None:
+    last = max(log(workspace).glob("*.json"))
+    last.write_bytes(last.read_bytes()[:40])
+
+
+def emptied_log(workspace) -> None:
+    for entry in log(workspace).iterdir():
+        entry.unlink()
+
+
+def cut_file(workspace) -> None:
+    file = workspace.table("orders").live_files()[0]
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def missing_file(workspace) -> None:
+    workspace.table("orders").live_files()[0].unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (newer, ["typeOfTomorrow", "newer Catchwater"]),
+        (half_written, ["orders", ".json"]),
+        (emptied_log, ["orders"]),
+        (cut_file, ["bytes", "put it back"]),
+        (missing_file, ["not there", "put it back"]),
+    ],
+)
+def test_a_lake_in_trouble(lake, harm, words):
+    harm(lake)
+    done = lake.command("search", "orders", "paid")
+    assert done.status == 1 and done.out == ""
+    done.says(*words)

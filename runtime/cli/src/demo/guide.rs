@@ -36,6 +36,7 @@ impl Guide {
                     "curl http://127.0.0.1:{port}/events -d '{{\"event\":\"order_paid\",\"amount\":250.5,\"note\":\"by hand\"}}'"
                 ),
             ),
+            ("Find events", format!("{program} search shop 'order_created amount:>100' --lake {lake} --limit 5")),
             (
                 "Send some of them again",
                 format!(

@@ -235,6 +235,13 @@ impl ColumnBuilder {
         }
     }
 
+    /// What no file has binds nothing later: the rows that gave an object or a list without any value are gone.
+    fn forget_type(&mut self) {
+        if self.state == State::Open {
+            (self.data, self.typed_by) = (Data::Unknown, 0);
+        }
+    }
+
     /// About how many bytes it will take with `rows` rows.
     pub(super) fn size_bytes(&self, rows: usize) -> usize {
         rows / 8 + self.data.size_bytes(rows)
@@ -244,7 +251,10 @@ impl ColumnBuilder {
     pub(super) fn finish(&mut self, rows: usize, report: &mut Report) -> Option<(Kind, ArrayRef)> {
         self.pad(rows);
         let nulls = self.valid.finish();
-        let finished = self.data.finish(rows, nulls, report)?;
+        let Some(finished) = self.data.finish(rows, nulls, report) else {
+            self.forget_type();
+            return None;
+        };
         if self.state != State::Committed {
             self.state = State::Committed;
             self.order = report.next_order();

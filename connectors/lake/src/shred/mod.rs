@@ -161,6 +161,7 @@ impl Shredder {
         let mut report = Report::new(self.order);
         let (columns, arrays) = self.columns.finish_columns(std::mem::take(&mut self.rows), &mut report);
         self.order = report.order();
+        self.columns_left = self.options.columns_max.saturating_sub(self.columns.columns());
         let cut = cut_events(std::mem::take(&mut self.cut));
         if self.schema.columns != columns {
             self.schema = Arc::new(LakeSchema { columns });

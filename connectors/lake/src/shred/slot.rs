@@ -169,6 +169,7 @@ impl Slot {
             report.leave(entered, Some(&column));
             finished.push((builder.order(), column, array));
         }
+        self.siblings.retain(|sibling| !sibling.is_unknown());
     }
 
     fn columns(&mut self) -> impl Iterator<Item = &mut ColumnBuilder> {

@@ -46,6 +46,25 @@ fn a_committed_column_never_changes_its_type() {
 }
 
 #[test]
+fn what_had_no_value_in_one_cut_gives_no_type_in_the_next() {
+    check(
+        &[&[r#"{"l": [null, {}]}"#], &[r#"{"l": [{"a": false}]}"#, r#"{"l": [false]}"#]],
+        &["", "l: array<struct<a: boolean>>, l__json: json"],
+        json!([{"l": [{"a": false}]}, {"l__json": "[false]"}]),
+    );
+    check(
+        &[&[r#"{"l": [{}], "o": {"p": null}}"#], &[r#"{"l": [5], "o": true}"#]],
+        &["", "l: array<long>, o: boolean"],
+        json!([{"l": [5], "o": true}]),
+    );
+    check(
+        &[&[r#"{"a": false}"#], &[r#"{"a": {}}"#, r#"{"a": []}"#], &[r#"{"a": true}"#]],
+        &["a: boolean", "a: boolean", "a: boolean"],
+        json!([{"a": true}]),
+    );
+}
+
+#[test]
 fn new_columns_come_behind_the_old_ones() {
     check(
         &[&[r#"{"a": 1, "b": {"x": 1}, "n": null}"#], &[r#"{"a": "x", "b": {"w": 1, "x": 2}, "n": 2, "z": 1}"#]],

@@ -121,6 +121,14 @@ impl<'a> Output<'a> {
         made.push_from(parent, parent.index() + before as i32, record);
     }
 
+    /// Records like it but for their payloads take its place, in this order; at least one.
+    pub fn replace_payload<'p>(&mut self, i: usize, payloads: impl IntoIterator<Item = &'p [u8]>) {
+        let record = self.batch.get(i);
+        let (headers, properties): (Vec<_>, Vec<_>) = (record.headers().collect(), record.properties().collect());
+        let like = record.with_fields(&headers, &properties);
+        payloads.into_iter().for_each(|payload| self.replace(i, Record { payload: Some(payload), ..like }));
+    }
+
     /// Asks that no further record comes for so long. A transform never waits itself: the engine does, and hands over fewer
     /// records at a time from then on, so that pauses stay short.
     pub fn pause(&mut self, pause: Duration) {

@@ -1,11 +1,11 @@
 //! Takes fields out of payloads.
 
 use catchwater_sdk::transform::{Output, Transform};
-use catchwater_sdk::{Batch, Error, Record, Registry, Result};
+use catchwater_sdk::{Batch, Error, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fields::{Action, Paths, rewrite};
+use super::fields::{Action, Paths, rewrite_batch};
 
 /// Takes fields out of JSON payloads; everything else of a payload stays byte for byte.
 ///
@@ -43,23 +43,7 @@ impl DropFields {
 
 impl Transform for DropFields {
     fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
-        for (i, record) in batch.iter().enumerate() {
-            let Some(payload) = record.payload() else {
-                out.keep(i);
-                continue;
-            };
-            self.payload.clear();
-            match rewrite(&self.paths, payload, &mut self.payload, &mut |_, _, _| Action::Drop) {
-                Ok(false) => out.keep(i),
-                Ok(true) => {
-                    let (headers, properties): (Vec<_>, Vec<_>) =
-                        (record.headers().collect(), record.properties().collect());
-                    let payload = Some(self.payload.as_slice());
-                    out.replace(i, Record { payload, ..record.with_fields(&headers, &properties) });
-                }
-                Err(reason) => out.reject(i, reason),
-            }
-        }
+        rewrite_batch(&self.paths, batch, out, &mut self.payload, &mut |_, _, _| Action::Drop);
         Ok(())
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use catchwater_sdk::transform::{Output, Transform};
-use catchwater_sdk::{Batch, Error, Record, Registry, Result};
+use catchwater_sdk::{Batch, Error, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fields::{Action, Paths, rewrite};
+use super::fields::{Action, Paths, rewrite_batch};
 
 /// Gives fields of JSON payloads other names; everything else of a payload stays byte for byte.
 ///
@@ -50,26 +50,8 @@ impl Rename {
 
 impl Transform for Rename {
     fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
-        for (i, record) in batch.iter().enumerate() {
-            let Some(payload) = record.payload() else {
-                out.keep(i);
-                continue;
-            };
-            self.payload.clear();
-            let names = &self.names;
-            let renamed =
-                rewrite(&self.paths, payload, &mut self.payload, &mut |path, _, _| Action::Rename(names[path].clone()));
-            match renamed {
-                Ok(false) => out.keep(i),
-                Ok(true) => {
-                    let (headers, properties): (Vec<_>, Vec<_>) =
-                        (record.headers().collect(), record.properties().collect());
-                    let payload = Some(self.payload.as_slice());
-                    out.replace(i, Record { payload, ..record.with_fields(&headers, &properties) });
-                }
-                Err(reason) => out.reject(i, reason),
-            }
-        }
+        let names = &self.names;
+        rewrite_batch(&self.paths, batch, out, &mut self.payload, &mut |path, _, _| Action::Rename(&names[path]));
         Ok(())
     }
 }

@@ -81,9 +81,8 @@ impl Group<'_> {
         let places = if bounds.must { Vec::new() } else { self.telling_places() };
         let timed = with_times || (plan.filter.has_times() && !bounds.must);
         if places.is_empty() && !timed {
-            let all = if bounds.must || plan.filter.query.tests().is_empty() { true } else { bounds.must };
             let set = |all| if all { BooleanBuffer::new_set(rows) } else { BooleanBuffer::new_unset(rows) };
-            return Ok(Candidates { may: set(true), must: set(all), times: Vec::new() });
+            return Ok(Candidates { may: set(true), must: set(bounds.must), times: Vec::new() });
         }
         let mask = self.file.columns(|path| {
             (timed && matches!(&*path[0], "_timestamp" | "_ingested_at"))

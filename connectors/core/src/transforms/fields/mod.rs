@@ -8,4 +8,4 @@ mod rewrite;
 mod tests;
 
 pub(super) use paths::Paths;
-pub(super) use rewrite::{Action, decoded, rewrite};
+pub(super) use rewrite::{Action, decoded, rewrite, rewrite_batch};

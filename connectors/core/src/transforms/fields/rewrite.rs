@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
+use catchwater_sdk::Batch;
+use catchwater_sdk::transform::Output;
 use serde::de::IgnoredAny;
 
 use super::paths::{Cursor, Paths};
 
 /// What becomes of a field that a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum Action<'n> {
     /// Its value is what was written instead.
     Written,
     /// The same is asked for each value in it that is no list and no object.
@@ -16,8 +18,11 @@ pub(crate) enum Action {
     /// It goes, with its key and one comma.
     Drop,
     /// Its key becomes this one; paths are followed into its value.
-    Rename(String),
+    Rename(&'n str),
 }
+
+/// What is asked about each field that a path names.
+pub(crate) type Edit<'e, 'n> = dyn FnMut(usize, &str, &mut Vec<u8>) -> Action<'n> + 'e;
 
 /// Deeper values are refused: the way down takes stack.
 const DEPTH_MAX: usize = 512;
@@ -25,11 +30,11 @@ const DEPTH_MAX: usize = 512;
 /// Writes the payload to `out`, with each field that a path names as `edit` wants it: it gets the number of the path and
 /// the value as it stands, and writes another one or says what else becomes of it. Answers whether anything changed, or
 /// why the payload cannot be changed; `out` then holds a part of it.
-pub(crate) fn rewrite(
+pub(crate) fn rewrite<'n>(
     paths: &Paths,
     payload: &[u8],
     out: &mut Vec<u8>,
-    edit: &mut dyn FnMut(usize, &str, &mut Vec<u8>) -> Action,
+    edit: &mut Edit<'_, 'n>,
 ) -> Result<bool, String> {
     let text = std::str::from_utf8(payload)
         .map_err(|error| format!("the payload is not JSON: not UTF-8 at byte {}", error.valid_up_to()))?;
@@ -43,6 +48,28 @@ pub(crate) fn rewrite(
     Ok(editor.changed)
 }
 
+/// Rewrites each payload of a batch; records go on as they are where nothing changed. `scratch` is kept for its memory.
+pub(crate) fn rewrite_batch(
+    paths: &Paths,
+    batch: &Batch,
+    out: &mut Output<'_>,
+    scratch: &mut Vec<u8>,
+    edit: &mut Edit<'_, '_>,
+) {
+    for (i, record) in batch.iter().enumerate() {
+        let Some(payload) = record.payload() else {
+            out.keep(i);
+            continue;
+        };
+        scratch.clear();
+        match rewrite(paths, payload, scratch, edit) {
+            Ok(false) => out.keep(i),
+            Ok(true) => out.replace_payload(i, [scratch.as_slice()]),
+            Err(reason) => out.reject(i, reason),
+        }
+    }
+}
+
 /// What is looked for in a value.
 enum Way {
     Paths(Cursor),
@@ -50,19 +77,19 @@ enum Way {
     Each(usize),
 }
 
-struct Editor<'a, 'e> {
+struct Editor<'a, 'e, 'n> {
     text: &'a str,
     at: usize,
     depth: usize,
     paths: &'e Paths,
     out: &'e mut Vec<u8>,
-    edit: &'e mut dyn FnMut(usize, &str, &mut Vec<u8>) -> Action,
+    edit: &'e mut Edit<'e, 'n>,
     changed: bool,
 }
 
 // === impl Editor ===
 
-impl<'a> Editor<'a, '_> {
+impl<'a, 'n> Editor<'a, '_, 'n> {
     fn byte(&self) -> u8 {
         self.text.as_bytes()[self.at]
     }
@@ -152,7 +179,7 @@ impl<'a> Editor<'a, '_> {
     }
 
     /// What becomes of the value from there to here.
-    fn ask(&mut self, path: usize, from: usize) -> Action {
+    fn ask(&mut self, path: usize, from: usize) -> Action<'n> {
         self.changed = true;
         (self.edit)(path, &self.text[from..self.at], self.out)
     }
@@ -224,7 +251,7 @@ impl<'a> Editor<'a, '_> {
     }
 
     /// A key and its value; whether they stay.
-    fn member(&mut self, way: &Way, object: usize, renamed: &mut Vec<String>) -> Result<bool, String> {
+    fn member(&mut self, way: &Way, object: usize, renamed: &mut Vec<&'n str>) -> Result<bool, String> {
         let key_from = self.at;
         self.skip_string();
         let key_to = self.at;
@@ -252,9 +279,9 @@ impl<'a> Editor<'a, '_> {
                 self.value(&Way::Each(path)).map(|()| true)
             }
             Action::Rename(name) => {
-                self.free(object, &name, renamed)?;
+                self.free(object, name, renamed)?;
                 self.out.truncate(member);
-                serde_json::to_writer(&mut *self.out, &name).expect("memory can be written");
+                serde_json::to_writer(&mut *self.out, name).expect("memory can be written");
                 self.at = value_from;
                 self.copy(key_to);
                 renamed.push(name);
@@ -264,9 +291,9 @@ impl<'a> Editor<'a, '_> {
     }
 
     /// Whether no other field of the object has that name.
-    fn free(&self, object: usize, name: &str, renamed: &[String]) -> Result<(), String> {
+    fn free(&self, object: usize, name: &str, renamed: &[&str]) -> Result<(), String> {
         let taken = || Err(format!("there is a field `{name}` already, beside the one to be renamed"));
-        if renamed.iter().any(|known| known == name) {
+        if renamed.contains(&name) {
             return taken();
         }
         let (mut nothing, mut keep) = (Vec::new(), |_: usize, _: &str, _: &mut Vec<u8>| Action::Drop);

@@ -7,7 +7,7 @@ fn apply(paths: &[&str], payload: &str) -> String {
     let changed =
         rewrite(&paths_read, payload.as_bytes(), &mut out, &mut |path, value, out| match paths[path].as_bytes()[0] {
             b'-' => Action::Drop,
-            b'>' => Action::Rename("new".into()),
+            b'>' => Action::Rename("new"),
             _ if value.starts_with(['{', '[']) => Action::Each,
             _ => {
                 out.extend_from_slice(format!("#{path}").as_bytes());

@@ -14,7 +14,7 @@ mod worker;
 
 use catchwater_sdk::config::{Duration, Size};
 use catchwater_sdk::transform::{Output, Transform};
-use catchwater_sdk::{Batch, Context, Error, Record, Registry, Result};
+use catchwater_sdk::{Batch, Context, Error, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -183,12 +183,7 @@ impl Jq {
         match payloads.as_slice() {
             [] => out.drop_record(i),
             [same] if record.payload() == Some(same) => out.keep(i),
-            payloads => {
-                let (headers, properties): (Vec<_>, Vec<_>) =
-                    (record.headers().collect(), record.properties().collect());
-                let like = record.with_fields(&headers, &properties);
-                payloads.iter().for_each(|payload| out.replace(i, Record { payload: Some(payload), ..like }));
-            }
+            payloads => out.replace_payload(i, payloads.iter().map(Vec::as_slice)),
         }
     }
 }

@@ -18,7 +18,8 @@ use crate::shred::{Options, Pins};
 /// ```text
 /// DuckDB      SELECT status, count(*) FROM delta_scan('lake/orders') WHERE date = '2026-11-22' GROUP BY ALL
 /// Polars      pl.scan_delta("lake/orders").filter(pl.col("_position") > 1000).collect()
-/// pyarrow     deltalake.DeltaTable("lake/orders").to_pyarrow_table(columns=["_payload"])
+/// pyarrow     files = pyarrow.fs.SubTreeFileSystem("lake/orders", pyarrow.fs.LocalFileSystem())
+///             deltalake.DeltaTable("lake/orders").to_pyarrow_table(columns=["_payload"], filesystem=files)
 /// ```
 ///
 /// A glob over the files, such as `read_parquet('lake/orders/*/*.parquet', union_by_name=true)`, also sees files that the

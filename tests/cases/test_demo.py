@@ -94,7 +94,7 @@ def test_a_lake_that_cannot_be_written(workspace, demo):
 
 
 def test_a_lake_that_is_elsewhere(demo):
-    demo("--lake", "s3://bucket/lake").wait().failed().says("s3://", "is not supported")
+    demo("--lake", "gs://bucket/lake").wait().failed().says("gs://", "is not supported")
 
 
 def test_a_table_of_another_tool(workspace, demo):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-CONNECTORS = ["kafka", "file", "stdin", "stdout", "generate", "lake", "http", "jq", "mask", "rename", "drop", "dedupe", "sample", "throttle"]
+CONNECTORS = ["kafka", "file", "stdin", "stdout", "generate", "lake", "http", "s3", "jq", "mask", "rename", "drop", "dedupe", "sample", "throttle"]
 EXAMPLES = sorted((REPOSITORY / "pipelines").glob("*.yaml"))
 
 

@@ -1,7 +1,6 @@
 """One crash test's scene: a topic under load, a pipeline into a lake, faults, and the audit at the end."""
 
 import random
-import shutil
 from datetime import datetime, timedelta, timezone
 
 from crash.audit import Produced, Report, audit
@@ -80,7 +79,7 @@ class Scene:
     def forget(self) -> None:
         """Removes what a clean audit no longer needs: a long run must not fill the disk."""
         self.kafka.delete(self.topic)
-        shutil.rmtree(self.workspace.lake_path)
+        self.workspace.remove_lake()
 
 
 def any_running(processes) -> bool:

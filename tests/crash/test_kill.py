@@ -5,9 +5,11 @@ import time
 import pytest
 
 from crash.scene import Scene
+from harness.bucket import BucketWorkspace
 from harness.workspace import Workspace
 
 ROUNDS_PER_LEG = 20
+BUCKET_ROUNDS = 10
 LIFE_SECONDS_MAX = 3.0
 SLACK_MAX = 10.0
 LEG_SECONDS_MAX = 400
@@ -34,15 +36,20 @@ def test_sigkill_at_random_moments_loses_and_doubles_nothing(kafka, tmp_path, le
     deadline = time.monotonic() + 60 * (minutes or 0)
     seed = leg_seed
     while True:
-        run_leg(kafka, tmp_path / str(seed), seed, min(ROUNDS_PER_LEG, rounds))
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        run_leg(kafka, Workspace(folder), seed, min(ROUNDS_PER_LEG, rounds))
         seed += 1
         if time.monotonic() >= deadline:
             return
 
 
-def run_leg(kafka, folder, seed: int, rounds: int) -> None:
-    folder.mkdir()
-    workspace = Workspace(folder)
+@pytest.mark.timeout(0)
+def test_sigkill_with_the_lake_in_a_bucket_loses_and_doubles_nothing(kafka, s3, tmp_path, request):
+    run_leg(kafka, BucketWorkspace(tmp_path, s3), request.config.getoption("--seed"), BUCKET_ROUNDS)
+
+
+def run_leg(kafka, workspace: Workspace, seed: int, rounds: int) -> None:
     scene = Scene(kafka, workspace, seed)
     try:
         scene.load()

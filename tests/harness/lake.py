@@ -21,10 +21,7 @@ class Table:
 
     def open(self) -> DeltaTable | None:
         """None as long as nothing was committed."""
-        try:
-            return DeltaTable(str(self.path))
-        except TableNotFoundError:
-            return None
+        return opened(str(self.path))
 
     def rows(self, columns: list[str] | None = None) -> list[dict]:
         """All rows by stream, partition and position. Columns that do not exist yet are left out."""
@@ -80,6 +77,14 @@ class Table:
     def schema_versions(self) -> int:
         """How often the table's metadata was written."""
         return sum(1 for actions in self.commits() for action in actions if "metaData" in action)
+
+
+def opened(location: str, storage_options: dict[str, str] | None = None) -> DeltaTable | None:
+    """The table there, if there is one."""
+    try:
+        return DeltaTable(location, storage_options=storage_options)
+    except TableNotFoundError:
+        return None
 
 
 def read_file(path: Path, columns: list[str] | None = None) -> list[dict]:

@@ -1,5 +1,6 @@
 """A test's own folder: its pipelines, data folder and lake; ends every process that the test started."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -55,6 +56,9 @@ class Workspace:
     def lake(self, collection: str = "events", **keys) -> dict:
         """A lake sink into this workspace."""
         return {"type": "lake", "path": str(self.lake_path), "collection": collection, "commit_interval": "200ms", **keys}
+
+    def remove_lake(self) -> None:
+        shutil.rmtree(self.lake_path)
 
     def logs(self) -> list[tuple[str, str]]:
         """What each process said, for the report of a failed test."""

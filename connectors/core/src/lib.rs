@@ -7,6 +7,8 @@ pub mod formats;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod rate;
+#[cfg(feature = "s3")]
+mod s3;
 pub mod sinks;
 pub mod sources;
 #[cfg(test)]

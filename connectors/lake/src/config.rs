@@ -27,7 +27,9 @@ use crate::shred::{Options, Pins};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The folder of the lake, a path or a `file://` URL. Each collection is a folder in it.
+    /// The folder of the lake: a path, a `file://` URL or `s3://bucket/prefix`. Each collection is a folder in it. Endpoint,
+    /// region and credentials of S3 come from where AWS's own tools have them; `docs/s3.md` says more.
+    #[schemars(extend("examples" = ["./lake", "s3://bucket/lake"]))]
     pub(crate) path: String,
 
     /// The collection that a record goes to: text with `${stream}`, `${partition}` and `${source}`.

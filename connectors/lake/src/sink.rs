@@ -27,7 +27,7 @@ const BUFFER_BYTES_MAX: usize = 512 << 20;
 /// What one task stores in a lake.
 pub(crate) struct LakeSink {
     context: Context,
-    path: String,
+    lake: Store,
     names: Names,
     commit_interval: Duration,
     /// Full at so many bytes. This bound, and not a spill to disk, is what limits memory: the engine forces a `Cut`.
@@ -60,9 +60,9 @@ struct Route {
 impl LakeSink {
     /// Touches nothing (Invariant 6).
     pub(crate) fn new(config: Config, context: &Context, committers: Arc<Committers>) -> Result<LakeSink> {
-        let lake = Store::open(&config.path).map_err(|error| error.at_key("path"))?.url();
+        let lake = Store::open(&config.path).map_err(|error| error.at_key("path"))?;
         // One capture has one position of a partition in a table: a second sink would find its own stored by the first.
-        let what = format!("the collection `{}` of {lake}", config.collection);
+        let what = format!("the collection `{}` of {}", config.collection, lake.url());
         context.claim(Claim { what, within: Within::Pipeline, key: "collection" });
         let share = Size::new(context.memory_bytes);
         Ok(LakeSink {
@@ -76,7 +76,7 @@ impl LakeSink {
                 pins: config.schema,
             }),
             allow_other_captures: config.allow_other_captures,
-            path: config.path,
+            lake,
             committers,
             alive: Arc::new(()),
             settings: None,
@@ -124,7 +124,7 @@ impl LakeSink {
 
     async fn open_collection(&self, name: &str) -> Result<Collection> {
         let settings = Arc::clone(self.settings()?);
-        let store = Store::open(&self.path)?.at(name);
+        let store = self.lake.at(name);
         self.committers.take(&store.url(), &self.context, &self.alive)?;
         let open = async || Table::open(store.clone(), Arc::clone(&self.context.clock)).await;
         let committer = self.committers.get(&store.url(), &self.context.clock, open).await?;
@@ -178,6 +178,7 @@ impl Sink for LakeSink {
 
     async fn open(&mut self, source: &SourceTraits) -> Result<()> {
         if self.settings.is_none() {
+            self.lake.probe().await?;
             let capture = source.capture.clone().unwrap_or_else(|| Arc::clone(&self.context.pipeline));
             let (options, allow_other_captures) = (Arc::clone(&self.options), self.allow_other_captures);
             self.settings = Some(Arc::new(Settings { options, capture, allow_other_captures }));

@@ -6,11 +6,14 @@
 //! - [`Store::create`] lets exactly one of several writers have a name.
 //! - What was seen stays: after [`Store::settle`] a power cut cannot take back what was read.
 //!
-//! Local disk gives this through [`LocalDisk`]. Object stores such as S3 come later, behind the same [`Store`].
+//! Local disk gives this through [`LocalDisk`]; a bucket of S3 does by itself, if it honours `If-None-Match: *`, which
+//! [`Store::probe`] finds out.
 
 mod disk;
 mod local;
 mod location;
+#[cfg(feature = "s3")]
+mod s3;
 
 use std::error::Error as StdError;
 use std::ops::Range;
@@ -18,13 +21,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use catchwater_sdk::{Error, ErrorKind, Result, ResultExt};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::{Path, PathPart};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use tracing::debug;
 use url::Url;
+use uuid::Uuid;
 
 pub use self::local::LocalDisk;
 use self::location::Location;
+#[cfg(feature = "s3")]
+pub use self::s3::Settings as S3Settings;
+
+/// What is larger is uploaded in parts of this size, so that none takes longer than a request may.
+const PART_BYTES: usize = 8 << 20;
+
+/// The folder of what we need for ourselves; no reader of objects takes what is in it for the user's.
+pub const OURS: &str = "_catchwater";
+
+/// Why a store cannot have a lake.
+const UNCONDITIONAL: &str = "the store has no conditional writes (`If-None-Match: *`), without which the commits of two writers \
+    replace each other; use a store that has them, or a release of this one that does";
+
+/// How many parts of a file are on their way at a time.
+const PARTS_AT_ONCE: usize = 4;
 
 /// A folder of an object store. Cheap to clone. Paths are relative to the folder, with slashes.
 #[derive(Clone, Debug)]
@@ -61,9 +81,32 @@ impl Store {
         Location::parse(location).map(drop)
     }
 
-    /// Opens a path or URL. The folder need not exist; the first write creates it.
+    /// Opens a path or URL. The folder need not exist; the first write creates it. Contacts nobody (Invariant 6).
     pub fn open(location: &str) -> Result<Store> {
-        let folder = Location::parse(location)?.resolve()?;
+        match Location::parse(location)? {
+            Location::Disk(folder) => Store::on_disk(&folder),
+            #[cfg(feature = "s3")]
+            Location::S3(url) => Store::in_bucket(url, S3Settings::default()),
+        }
+    }
+
+    /// Opens an `s3://` URL with settings of its own beside those of the environment. Contacts nobody (Invariant 6).
+    #[cfg(feature = "s3")]
+    pub fn open_s3(location: &str, settings: S3Settings) -> Result<Store> {
+        match Location::parse(location)? {
+            Location::S3(url) => Store::in_bucket(url, settings),
+            Location::Disk(_) => Err(Error::config(format!("open `{location}`: write s3://bucket/prefix"))),
+        }
+    }
+
+    #[cfg(feature = "s3")]
+    fn in_bucket(url: Url, settings: S3Settings) -> Result<Store> {
+        let bucket = s3::Bucket::new(url.host_str().unwrap_or_default(), settings);
+        Store::new(Arc::new(bucket), url)
+    }
+
+    fn on_disk(folder: &std::path::Path) -> Result<Store> {
+        let folder = location::resolve(folder)?;
         let invalid = || format!("open {}: not a folder that can be named by a URL", folder.display());
         let url = Url::from_directory_path(&folder).map_err(|()| Error::config(invalid()))?;
         Store::new(Arc::new(LocalDisk::new()), url)
@@ -109,8 +152,12 @@ impl Store {
         }
     }
 
-    /// Writes a file under a name that nothing has had.
+    /// Writes a file under a name that nothing has had, a large one in parts where the store is a network away. After an error
+    /// it may or may not be there; what is left of an upload that nobody could give up any more is the store's to clear away.
     pub async fn put_new(&self, path: &str, bytes: Bytes) -> Result<()> {
+        if bytes.len() > PART_BYTES && !self.is_local() {
+            return self.upload(path, bytes).await.map_err(|error| self.failed("write", path, error));
+        }
         match self.create(path, bytes).await? {
             Created::New => Ok(()),
             Created::Existed => Err(Error::unavailable(format!("write {}: the name is taken", self.show(path)))),
@@ -124,6 +171,47 @@ impl Store {
 
     async fn put(&self, path: &str, bytes: Bytes, mode: PutMode) -> object_store::Result<()> {
         self.objects.put_opts(&self.path(path), bytes.into(), PutOptions::from(mode)).await.map(drop)
+    }
+
+    async fn upload(&self, path: &str, bytes: Bytes) -> object_store::Result<()> {
+        let mut upload = self.objects.put_multipart(&self.path(path)).await?;
+        let ends = |start: usize| bytes.len().min(start + PART_BYTES);
+        let parts = (0..bytes.len()).step_by(PART_BYTES).map(|start| bytes.slice(start..ends(start)));
+        let parts: Vec<_> = parts.map(|part| upload.put_part(part.into())).collect();
+        let stored = stream::iter(parts).buffer_unordered(PARTS_AT_ONCE).try_collect::<()>().await;
+        let completed = match stored {
+            Ok(()) => upload.complete().await.map(drop),
+            Err(error) => Err(error),
+        };
+        if completed.is_err() {
+            // Should its parts be a file after all, they stay one: the upload is then over.
+            let _ = upload.abort().await;
+        }
+        completed
+    }
+
+    /// Finds out whether the store lets only the first of several writers have a name. `Refused` if it does not: commits would
+    /// replace each other there. Called before anything is written; what it writes it deletes again.
+    pub async fn probe(&self) -> Result<()> {
+        if self.is_local() {
+            return Ok(());
+        }
+        // A name of its own: probes of several processes do not see each other.
+        let path = format!("{OURS}/probe-{}", Uuid::new_v4());
+        let answer = self.create_twice(&path).await;
+        if let Err(error) = self.delete(&path).await {
+            debug!(path, error = %error.chain(), "the file of a probe is left behind");
+        }
+        answer
+    }
+
+    async fn create_twice(&self, path: &str) -> Result<()> {
+        // That it existed is a success, too: a lost answer was asked for again.
+        let _ = self.create(path, "Is a name given once?".into()).await?;
+        match self.create(path, "Is it given twice?".into()).await? {
+            Created::Existed => Ok(()),
+            Created::New => Err(Error::refused(format!("write to {}: {UNCONDITIONAL}", self.url()))),
+        }
     }
 
     /// A file's bytes; none if there is no such file.
@@ -171,7 +259,11 @@ impl Store {
 
     /// Whether the folder itself is known not to be there. Object stores have no folders, and so never know.
     pub fn is_absent(&self) -> bool {
-        self.url.scheme() == "file" && self.local_folder().is_none()
+        self.is_local() && self.local_folder().is_none()
+    }
+
+    fn is_local(&self) -> bool {
+        self.url.scheme() == "file"
     }
 
     /// Deletes a file; that there is none is no error.
@@ -192,41 +284,49 @@ impl Store {
     }
 
     fn local_folder(&self) -> Option<std::path::PathBuf> {
-        (self.url.scheme() == "file").then(|| self.url.to_file_path().ok())?.filter(|folder| folder.is_dir())
+        self.is_local().then(|| self.url.to_file_path().ok())?.filter(|folder| folder.is_dir())
     }
 
     fn show(&self, path: &str) -> String {
-        format!("{}/{path}", self.url())
+        format!("{}/{path}", self.url()).trim_end_matches('/').to_owned()
     }
 
     fn failed(&self, doing: &str, path: &str, error: StoreError) -> Error {
-        let kind = if is_refusal(&error) { ErrorKind::Refused } else { ErrorKind::Unavailable };
-        Error::new(kind, format!("{doing} {}", self.show(path))).because(error)
+        let failed = Error::new(kind(&error), format!("{doing} {}", self.show(path)));
+        match error {
+            StoreError::Generic { source, .. } => failed.because(source),
+            error => failed.because(error),
+        }
     }
 }
 
-/// Whether waiting is of no use: somebody has to change something.
-fn is_refusal(error: &StoreError) -> bool {
-    let by_store = matches!(
+/// What is to be done about a store's error: `Refused` when waiting is of no use, as somebody has to change something.
+pub fn kind(error: &StoreError) -> ErrorKind {
+    let is_refusal = matches!(
         error,
         StoreError::PermissionDenied { .. }
             | StoreError::Unauthenticated { .. }
             | StoreError::NotSupported { .. }
             | StoreError::NotImplemented { .. }
     );
-    by_store || io_cause(error).is_some_and(disk::is_refusal)
+    match is_refusal || causes(error).any(refuses) {
+        true => ErrorKind::Refused,
+        false => ErrorKind::Unavailable,
+    }
 }
 
-/// The operating system's answer, however deep it is wrapped.
-fn io_cause(error: &StoreError) -> Option<std::io::ErrorKind> {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            return Some(error.kind());
-        }
-        cause = error.source();
+/// Whether that is the word of a disk or a store that will say it again.
+fn refuses(cause: &(dyn StdError + 'static)) -> bool {
+    #[cfg(feature = "s3")]
+    if cause.is::<s3::Refusal>() {
+        return true;
     }
-    None
+    cause.downcast_ref::<std::io::Error>().is_some_and(|error| disk::is_refusal(error.kind()))
+}
+
+/// An error and what caused it, however deep.
+fn causes(error: &StoreError) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(Some(error as &(dyn StdError + 'static)), |&error| error.source())
 }
 
 #[cfg(test)]

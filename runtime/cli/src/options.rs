@@ -11,8 +11,8 @@ use crate::output::complain;
 /// Where the lake is.
 #[derive(clap::Args)]
 pub(crate) struct LakeOption {
-    /// The lake: the folder that its collections are in.
-    #[arg(long, env = "CATCHWATER_LAKE", default_value = "./lake", value_name = "DIR")]
+    /// The lake: the folder that its collections are in, a path or `s3://bucket/prefix`.
+    #[arg(long, env = "CATCHWATER_LAKE", default_value = "./lake", value_name = "PATH")]
     pub(crate) lake: String,
 }
 

@@ -6,6 +6,9 @@ mod file;
 mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod path;
+#[cfg(feature = "s3")]
+mod s3;
 mod stdout;
 
 use catchwater_sdk::Registry;
@@ -18,5 +21,7 @@ pub(crate) fn register(registry: &mut Registry) {
     http::register(registry);
     #[cfg(feature = "kafka")]
     kafka::register(registry);
+    #[cfg(feature = "s3")]
+    s3::register(registry);
     stdout::register(registry);
 }

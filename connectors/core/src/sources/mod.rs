@@ -7,6 +7,8 @@ mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod lines;
+#[cfg(feature = "s3")]
+mod s3;
 mod stdin;
 
 use catchwater_sdk::Registry;
@@ -18,5 +20,7 @@ pub(crate) fn register(registry: &mut Registry) {
     http::register(registry);
     #[cfg(feature = "kafka")]
     kafka::register(registry);
+    #[cfg(feature = "s3")]
+    s3::register(registry);
     stdin::register(registry);
 }

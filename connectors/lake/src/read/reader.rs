@@ -82,7 +82,7 @@ impl Reader {
             Ok(missing) if matches!(*missing, StoreError::NotFound { .. }) => Error::refused(format!(
                 "{doing}: the table's log lists the file, and it is not there; put it back from a copy of the lake"
             )),
-            Ok(error) => Error::unavailable(doing).because(error),
+            Ok(error) => Error::new(catchwater_storage::kind(&error), doing).because(error),
             Err(error) => damaged(&doing).because(error),
         }
     }

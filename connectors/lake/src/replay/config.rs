@@ -28,7 +28,7 @@ const LAST_MAX: u64 = 1_000_000;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The folder of the lake, a path or a `file://` URL.
+    /// The folder of the lake: a path, a `file://` URL or `s3://bucket/prefix`.
     #[schemars(extend("x-names" = ["lake"], "examples" = ["./lake"]))]
     pub path: String,
 

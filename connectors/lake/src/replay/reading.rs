@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use catchwater_sdk::{Error, ErrorKind, Limit, Partition, Result};
+use catchwater_sdk::{Error, Limit, Partition, Result};
 use object_store::ObjectStoreExt;
 use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -155,7 +155,7 @@ async fn next_view(view: &View) -> Result<View> {
             Err(object_store::Error::NotFound { .. }) => tokio::time::sleep(LOOK_EVERY).await,
             Err(error) => {
                 let doing = format!("look for commits to {}", store.url());
-                return Err(Error::new(ErrorKind::Unavailable, doing).because(error));
+                return Err(Error::new(catchwater_storage::kind(&error), doing).because(error));
             }
         }
     }

@@ -25,7 +25,7 @@ use crate::run::Means;
 pub(crate) struct Arguments {
     /// The collection.
     collection: String,
-    /// The folder of the lake, a path or a `file://` URL.
+    /// The lake: the folder that its collections are in, a path or `s3://bucket/prefix`.
     #[arg(long, env = "CATCHWATER_LAKE", default_value = "./lake", value_name = "PATH")]
     lake: String,
     /// Where to: `kafka://host:9092[,host2]/topic?key=value`, `http://...`, `file:PATH`, `stdout` or the name of a

@@ -2,7 +2,6 @@
 
 mod appender;
 mod files;
-mod path;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use serde::Deserialize;
 
 use self::files::Files;
 use super::encoding::Encoding;
+use super::path;
 
 /// Appends records to files, one line each.
 ///

@@ -55,11 +55,21 @@ impl Checkpoints {
         }
         let store = self.log.store();
         let doing = || format!("make a checkpoint of {}", store.url());
-        let url = Url::parse(&store.url()).or_bug(doing)?;
+        let url = url_for_the_crate(&store.url()).or_bug(doing)?;
         let builder = DeltaTableBuilder::from_url(url.clone()).or_bug(doing)?;
         let builder = builder.with_storage_backend(store.objects(), url).with_version(version.unsigned_abs());
         let table = builder.load().await.or_unavailable(doing)?;
         checkpoints::create_checkpoint(&table, None).await.or_unavailable(doing)
+    }
+}
+
+/// The crate is given our store, and of the URL needs the path. It would refuse schemes that it has no store of its own for,
+/// so a bucket goes by that of memory. That of a disk stays: by it the crate knows that listings are in no order.
+fn url_for_the_crate(url: &str) -> Result<Url, url::ParseError> {
+    let url = Url::parse(url)?;
+    match url.scheme() {
+        "file" => Ok(url),
+        _ => Url::parse(&format!("memory://{}", url.path())),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The file that a record goes to.
+//! The file or object that a record goes to.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use catchwater_sdk::RecordRef;
 use catchwater_sdk::config::{Part, Template};
 
 /// Writes the path for this record. What the record brings in is made harmless, so that no record can choose a folder.
-pub(super) fn render(template: &Template, record: RecordRef<'_>, path: &mut String) -> Result<(), String> {
+pub(crate) fn render(template: &Template, record: RecordRef<'_>, path: &mut String) -> Result<(), String> {
     path.clear();
     let mut value = Vec::new();
     for part in template.parts() {
@@ -25,7 +25,7 @@ pub(super) fn render(template: &Template, record: RecordRef<'_>, path: &mut Stri
     Ok(())
 }
 
-/// A value that begins with a dot could be `..` or hide the file.
+/// A value that begins with a dot could be `..` or hide a file.
 fn push_harmless(value: &[u8], path: &mut String) {
     for (i, byte) in value.iter().enumerate() {
         let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || (*byte == b'.' && i > 0);

@@ -1,0 +1,9 @@
+//! What source and sink of S3 have in common: how a bucket is reached, and how objects are packed.
+
+mod compression;
+mod connection;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub(crate) use self::compression::{Compression, Packer, Unpacker};
+pub(crate) use self::connection::Connection;

@@ -1,0 +1,142 @@
+//! Records of one key and one partition that wait to be put.
+
+use std::io;
+
+use bytes::Bytes;
+
+use crate::s3::{Compression, Packer, Unpacker};
+
+/// They become one object, or none where others have put them already.
+#[derive(Default)]
+pub(super) struct Group {
+    packer: Option<Packer>,
+    /// Where each line came from, in order.
+    positions: Vec<i64>,
+    /// The lines, once they are packed.
+    object: Option<Object>,
+    /// Up to here others have put them; what comes below is in the bucket.
+    through: Option<i64>,
+}
+
+/// An object to put.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) bytes: Bytes,
+}
+
+// === impl Group ===
+
+impl Group {
+    pub(super) fn is_empty(&self) -> bool {
+        self.positions.is_empty()
+    }
+
+    /// Whether it is of use without any record.
+    pub(super) fn is_remembered(&self) -> bool {
+        self.through.is_some()
+    }
+
+    /// Takes a line, unless it is known to be in the bucket.
+    pub(super) fn push(&mut self, position: i64, line: &[u8], compression: Compression) -> io::Result<()> {
+        if self.through.is_some_and(|through| position <= through) {
+            return Ok(());
+        }
+        self.through = None;
+        if self.packer.is_none() {
+            self.packer = Some(Packer::new(compression)?);
+        }
+        let packer = self.packer.as_mut().expect("it was just made");
+        packer.pack(line)?;
+        self.positions.push(position);
+        Ok(())
+    }
+
+    /// The object of all lines; none without any. It stays the same until it is stored.
+    pub(super) fn object(&mut self, compression: Compression) -> io::Result<Option<&Object>> {
+        let (Some(first), Some(last)) = (self.positions.first(), self.positions.last()) else { return Ok(None) };
+        if self.object.is_none() {
+            let packer = self.packer.take().map_or_else(|| Packer::new(compression), Ok)?;
+            self.object = Some(Object { first: *first, last: *last, bytes: packer.finish()?.into() });
+        }
+        Ok(self.object.as_ref())
+    }
+
+    /// The object is in the bucket.
+    pub(super) fn stored(&mut self) {
+        (self.object, self.positions) = (None, Vec::new());
+    }
+
+    /// An object of that name was in the bucket, which ends with the record at `last`: what lies behind is left.
+    pub(super) fn stored_through(&mut self, last: i64, compression: Compression) -> io::Result<()> {
+        let object = self.object.take().expect("an object was put");
+        let known = self.positions.partition_point(|position| *position <= last);
+        if known == self.positions.len() {
+            self.through = Some(last).filter(|through| *through > object.last);
+            self.positions.clear();
+            return Ok(());
+        }
+        let lines = unpack(&object.bytes, compression)?;
+        let mut packer = Packer::new(compression)?;
+        for line in lines.split_inclusive(|byte| *byte == b'\n').skip(known) {
+            packer.pack(line)?;
+        }
+        self.positions.drain(..known);
+        self.packer = Some(packer);
+        Ok(())
+    }
+}
+
+fn unpack(packed: &[u8], compression: Compression) -> io::Result<Vec<u8>> {
+    let (mut unpacker, mut lines, mut at) = (Unpacker::new(compression)?, Vec::new(), 0);
+    while at < packed.len() {
+        at += unpacker.unpack(&packed[at..], &mut lines)?;
+    }
+    unpacker.finish(&mut lines)?;
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(positions: std::ops::Range<i64>) -> Group {
+        let mut group = Group::default();
+        for position in positions {
+            group.push(position, format!("{position}\n").as_bytes(), Compression::Gzip).expect("packed");
+        }
+        group
+    }
+
+    fn check(group: &mut Group, expected: Option<(i64, i64, &str)>) {
+        let object = group.object(Compression::Gzip).expect("packed").cloned();
+        let text = object.as_ref().map(|object| unpack(&object.bytes, Compression::Gzip).expect("whole"));
+        let found =
+            object.zip(text).map(|(object, text)| (object.first, object.last, String::from_utf8(text).expect("text")));
+        assert_eq!(found.as_ref().map(|(first, last, text)| (*first, *last, text.as_str())), expected);
+    }
+
+    #[test]
+    fn goes_on_behind_what_another_has_put() {
+        let mut group = filled(5..9);
+        check(&mut group, Some((5, 8, "5\n6\n7\n8\n")));
+        group.stored_through(6, Compression::Gzip).expect("packed");
+        check(&mut group, Some((7, 8, "7\n8\n")));
+        group.stored();
+        check(&mut group, None);
+    }
+
+    #[test]
+    fn what_another_has_put_further_on_is_left_out_later() {
+        let mut group = filled(5..7);
+        check(&mut group, Some((5, 6, "5\n6\n")));
+        group.stored_through(8, Compression::Gzip).expect("packed");
+        check(&mut group, None);
+        assert!(group.is_remembered());
+        for position in 7..10 {
+            group.push(position, format!("{position}\n").as_bytes(), Compression::Gzip).expect("packed");
+        }
+        check(&mut group, Some((9, 9, "9\n")));
+    }
+}

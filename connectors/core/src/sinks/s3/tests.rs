@@ -1,0 +1,143 @@
+use catchwater_sdk::conformance::{self, SinkWorld};
+use catchwater_sdk::sink::BoxSink;
+use catchwater_sdk::{BatchBuilder, Limit, Record};
+
+use super::*;
+use crate::s3::Unpacker;
+use crate::s3::testing::Place;
+use crate::testing;
+
+fn sink(place: &Place, more: &str) -> BoxSink {
+    testing::sink("s3", &format!("{{{}{more}}}", place.keys)).expect("a good configuration")
+}
+
+fn unpacked(bytes: &[u8], compression: Compression) -> String {
+    let (mut unpacker, mut text, mut at) = (Unpacker::new(compression).expect("an unpacker"), Vec::new(), 0);
+    while at < bytes.len() {
+        at += unpacker.unpack(&bytes[at..], &mut text).expect("unpacked");
+    }
+    unpacker.finish(&mut text).expect("whole");
+    String::from_utf8(text).expect("text")
+}
+
+struct World(Place);
+
+#[async_trait]
+impl SinkWorld for World {
+    fn build(&mut self) -> BoxSink {
+        sink(&self.0, ", encoding: json, compression: zstd, key: all")
+    }
+
+    fn build_broken(&mut self) -> Option<BoxSink> {
+        let yaml = "{url: 's3://bucket/x', endpoint: 'http://127.0.0.1:1', access_key_id: a, secret_access_key: b}";
+        Some(testing::sink("s3", yaml).expect("a good configuration"))
+    }
+
+    async fn read_back(&mut self) -> Vec<Option<Vec<u8>>> {
+        let objects = self.0.objects().await;
+        let lines = objects.iter().flat_map(|(_, bytes)| {
+            let text = unpacked(bytes, Compression::Zstd);
+            text.lines().map(payload).collect::<Vec<_>>()
+        });
+        lines.collect()
+    }
+}
+
+/// The payload of a record written as JSON.
+fn payload(line: &str) -> Option<Vec<u8>> {
+    use base64::Engine;
+    let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    match &record["payload"] {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone().into_bytes()),
+        bytes => {
+            Some(base64::prelude::BASE64_STANDARD.decode(bytes["base64"].as_str().expect("base64")).expect("base64"))
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_what_every_sink_promises() {
+    conformance::sink(&mut World(Place::new())).await;
+}
+
+fn traits() -> SourceTraits {
+    SourceTraits {
+        capture: Some("group".into()),
+        rereadable: true,
+        keeps_positions: true,
+        shareable: true,
+        unacknowledged_max: None,
+        commit_within: None,
+        may_return: false,
+    }
+}
+
+async fn opened(place: &Place, more: &str) -> BoxSink {
+    let mut sink = sink(place, more);
+    sink.open(&traits()).await.expect("it opens");
+    sink
+}
+
+/// Records whose payloads are their positions.
+async fn write(sink: &mut BoxSink, positions: std::ops::Range<i64>) {
+    let partition = Partition { source: "kafka".into(), stream: "orders".into(), incarnation: "1".into(), number: 2 };
+    let mut batch = BatchBuilder::new(Limit { records: usize::MAX, bytes: usize::MAX });
+    let origin = batch.origin(&Arc::new(partition));
+    for position in positions {
+        batch.push(origin, position, position + 1, Record::payload(position.to_string().as_bytes()));
+    }
+    let _ = sink.write(&batch.finish()).await.expect("taken");
+}
+
+async fn cut(sink: &mut BoxSink, number: u64) {
+    let barrier = Barrier { number, kind: BarrierKind::Cut, positions: Arc::default(), last: false };
+    assert_eq!(sink.barrier(&barrier).await.expect("stored").through, Some(number));
+}
+
+async fn lines(place: &Place) -> Vec<String> {
+    let objects = place.objects().await;
+    objects.iter().map(|(_, bytes)| unpacked(bytes, Compression::Gzip).trim_end().replace('\n', " ")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_named_by_its_first_record_below_its_key() {
+    let place = Place::new();
+    let mut sink = opened(&place, ", key: 'a/${stream}'").await;
+    write(&mut sink, 7..10).await;
+    cut(&mut sink, 1).await;
+    let names: Vec<_> = place.objects().await.into_iter().map(|(name, _)| name).collect();
+    assert!(matches!(&names[..], [name] if name.starts_with("a/orders/2-00000000000000000007-")), "{names:?}");
+    assert_eq!(lines(&place).await, ["7 8 9"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_makes_come_again_is_not_stored_again_however_it_is_cut() {
+    let place = Place::new();
+    let mut first = opened(&place, "").await;
+    write(&mut first, 0..10).await;
+    cut(&mut first, 1).await;
+    let mut shorter = opened(&place, "").await;
+    write(&mut shorter, 0..4).await;
+    cut(&mut shorter, 1).await;
+    write(&mut shorter, 4..12).await;
+    cut(&mut shorter, 2).await;
+    assert_eq!(lines(&place).await, ["0 1 2 3 4 5 6 7 8 9", "10 11"]);
+    let mut longer = opened(&place, "").await;
+    write(&mut longer, 0..15).await;
+    cut(&mut longer, 1).await;
+    assert_eq!(lines(&place).await, ["0 1 2 3 4 5 6 7 8 9", "10 11", "12 13 14"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_was_overtaken_replaces_and_doubles_nothing() {
+    let place = Place::new();
+    let (mut old, mut new) = (opened(&place, "").await, opened(&place, "").await);
+    write(&mut old, 0..5).await;
+    write(&mut new, 0..9).await;
+    cut(&mut new, 1).await;
+    cut(&mut old, 1).await;
+    write(&mut old, 5..12).await;
+    cut(&mut old, 2).await;
+    assert_eq!(lines(&place).await, ["0 1 2 3 4 5 6 7 8", "9 10 11"]);
+}

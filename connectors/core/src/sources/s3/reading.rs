@@ -1,0 +1,244 @@
+//! One object on its way: downloaded, unpacked and cut into records as far as they are asked for.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use catchwater_sdk::config::Size;
+use catchwater_sdk::{Batch, BatchBuilder, Error, Field, Limit, Partition, Record, Result, ResultExt};
+use catchwater_storage::Store;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStore};
+
+use super::object::{END, Object};
+use super::{Config, Records};
+use crate::s3::{Compression, Unpacker};
+use crate::sources::lines::Lines;
+
+/// So much is unpacked at most before records are made of it.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// So much of an object that is too large to be a record is kept, to recognise it by.
+const HEAD_BYTES: usize = 1024;
+
+/// An object that is being read.
+pub(super) struct Reading {
+    pub(super) partition: Arc<Partition>,
+    objects: Arc<dyn ObjectStore>,
+    key: object_store::path::Path,
+    tag: String,
+    /// Packed, in bytes.
+    size: u64,
+    shown: String,
+    records: Records,
+    line_max: Size,
+    compression: Compression,
+    unpacker: Unpacker,
+    /// What was unpacked before is not wanted.
+    skip: u64,
+    body: Option<BoxStream<'static, object_store::Result<Bytes>>>,
+    /// What was downloaded and not unpacked yet.
+    packed: Bytes,
+    /// All of it was unpacked.
+    is_unpacked: bool,
+    lines: Lines,
+    whole: Vec<u8>,
+}
+
+/// What came of reading.
+pub(super) enum Progress {
+    /// Records, or at least a new position.
+    Records(Batch),
+    /// The object is not there any more as it was.
+    Gone,
+}
+
+/// What came of downloading.
+enum Fed {
+    Block,
+    End,
+    Gone,
+    /// What is packed cannot be unpacked.
+    Damaged(std::io::Error),
+}
+
+// === impl Reading ===
+
+impl Reading {
+    /// Reads on where the object stands. Nothing is contacted yet.
+    pub(super) fn new(store: &Store, config: &Config, object: &Object) -> Result<Reading> {
+        let key = object.found.key.clone();
+        let compression = config.compression.unwrap_or_else(|| Compression::of_name(key.as_ref()));
+        let at = object.at.max(0) as u64;
+        Ok(Reading {
+            partition: Arc::clone(&object.partition),
+            objects: store.objects(),
+            shown: format!("s3 object {key}"),
+            tag: object.found.tag.clone(),
+            size: object.found.size,
+            records: config.records,
+            line_max: config.line_max,
+            compression,
+            unpacker: Unpacker::new(compression).or_bug(|| "prepare to unpack".into())?,
+            skip: at,
+            body: None,
+            packed: Bytes::new(),
+            is_unpacked: false,
+            lines: Lines::new(config.line_max, at),
+            whole: Vec::new(),
+            key,
+        })
+    }
+
+    /// Cancel safe: what was downloaded stays, and counts once a batch holds it.
+    pub(super) async fn read(&mut self, limit: Limit) -> Result<Progress> {
+        loop {
+            let mut batch = BatchBuilder::new(limit);
+            let origin = batch.origin(&self.partition);
+            if self.records == Records::Lines {
+                self.push_lines(&mut batch, origin);
+            }
+            if !batch.is_empty() {
+                return Ok(Progress::Records(batch.finish()));
+            }
+            match self.feed().await? {
+                Fed::Block if self.is_too_large() => self.reject(&mut batch, origin, self.too_large()),
+                Fed::Block => continue,
+                Fed::Gone => return Ok(Progress::Gone),
+                Fed::End => self.push_last(&mut batch, origin),
+                Fed::Damaged(error) => self.reject(&mut batch, origin, self.damaged(&error)),
+            }
+            batch.advance(origin, END);
+            return Ok(Progress::Records(batch.finish()));
+        }
+    }
+
+    fn push_lines(&mut self, batch: &mut BatchBuilder, origin: u32) {
+        let properties = [Field::text("key", self.key.as_ref())];
+        self.lines.push_all(batch, origin, &self.shown, &properties);
+    }
+
+    fn push_last(&mut self, batch: &mut BatchBuilder, origin: u32) {
+        let properties = [Field::text("key", self.key.as_ref())];
+        match self.records {
+            Records::Lines => self.lines.push_last(batch, origin, &self.shown, &properties),
+            Records::Objects => {
+                let record = Record { properties: &properties, ..Record::payload(&self.whole) };
+                batch.push(origin, 0, END, record);
+            }
+        }
+    }
+
+    /// Hands back what cannot be read, at its place and with its first bytes.
+    fn reject(&mut self, batch: &mut BatchBuilder, origin: u32, reason: String) {
+        let properties = [Field::text("key", self.key.as_ref())];
+        let head = &self.whole[..self.whole.len().min(HEAD_BYTES)];
+        let record = Record { properties: &properties, ..Record::payload(head) };
+        batch.reject(origin, self.lines.start() as i64, END, record, reason);
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.whole.len() > self.line_max.as_usize()
+    }
+
+    fn too_large(&self) -> String {
+        format!("{} is larger than `line_max`, {}; its first {HEAD_BYTES} bytes are kept", self.shown, self.line_max)
+    }
+
+    fn damaged(&self, error: &std::io::Error) -> String {
+        format!(
+            "{} cannot be unpacked as {:?} behind byte {}: {error}",
+            self.shown,
+            self.compression,
+            self.lines.fed_to()
+        )
+    }
+
+    /// Downloads and unpacks the next block.
+    async fn feed(&mut self) -> Result<Fed> {
+        if self.is_unpacked {
+            return Ok(Fed::End);
+        }
+        let mut block = Vec::new();
+        while block.is_empty() {
+            if self.packed.is_empty() {
+                match self.download().await {
+                    Ok(Some(bytes)) => self.packed = bytes,
+                    Ok(None) => return Ok(self.finish(block)),
+                    Err(StoreError::NotFound { .. } | StoreError::Precondition { .. }) => return Ok(Fed::Gone),
+                    Err(error) => return Err(self.failed(error)),
+                }
+            }
+            if let Err(error) = self.unpack(&mut block) {
+                return Ok(Fed::Damaged(error));
+            }
+        }
+        self.keep(block);
+        Ok(Fed::Block)
+    }
+
+    fn unpack(&mut self, block: &mut Vec<u8>) -> std::io::Result<()> {
+        while !self.packed.is_empty() && block.len() < BLOCK_BYTES {
+            let taken = self.unpacker.unpack(&self.packed, block)?;
+            self.packed = self.packed.slice(taken..);
+        }
+        self.drop_known(block);
+        Ok(())
+    }
+
+    /// What was read before is unpacked again and left out.
+    fn drop_known(&mut self, block: &mut Vec<u8>) {
+        let known = self.skip.min(block.len() as u64);
+        block.drain(..known as usize);
+        self.skip -= known;
+    }
+
+    fn finish(&mut self, mut block: Vec<u8>) -> Fed {
+        self.is_unpacked = true;
+        if let Err(error) = self.unpacker.finish(&mut block) {
+            return Fed::Damaged(error);
+        }
+        self.drop_known(&mut block);
+        if block.is_empty() {
+            return Fed::End;
+        }
+        self.keep(block);
+        Fed::Block
+    }
+
+    fn keep(&mut self, block: Vec<u8>) {
+        match self.records {
+            Records::Lines => drop(self.lines.feed(block)),
+            Records::Objects => self.whole.extend_from_slice(&block),
+        }
+    }
+
+    /// The next bytes of the object, from where it was read; none at its end.
+    async fn download(&mut self) -> object_store::Result<Option<Bytes>> {
+        if self.body.is_none() {
+            self.body = Some(self.open().await?);
+        }
+        let body = self.body.as_mut().expect("it was just opened");
+        body.next().await.transpose()
+    }
+
+    /// A plain object can be read from the middle; a packed one is unpacked from its start.
+    async fn open(&mut self) -> object_store::Result<BoxStream<'static, object_store::Result<Bytes>>> {
+        let from = match self.compression {
+            Compression::None => self.skip,
+            Compression::Gzip | Compression::Zstd => 0,
+        };
+        if from >= self.size {
+            return Ok(futures::stream::empty().boxed());
+        }
+        let range = (from > 0).then_some(GetRange::Offset(from));
+        let options = GetOptions { range, if_match: Some(format!("\"{}\"", self.tag)), ..GetOptions::default() };
+        let opened = self.objects.get_opts(&self.key, options).await?;
+        self.skip -= from;
+        Ok(opened.into_stream())
+    }
+
+    fn failed(&self, error: StoreError) -> Error {
+        Error::new(catchwater_storage::kind(&error), format!("read {}", self.shown)).because(error)
+    }
+}

@@ -52,4 +52,5 @@ class BucketWorkspace(Workspace):
         return BucketTable(self.s3, f"{self.prefix}/{collection}", self.folder / "copy" / collection)
 
     def remove_lake(self) -> None:
-        self.s3.files.delete_dir(self.bucket)
+        for path in self.s3.paths(self.bucket):
+            self.s3.files.delete_file(f"{self.bucket}/{path}")

@@ -2,6 +2,7 @@
 
 import time
 
+from crash.scene import PARTITIONS
 from harness.waiting import wait_until
 
 
@@ -38,8 +39,10 @@ def test_a_zombie_that_wakes_with_a_commit_in_its_hands_is_fenced(scene):
     zombie = scene.start(failpoints="lake::before_log_entry=5*off->1*sleep(8000)->off")
     wait_until("the zombie sleeps with a data file that no log entry names", lambda: orphans_that_stay(scene))
     zombie.freeze()
+    before = positions(scene)
     heir = scene.start()
-    scene.grows(heir, rows=3000)
+    # Before that, what the zombie holds is still as it left it, and its commit would be as good as any.
+    heir.wait_until("the heir has committed to every partition", lambda: moved(before, positions(scene)) == PARTITIONS)
     zombie.thaw()
     scene.grows(heir, rows=3000)
     scene.catch_up(zombie, heir)
@@ -62,6 +65,15 @@ def test_a_zombie_that_wakes_with_records_in_its_queues_stores_none_twice(scene)
 
 def holders(scene) -> int:
     return sum(1 for partitions in scene.kafka.members(scene.group).values() if partitions)
+
+
+def positions(scene) -> dict[str, int]:
+    """How far each partition is in the table."""
+    return {app_id: moves[-1] for app_id, moves in scene.workspace.table().positions().items()}
+
+
+def moved(before: dict[str, int], after: dict[str, int]) -> int:
+    return sum(1 for app_id, at in after.items() if at > before.get(app_id, -1))
 
 
 def orphans_that_stay(scene) -> bool:

@@ -70,9 +70,6 @@ enum Command {
     Generate(generate::What),
 }
 
-/// Libraries whose reports at `info` are for their own authors; `--log` overrules it.
-const QUIET: &str = "deltalake_core=warn,delta_kernel=warn,buoyant_kernel=warn";
-
 fn main() -> ExitCode {
     if let Some(code) = catchwater_connectors::worker() {
         return code;
@@ -117,7 +114,7 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
         _ => "warn,catchwater_engine::topology=off",
     };
     let log = arguments.log.as_deref().unwrap_or(default);
-    let filter = EnvFilter::try_new(format!("{QUIET},{log}")).map_err(|error| format!("--log {log}: {error}"))?;
+    let filter = EnvFilter::try_new(log).map_err(|error| format!("--log {log}: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let log = log.with_ansi(output::complaints_have_colours());
     match arguments.log_json {

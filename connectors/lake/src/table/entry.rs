@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::commit::{AddFile, Commit};
-use super::files::{FileChange, Files};
+use super::files::{Copied, FileChange, Files};
 use super::metadata::Metadata;
 use super::protocol::Protocol;
 use crate::rows::envelope::DATE;
@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) protocol: Option<Protocol>,
     /// In order; none if they were not asked for.
     pub(super) files: Vec<FileChange>,
+    /// The same word for word, for who asked for that.
+    pub(super) copied: Vec<Copied>,
 }
 
 /// Delta's `txn`: a position in the table.
@@ -85,9 +87,16 @@ impl Entry {
         self.positions.extend(action.txn);
         self.metadata = action.meta_data.or(self.metadata.take());
         self.protocol = action.protocol.or(self.protocol.take());
-        if files == Files::Read {
-            self.files.extend(action.add.map(FileChange::added).transpose()?);
-            self.files.extend(action.remove.map(FileChange::removed).transpose()?);
+        match files {
+            Files::Read => {
+                self.files.extend(action.add.map(FileChange::added).transpose()?);
+                self.files.extend(action.remove.map(FileChange::removed).transpose()?);
+            }
+            Files::Copy => {
+                self.copied.extend(action.add.map(Copied::added).transpose()?);
+                self.copied.extend(action.remove.map(Copied::removed).transpose()?);
+            }
+            Files::Skip => {}
         }
         let mark = action.commit_info.and_then(|info| info.catchwater);
         Ok(mark.map(|mark| {

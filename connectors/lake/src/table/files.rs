@@ -9,8 +9,26 @@ use serde_json::value::RawValue;
 /// Whether the files of an entry are wanted. A commit does without them: it then costs the same however many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Files {
+    /// To read what is in them.
     Read,
+    /// To say the same again, word for word.
+    Copy,
     Skip,
+}
+
+/// What an entry says of a file, as it says it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Copied {
+    /// As it stands there: the same file may not be named in two ways.
+    pub(super) path: String,
+    pub(super) what: CopiedChange,
+}
+
+/// An `add` or a `remove`, as JSON.
+#[derive(Debug)]
+pub(super) enum CopiedChange {
+    Added(Box<RawValue>),
+    Removed(Box<RawValue>),
 }
 
 /// What an entry says of a file.
@@ -50,7 +68,37 @@ struct Removed {
     path: String,
 }
 
-// === impl FileChange, Added ===
+// === impl Copied, FileChange, Added ===
+
+impl Copied {
+    pub(super) fn added(add: &RawValue) -> serde_json::Result<Copied> {
+        Ok(Copied { path: path_of(add)?, what: CopiedChange::Added(add.to_owned()) })
+    }
+
+    pub(super) fn removed(remove: &RawValue) -> serde_json::Result<Copied> {
+        Ok(Copied { path: path_of(remove)?, what: CopiedChange::Removed(remove.to_owned()) })
+    }
+}
+
+impl PartialEq for CopiedChange {
+    fn eq(&self, other: &CopiedChange) -> bool {
+        match (self, other) {
+            (CopiedChange::Added(ours), CopiedChange::Added(theirs))
+            | (CopiedChange::Removed(ours), CopiedChange::Removed(theirs)) => ours.get() == theirs.get(),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for CopiedChange {}
+
+fn path_of(change: &RawValue) -> serde_json::Result<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        path: String,
+    }
+    serde_json::from_str::<Named>(change.get()).map(|named| named.path)
+}
 
 impl FileChange {
     pub(super) fn added(add: &RawValue) -> serde_json::Result<FileChange> {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use catchwater_sdk::{Error, Result};
+use catchwater_sdk::{Error, Result, ResultExt};
 use catchwater_storage::{Created, Store};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::entry::Entry;
@@ -13,6 +13,8 @@ use super::files::Files;
 
 /// Where it is, below the table.
 pub(super) const FOLDER: &str = "_delta_log";
+
+const HINT: &str = "_delta_log/_last_checkpoint";
 
 /// A table's log.
 #[derive(Clone, Debug)]
@@ -29,9 +31,13 @@ pub(super) struct Listing {
 }
 
 /// The file that tells where the newest checkpoint is: a hint, written after it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct LastCheckpoint {
     version: i64,
+    /// In rows.
+    size: Option<usize>,
+    size_in_bytes: Option<usize>,
 }
 
 // === impl Log ===
@@ -74,6 +80,19 @@ impl Log {
         self.store.create(&entry_path(version), bytes).await
     }
 
+    /// Writes a checkpoint of that many rows, and the hint that leads to it.
+    pub(super) async fn create_checkpoint(&self, version: i64, rows: usize, bytes: Bytes) -> Result<()> {
+        let size_in_bytes = Some(bytes.len());
+        match self.store.create(&checkpoint_path(version), bytes).await? {
+            // By another process, of the same entries; the hint it writes itself.
+            Created::Existed => return Ok(()),
+            Created::New => {}
+        }
+        let hint = LastCheckpoint { version, size: Some(rows), size_in_bytes };
+        let hint = serde_json::to_vec(&hint).or_bug(|| "encode the hint of a checkpoint".to_owned())?;
+        self.store.replace(HINT, hint.into()).await
+    }
+
     /// Makes sure that no power cut takes back what was read.
     pub(super) async fn settle(&self) -> Result<()> {
         self.store.settle(FOLDER).await
@@ -81,8 +100,7 @@ impl Log {
 
     /// The newest checkpoint, if there is word of one.
     pub(super) async fn last_checkpoint(&self) -> Result<Option<i64>> {
-        let path = format!("{FOLDER}/_last_checkpoint");
-        let Some(bytes) = self.store.get(&path).await? else { return Ok(None) };
+        let Some(bytes) = self.store.get(HINT).await? else { return Ok(None) };
         match serde_json::from_slice::<LastCheckpoint>(&bytes) {
             Ok(last) => Ok(Some(last.version)),
             Err(error) => {
@@ -103,6 +121,10 @@ impl Log {
 /// The path of an entry.
 pub(super) fn entry_path(version: i64) -> String {
     format!("{FOLDER}/{version:020}.json")
+}
+
+fn checkpoint_path(version: i64) -> String {
+    format!("{FOLDER}/{version:020}.checkpoint.parquet")
 }
 
 // === impl Listing ===

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use catchwater_sdk::{Error, Result, ResultExt};
-use deltalake::kernel::StructType;
-use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
+use catchwater_sdk::{Error, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::schema;
 use crate::rows::envelope::DATE;
 
 /// Delta's `metaData`. What another tool put there stays there.
@@ -51,7 +50,7 @@ impl Metadata {
             name: None,
             description: None,
             format: Format { provider: "parquet".to_owned(), options: HashMap::new() },
-            schema_string: schema_string(schema)?,
+            schema_string: schema::to_json(schema)?,
             partition_columns: vec![DATE.to_owned()],
             configuration: configuration.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             created_time: Some(now_millis),
@@ -64,15 +63,17 @@ impl Metadata {
         if let Err(column) = only_adds(self.schema()?.fields(), schema.fields()) {
             return Err(Error::bug(format!("change the schema: column {column} would change or be gone")));
         }
-        Ok(Metadata { schema_string: schema_string(schema)?, ..self.clone() })
+        Ok(Metadata { schema_string: schema::to_json(schema)?, ..self.clone() })
     }
 
     /// The schema with all columns.
     pub(super) fn schema(&self) -> Result<SchemaRef> {
-        let doing = || "read the schema in the log".to_owned();
-        let schema: StructType = serde_json::from_str(&self.schema_string).or_refused(doing)?;
-        let schema: Schema = (&schema).try_into_arrow().or_refused(doing)?;
-        Ok(Arc::new(schema))
+        schema::from_json(&self.schema_string).map(Arc::new)
+    }
+
+    /// Whether the table has a setting of its own.
+    pub(super) fn sets(&self, property: &str) -> bool {
+        self.configuration.contains_key(property)
     }
 
     /// Whether the columns are the same.
@@ -93,13 +94,6 @@ impl Metadata {
         let mapped = |mode| format!("its columns have other names in its files (column mapping by {mode})");
         self.refusal().or_else(|| mapping.map(mapped))
     }
-}
-
-/// Refuses names that differ by case only, and types that Delta does not have.
-fn schema_string(schema: &Schema) -> Result<String> {
-    let doing = || "write the schema into the log".to_owned();
-    let schema: StructType = schema.try_into_kernel().or_bug(doing)?;
-    serde_json::to_string(&schema).or_bug(doing)
 }
 
 /// The first column that is not as before, if any.

@@ -27,6 +27,7 @@ mod metadata;
 mod protocol;
 mod publish;
 mod replay;
+mod schema;
 mod state;
 
 use std::sync::Arc;
@@ -62,7 +63,7 @@ impl Table {
         let log = Log::new(store);
         let (state, checkpoint) = replay::replay::<State>(&log).await.map_err(|error| about(&log, error))?;
         log.settle().await?;
-        Ok(Table { checkpoints: Checkpoints::new(log.clone(), checkpoint), log, state, clock })
+        Ok(Table { checkpoints: Checkpoints::new(log.clone(), checkpoint, Arc::clone(&clock)), log, state, clock })
     }
 
     /// Catches up with what others committed.

@@ -92,7 +92,7 @@ impl State {
             positions: last.into_iter().map(position).collect(),
             metadata,
             protocol: self.version.is_none().then_some(Protocol::NEW),
-            files: Vec::new(),
+            ..Entry::default()
         })
     }
 }

@@ -1,10 +1,12 @@
 //! Checkpoints: the sum of the log up to a version, as Parquet, so that nobody has to read all entries.
-//!
-//! We read of them what [`State`](super::state::State) keeps, and leave it to the `deltalake` crate to write them.
 
+mod actions;
+mod encode;
 mod read;
 mod write;
 
+#[cfg(test)]
+pub(super) use self::actions::Actions;
 pub(super) use self::read::read;
 pub(super) use self::write::Checkpoints;
 

@@ -5,7 +5,8 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, is_not_null, or};
 use arrow::error::ArrowError;
-use arrow::json::LineDelimitedWriter;
+use arrow::json::WriterBuilder;
+use arrow::json::writer::LineDelimited;
 use bytes::Bytes;
 use catchwater_sdk::{Error, Result};
 use catchwater_storage::Store;
@@ -50,7 +51,8 @@ fn sum(parts: Vec<Bytes>, files: Files) -> Result<Entry, ArrowError> {
 
 fn is_wanted(path: &[String], files: Files) -> bool {
     match path {
-        [action, field, ..] if action == "add" => files == Files::Read && ADDED_FIELDS.contains(&field.as_str()),
+        [action, field, ..] if action == "add" && files == Files::Read => ADDED_FIELDS.contains(&field.as_str()),
+        [action, ..] if action == "add" || action == "remove" => files == Files::Copy,
         [action, ..] => COLUMNS.contains(&action.as_str()),
         [] => false,
     }
@@ -58,7 +60,9 @@ fn is_wanted(path: &[String], files: Files) -> bool {
 
 /// The rows become the lines that they are the sum of.
 fn take(entry: &mut Entry, batch: &RecordBatch, files: Files) -> Result<(), ArrowError> {
-    let mut writer = LineDelimitedWriter::new(Vec::new());
+    // A partition whose value is null is to be said so again.
+    let mut writer =
+        WriterBuilder::new().with_explicit_nulls(files == Files::Copy).build::<_, LineDelimited>(Vec::new());
     writer.write(&filter_record_batch(batch, &says_something(batch)?)?)?;
     writer.finish()?;
     let lines = writer.into_inner();

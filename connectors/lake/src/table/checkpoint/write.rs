@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use catchwater_sdk::{Result, ResultExt};
-use deltalake::{DeltaTableBuilder, checkpoints};
+use catchwater_sdk::Result;
+use catchwater_sdk::clock::Clock;
 use tokio::runtime::Handle;
 use tracing::{debug, warn};
-use url::Url;
 
 use super::INTERVAL;
+use super::actions::Actions;
+use super::encode::encode;
 use crate::table::log::Log;
+use crate::table::replay::replay;
 
 /// Makes checkpoints of one table, one at a time.
 #[derive(Clone, Debug)]
@@ -19,6 +21,7 @@ pub(in crate::table) struct Checkpoints {
     /// The newest that we know of.
     newest: Arc<AtomicI64>,
     running: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Lets the next one begin, also if this one panicked.
@@ -26,9 +29,9 @@ struct Running(Arc<AtomicBool>);
 
 impl Checkpoints {
     /// For a table whose newest checkpoint is of that version.
-    pub(in crate::table) fn new(log: Log, newest: Option<i64>) -> Checkpoints {
+    pub(in crate::table) fn new(log: Log, newest: Option<i64>, clock: Arc<dyn Clock>) -> Checkpoints {
         let newest = Arc::new(AtomicI64::new(newest.unwrap_or(-1)));
-        Checkpoints { log, newest, running: Arc::default() }
+        Checkpoints { log, newest, running: Arc::default(), clock }
     }
 
     /// Begins one in the background if it is due.
@@ -37,7 +40,7 @@ impl Checkpoints {
             return;
         }
         let (this, running, runtime) = (self.clone(), Running(Arc::clone(&self.running)), Handle::current());
-        // The crate computes while it holds a thread, and for a large table that takes seconds.
+        // For a table of many files this computes for seconds.
         tokio::task::spawn_blocking(move || {
             let _running = running;
             if let Err(error) = runtime.block_on(this.make(version)) {
@@ -47,29 +50,17 @@ impl Checkpoints {
         });
     }
 
-    async fn make(&self, version: i64) -> Result<()> {
+    pub(in crate::table) async fn make(&self, version: i64) -> Result<()> {
         let made = self.log.last_checkpoint().await?.unwrap_or(-1);
         if !passes_multiple(made, version) {
             debug!(version, made, "another process has made the checkpoint");
             return Ok(());
         }
-        let store = self.log.store();
-        let doing = || format!("make a checkpoint of {}", store.url());
-        let url = url_for_the_crate(&store.url()).or_bug(doing)?;
-        let builder = DeltaTableBuilder::from_url(url.clone()).or_bug(doing)?;
-        let builder = builder.with_storage_backend(store.objects(), url).with_version(version.unsigned_abs());
-        let table = builder.load().await.or_unavailable(doing)?;
-        checkpoints::create_checkpoint(&table, None).await.or_unavailable(doing)
-    }
-}
-
-/// The crate is given our store, and of the URL needs the path. It would refuse schemes that it has no store of its own for,
-/// so a bucket goes by that of memory. That of a disk stays: by it the crate knows that listings are in no order.
-fn url_for_the_crate(url: &str) -> Result<Url, url::ParseError> {
-    let url = Url::parse(url)?;
-    match url.scheme() {
-        "file" => Ok(url),
-        _ => Url::parse(&format!("memory://{}", url.path())),
+        let (actions, _) = replay::<Actions>(&self.log).await?;
+        // Others go on committing: this is as of what is there by now.
+        let version = actions.version().unwrap_or(version);
+        let checkpoint = encode(actions.rows(self.clock.now_micros() / 1000)?)?;
+        self.log.create_checkpoint(version, checkpoint.rows, checkpoint.bytes.into()).await
     }
 }
 

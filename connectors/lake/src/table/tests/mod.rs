@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use catchwater_sdk::Result;
-use catchwater_sdk::clock::SystemClock;
+use catchwater_sdk::clock::{Clock, SystemClock};
 use catchwater_storage::Store;
 use tempfile::TempDir;
 use uuid::Uuid;

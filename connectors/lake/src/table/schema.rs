@@ -39,7 +39,8 @@ struct Column {
 
 /// Refuses names that differ by case only, and types that Delta does not have.
 pub(super) fn to_json(schema: &Schema) -> Result<String> {
-    let fields = columns(schema.fields()).map_err(|reason| Error::bug(format!("write the schema into the log: {reason}")))?;
+    let fields =
+        columns(schema.fields()).map_err(|reason| Error::bug(format!("write the schema into the log: {reason}")))?;
     serde_json::to_string(&Nested::Struct { fields }).or_bug(|| "write the schema into the log".to_owned())
 }
 
@@ -62,7 +63,12 @@ fn columns(fields: &Fields) -> Result<Vec<Column>, String> {
 
 fn column(field: &Field) -> Result<Column, String> {
     let metadata = field.metadata().iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
-    Ok(Column { name: field.name().clone(), kind: delta_type(field.data_type())?, nullable: field.is_nullable(), metadata })
+    Ok(Column {
+        name: field.name().clone(),
+        kind: delta_type(field.data_type())?,
+        nullable: field.is_nullable(),
+        metadata,
+    })
 }
 
 fn delta_type(kind: &DataType) -> Result<Type, String> {
@@ -87,7 +93,9 @@ fn primitive_name(kind: &DataType) -> Result<String, String> {
     Ok(match kind {
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp_ntz".to_owned(),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if zone.eq_ignore_ascii_case("utc") => "timestamp".to_owned(),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if zone.eq_ignore_ascii_case("utc") => {
+            "timestamp".to_owned()
+        }
         other => match PRIMITIVES.iter().find(|(_, arrow)| arrow == other) {
             Some((name, _)) => (*name).to_owned(),
             None => return Err(format!("Delta has no type for {other}")),
@@ -166,7 +174,8 @@ mod tests {
     use super::*;
 
     fn all_types() -> Schema {
-        let mut fields: Vec<Field> = PRIMITIVES.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
+        let mut fields: Vec<Field> =
+            PRIMITIVES.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
         let item = Field::new(ELEMENT, DataType::Utf8, true);
         let object = DataType::Struct(Fields::from(vec![Field::new("x", DataType::List(Arc::new(item)), false)]));
         let map = arrow_type(Type::Nested(Nested::Map {
@@ -208,7 +217,10 @@ mod tests {
             let error = from_json(text).expect_err("refused").chain();
             assert!(error.contains(reason), "{error}");
         };
-        check(r#"{"type":"struct","fields":[{"name":"v","type":"variant","nullable":true}]}"#, "column v: variant is no type");
+        check(
+            r#"{"type":"struct","fields":[{"name":"v","type":"variant","nullable":true}]}"#,
+            "column v: variant is no type",
+        );
         check(r#"{"type":"array","elementType":"long","containsNull":true}"#, "it is no struct");
         check("{", "read the schema in the log");
     }

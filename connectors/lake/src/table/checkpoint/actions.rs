@@ -71,15 +71,14 @@ impl Actions {
             true => i64::MIN,
             false => now_millis.saturating_sub_unsigned(REMOVAL_KEPT.as_secs() * 1000),
         };
-        let table = [
-            Row { protocol: Some(protocol), ..Row::default() },
-            Row { meta_data: Some(metadata), ..Row::default() },
-        ];
+        let table =
+            [Row { protocol: Some(protocol), ..Row::default() }, Row { meta_data: Some(metadata), ..Row::default() }];
         let positions = self.state.positions.iter().map(|(app_id, version)| Row {
             txn: Some(Position { app_id: app_id.clone(), version: *version }),
             ..Row::default()
         });
-        Ok(table.into_iter().chain(positions).chain(self.files.values().filter_map(move |file| file_row(file, kept_from))))
+        let files = self.files.values().filter_map(move |file| file_row(file, kept_from));
+        Ok(table.into_iter().chain(positions).chain(files))
     }
 
     pub(super) fn version(&self) -> Option<i64> {

@@ -9,6 +9,8 @@ from pathlib import Path
 from bench import peers
 from bench.measure import Cost, machine, measure, once
 from bench.orders import orders_file
+from bench.search import Search
+from bench.table import table
 from harness import yaml
 from harness.kafka import Kafka, Message
 from harness.lake import Table
@@ -119,34 +121,42 @@ def figures(cost: Cost, events: int, size: int) -> tuple[str, ...]:
     return f"{events / cost.seconds:,.0f}", f"{events / cost.cpu_seconds:,.0f}", f"{size / cost.seconds / 1e6:,.0f}", f"{cost.peak_mb:,.0f}"
 
 
-def table(rows: list[tuple]) -> str:
-    """Markdown: it goes into notes as it is."""
-    everything = [HEADINGS, *rows]
-    widths = [max(len(row[column]) for row in everything) for column in range(len(HEADINGS))]
-    lines = ["| " + " | ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths))) + " |"
-             for row in everything]
-    lines.insert(1, "|" + "|".join("-" * (width + 1) + ("-" if column == 0 else ":") for column, width in enumerate(widths)) + "|")
-    return "\n".join(lines)
+WAYS = {"kafka-to-lake": Bench.kafka_to_lake, "file-to-lake": Bench.file_to_lake, "kafka-to-kafka": Bench.kafka_to_kafka, "replay": Bench.replays}
+
+
+def measure_ways(folder: Path, names: list[str], count: int, seed: int, runs: int) -> None:
+    broker = Broker(folder / "kafka", java=()).start()
+    try:
+        bench = Bench(folder, broker, count, seed, runs)
+        for name in names:
+            WAYS[name](bench)
+    finally:
+        broker.stop()
+    print(table(HEADINGS, bench.rows))
+    print(f"\n{count:,} orders of {bench.bytes / count:.0f} bytes, {PARTITIONS} partitions; medians of {runs}; {machine()}\n")
+
+
+def measure_search(folder: Path, count: int, seed: int, runs: int) -> None:
+    search = Search(folder, count, seed, runs)
+    search.all()
+    print(f"{search.report()}; medians of {runs}; {machine()}")
 
 
 def main() -> None:
-    ways = {"kafka-to-lake": Bench.kafka_to_lake, "file-to-lake": Bench.file_to_lake, "kafka-to-kafka": Bench.kafka_to_kafka, "replay": Bench.replays}
     parser = argparse.ArgumentParser(prog="tests/bench/run")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--count", type=int, help="1,000,000 events by default, and ten times as many for search")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join(ways)}; all by default")
+    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join(WAYS)}, search; all by default")
     options = parser.parse_args()
+    names = options.ways or [*WAYS, "search"]
+    ways = [name for name in names if name != "search"]
     with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
-        broker = Broker(Path(folder) / "kafka", java=()).start()
-        try:
-            bench = Bench(Path(folder), broker, options.count, options.seed, options.runs)
-            for name in options.ways or ways:
-                ways[name](bench)
-            print(table(bench.rows))
-            print(f"\n{options.count:,} orders of {bench.bytes / options.count:.0f} bytes, {PARTITIONS} partitions; medians of {options.runs}; {machine()}")
-        finally:
-            broker.stop()
+        if ways:
+            measure_ways(Path(folder), ways, options.count or 1_000_000, options.seed, options.runs)
+    with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
+        if "search" in names:
+            measure_search(Path(folder), options.count or 10_000_000, options.seed, options.runs)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,12 @@ def test_lines_for_people_have_no_colour_but_at_a_terminal(lake):
     assert lake.command("search", "orders", "nosuchword").succeeded().says("nothing matches").out == ""
 
 
+@pytest.mark.parametrize("how", [("--count",), ("--histogram",), ("--json",), ()])
+def test_a_search_says_how_much_it_looked_at(lake, how):
+    lake.command("search", "orders", "paid", *how).succeeded().says("read 1 of 1 files, 1 of their 1 row groups with 3 rows, 3 payloads of which 2 were decoded")
+    lake.command("search", "orders", "id:>3", *how).succeeded().says("read 0 of 1 files, 0 of their 0 row groups")
+
+
 def test_fields_are_picked(lake):
     out = lake.command("search", "orders", "*", "--fields", "id,customer.country", "--json").succeeded().out
     assert [json.loads(line) for line in out.splitlines()] == [

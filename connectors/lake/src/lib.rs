@@ -28,6 +28,7 @@ mod shred;
 mod sink;
 mod staged;
 mod table;
+mod task;
 #[cfg(test)]
 mod tests;
 mod writer;

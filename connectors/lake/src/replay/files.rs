@@ -11,8 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arrow::buffer::BooleanBuffer;
-use catchwater_sdk::{Error, Partition, Result, ResultExt};
-use tokio::task::JoinHandle;
+use catchwater_sdk::{Error, Partition, Result};
 
 use super::board::Tally;
 use super::rows::{part, select};
@@ -20,6 +19,7 @@ use super::runs::{Ranges, Run, Runs, Wanted, runs};
 use super::selection::{Selection, Verdict, believable_time};
 use crate::read::{DataFile, EventBatch, EventStream, LiveFile, Snapshot};
 use crate::search::{Sieve, Sifted};
+use crate::task::Task;
 
 /// So many files stay open: each holds its footer.
 const FILES_MAX: usize = 256;
@@ -95,7 +95,7 @@ struct Stream {
 }
 
 /// A piece that is being decoded, on a thread of its own if one is free.
-struct Ahead(JoinHandle<Result<Option<(Piece, EventStream)>>>);
+type Ahead = Task<Option<(Piece, EventStream)>>;
 
 // === impl Piece ===
 
@@ -138,28 +138,12 @@ impl Piece {
     }
 }
 
-// === impl Ahead ===
-
-impl Ahead {
-    /// The piece that begins with these rows.
-    fn decode(mut events: EventStream, left: Range<u64>, may: BooleanBuffer, selection: Arc<Selection>) -> Ahead {
-        Ahead(tokio::spawn(async move {
-            let batch = events.next().await?.filter(|batch| !batch.is_empty());
-            Ok(batch.map(|batch| (Piece::new(batch, left, &may, &selection), events)))
-        }))
-    }
-
-    /// None where the file ends before.
-    async fn done(mut self) -> Result<Option<(Piece, EventStream)>> {
-        (&mut self.0).await.or_bug(|| "decode rows ahead".to_owned())?
-    }
-}
-
-/// Nobody waits for it any more.
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// Decodes the piece that begins with these rows; none where the file ends before.
+fn decode(mut events: EventStream, left: Range<u64>, may: BooleanBuffer, selection: Arc<Selection>) -> Ahead {
+    Task::begin("decode rows ahead", async move {
+        let batch = events.next().await?.filter(|batch| !batch.is_empty());
+        Ok(batch.map(|batch| (Piece::new(batch, left, &may, &selection), events)))
+    })
 }
 
 // === impl Files ===
@@ -257,7 +241,7 @@ impl Files {
         }
         if next < end {
             let may = self.open.get(&file).expect("it is being read").may.clone();
-            let ahead = Ahead::decode(events, next..end, may, Arc::clone(&self.selection));
+            let ahead = decode(events, next..end, may, Arc::clone(&self.selection));
             self.streams.push_back(Stream { file, next, end, ahead });
             self.streams.drain(..self.streams.len().saturating_sub(STREAMS_MAX));
         }
@@ -274,7 +258,7 @@ impl Files {
         let end = run.rows.end.max(row + PIECE_ROWS).min(opened.rows());
         let rows = select(opened.row_groups(), row..end, may);
         let events = opened.events_in_batches_of(rows, self.piece_bytes).await?;
-        let ahead = Ahead::decode(events, row..end, may.clone(), Arc::clone(&self.selection));
+        let ahead = decode(events, row..end, may.clone(), Arc::clone(&self.selection));
         Ok(Stream { file, next: row, end, ahead })
     }
 

@@ -2,19 +2,20 @@
 
 use catchwater_sdk::Result;
 
+use super::rows::select;
 use super::selection::Selection;
-use crate::read::{DataFile, LiveFile, Snapshot};
-use crate::search::{Sieve, Sifted, newest_of};
+use crate::read::{DataFile, EventStream, LiveFile, Rows, Snapshot};
+use crate::search::{ORIGIN_NAMES, Sieve, Sifted, TIME_NAMES, newest_of};
 
 /// What the log says of the files of a snapshot.
-pub(super) struct Prune<'a> {
-    selection: &'a Selection,
+pub(super) struct Prune {
+    selection: Selection,
     sieve: Sieve,
 }
 
-impl Prune<'_> {
-    pub(super) fn new<'a>(selection: &'a Selection, snapshot: &Snapshot) -> Prune<'a> {
-        Prune { selection, sieve: Sieve::new(selection.filter(), snapshot) }
+impl Prune {
+    pub(super) fn new(selection: &Selection, snapshot: &Snapshot) -> Prune {
+        Prune { selection: selection.clone(), sieve: Sieve::new(selection.filter(), snapshot) }
     }
 
     /// Whether a file can hold an event that is asked for. Says yes in doubt.
@@ -23,14 +24,30 @@ impl Prune<'_> {
         self.sieve.file(file).may && oldest.is_none_or(|oldest| newest(file) >= oldest.micros)
     }
 
-    /// Which rows of a file can be asked for.
-    pub(super) async fn rows(&self, file: &mut DataFile) -> Result<Sifted> {
-        self.sieve.rows(file).await
+    /// The events of a file that can be asked for.
+    pub(super) async fn events(&self, mut file: DataFile) -> Result<EventStream> {
+        let rows = self.rows(&mut file).await?;
+        file.events(rows).await
+    }
+
+    /// The same with no more than what they are judged by, and where they came from if that is asked.
+    pub(super) async fn judged(&self, mut file: DataFile, with_origin: bool) -> Result<EventStream> {
+        let rows = self.rows(&mut file).await?;
+        let mut names = self.sieve.deciding_names();
+        names.push("_replay");
+        names.extend(TIME_NAMES);
+        names.extend(ORIGIN_NAMES.into_iter().filter(|_| with_origin));
+        file.events_with(rows, &names).await
+    }
+
+    async fn rows(&self, file: &mut DataFile) -> Result<Rows> {
+        let Sifted { may, .. } = self.sieve.rows(file).await?;
+        Ok(select(file.row_groups(), 0..may.len() as u64, &may))
     }
 
     /// What is asked for.
     pub(super) fn selection(&self) -> &Selection {
-        self.selection
+        &self.selection
     }
 
     /// Whether each event of a file is asked for. Says no in doubt.

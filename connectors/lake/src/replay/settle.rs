@@ -10,11 +10,10 @@ use tracing::warn;
 use super::board::Tally;
 use super::config::Config;
 use super::job::Job;
-use super::prune::newest;
+use super::prune::{Prune, newest};
 use super::selection::{Named, Oldest, Place, Selection, Verdict, believable_time, range_of};
 use super::survey::Surveyed;
 use super::view::View;
-use crate::read::Rows;
 use crate::search::unknown_fields;
 
 /// What is asked of each event, before anything was looked at.
@@ -55,6 +54,7 @@ pub(super) async fn settle(
 
 /// The time and place of the oldest of the newest `count` events; none if there are no more than that.
 async fn oldest(config: &Config, selection: &Selection, view: &View, count: u64) -> Result<Option<Oldest>> {
+    let prune = Prune::new(selection, &view.snapshot);
     let mut files: Vec<_> = view.candidates(selection).map(|file| (newest(file), file)).collect();
     files.sort_by_key(|(newest, _)| std::cmp::Reverse(*newest));
     let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -67,7 +67,7 @@ async fn oldest(config: &Config, selection: &Selection, view: &View, count: u64)
             were_more = true;
             break;
         }
-        let mut events = view.snapshot.open(file).await?.events(Rows::All).await?;
+        let mut events = prune.events(view.snapshot.open(file).await?).await?;
         while let Some(batch) = events.next().await? {
             for event in batch.iter().filter(|event| selection.judge(*event) == Verdict::Sent) {
                 let record = event.record();

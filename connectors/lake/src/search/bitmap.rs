@@ -36,15 +36,14 @@ impl<'a> Columns<'a> {
         let timely = BooleanBuffer::collect_bool(times.len(), |row| {
             times.is_valid(row) && self.plan.filter.holds_time(times.value(row))
         });
-        Bounds { may: &asked.may & &timely, must: &asked.must & &timely }
+        asked.and(&Bounds::exactly(timely))
     }
 
     fn field(&self, field: &Field, condition: &Condition) -> Bounds<BooleanBuffer> {
         let of_payload = matches!(field, Field::Payload(_));
         let places = self.plan.places(field).iter().map(|place| self.place(place, condition));
         let nowhere = Bounds::exactly(self.none());
-        let any =
-            places.fold(nowhere, |one, other| Bounds { may: &one.may | &other.may, must: &one.must | &other.must });
+        let any = places.fold(nowhere, |one, other| one.or(&other));
         match (of_payload, condition) {
             (false, _) => any,
             // Empty lists and objects are there, and in no column.
@@ -86,22 +85,6 @@ impl Evidence for Columns<'_> {
 
     fn all(&self) -> BooleanBuffer {
         BooleanBuffer::new_set(self.rows.num_rows())
-    }
-
-    fn none(&self) -> BooleanBuffer {
-        BooleanBuffer::new_unset(self.rows.num_rows())
-    }
-
-    fn and(&self, one: BooleanBuffer, other: BooleanBuffer) -> BooleanBuffer {
-        &one & &other
-    }
-
-    fn or(&self, one: BooleanBuffer, other: BooleanBuffer) -> BooleanBuffer {
-        &one | &other
-    }
-
-    fn not(&self, set: BooleanBuffer) -> BooleanBuffer {
-        !&set
     }
 
     fn test(&self, test: Test<'_>) -> Bounds<BooleanBuffer> {

@@ -35,9 +35,7 @@ impl<'a, S: Spans> Statistics<'a, S> {
 
     /// Which rows may be asked for, and whether all are.
     pub(super) fn bounds(&self) -> Bounds<bool> {
-        let asked = self.plan.filter.query.bounds(self);
-        let timely = self.times();
-        Bounds { may: asked.may && timely.may, must: asked.must && timely.must }
+        self.plan.filter.query.bounds(self).and(&self.times())
     }
 
     /// Whether the rows' times are asked for.
@@ -62,10 +60,7 @@ impl<'a, S: Spans> Statistics<'a, S> {
         // Empty lists and objects are there, and in no column.
         let hidden = of_payload && (self.some_incomplete || *condition == Condition::Exists);
         let places = self.plan.places(field).iter().map(|place| self.place(place, condition));
-        let any = places.fold(Bounds { may: hidden, must: false }, |one, other| Bounds {
-            may: one.may || other.may,
-            must: one.must || other.must,
-        });
+        let any = places.fold(Bounds { may: hidden, must: false }, |one, other| one.or(&other));
         Bounds { may: any.may, must: any.must && !(of_payload && self.some_incomplete) }
     }
 
@@ -126,22 +121,6 @@ impl<S: Spans> Evidence for Statistics<'_, S> {
 
     fn all(&self) -> bool {
         true
-    }
-
-    fn none(&self) -> bool {
-        false
-    }
-
-    fn and(&self, one: bool, other: bool) -> bool {
-        one && other
-    }
-
-    fn or(&self, one: bool, other: bool) -> bool {
-        one || other
-    }
-
-    fn not(&self, set: bool) -> bool {
-        !set
     }
 
     fn test(&self, test: Test<'_>) -> Bounds<bool> {

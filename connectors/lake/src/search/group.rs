@@ -122,7 +122,7 @@ impl Group<'_> {
     pub(super) async fn decide(&mut self, rows: &BooleanBuffer) -> Result<BooleanBuffer> {
         let mut decided = BooleanBufferBuilder::new(self.rows());
         decided.append_n(self.rows(), false);
-        let names = columns_to_decide(self.plan);
+        let names = self.plan.deciding_names();
         let mask = self.file.columns(|path| names.contains(&&*path[0]));
         let mut stream = self.file.read(chosen(self.number, rows), mask).await?;
         let mut places = rows.set_indices();
@@ -158,19 +158,6 @@ impl Group<'_> {
         let likely = |row| payloads.is_null(row) || query.may_contain_words(payloads.value(row));
         BooleanArray::new(BooleanBuffer::collect_bool(batch.num_rows(), likely), None)
     }
-}
-
-/// What the evaluator may ask an event for.
-fn columns_to_decide(plan: &Plan) -> Vec<&'static str> {
-    let mut names = plan.envelope_names();
-    if names.iter().any(|name| matches!(*name, "_id" | "_source" | "_stream" | "_partition" | "_position" | "_index")) {
-        names.extend(["_id", "_source", "_stream", "_partition", "_position", "_index"]);
-    }
-    if names.iter().any(|name| matches!(*name, "_timestamp" | "_timestamp_type" | "_properties")) {
-        names.extend(["_timestamp", "_timestamp_type", "_properties"]);
-    }
-    names.push("_payload");
-    names
 }
 
 /// Some rows of a group, as the reader is told.

@@ -30,5 +30,6 @@ mod values;
 pub use self::effort::Effort;
 pub use self::newest::{Found, Newest, newest};
 pub use self::plan::{Filter, unknown_fields};
+pub(crate) use self::plan::{ORIGIN_NAMES, TIME_NAMES};
 pub(crate) use self::sieve::{Sieve, Sifted, newest_of};
 pub use self::tally::{Bars, Histogram, count, histogram};

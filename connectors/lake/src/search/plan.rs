@@ -1,10 +1,11 @@
 //! A question with all that a table's schema says about it.
 
-use catchwater_query::{Condition, Field, Query, Test};
+use catchwater_query::{Bounds, Condition, Field, Query, Test};
 use catchwater_sdk::nearest;
 
+use super::evidence::{Blooms, Statistics};
 use super::locate::{self, Place};
-use crate::read::Snapshot;
+use crate::read::{Snapshot, Stats};
 use crate::shred::LakeSchema;
 
 /// Which events are asked for.
@@ -25,6 +26,12 @@ pub(super) struct Plan {
     fields: Vec<(Field, Vec<Place>)>,
     bare_lists: Vec<Place>,
 }
+
+/// The columns that tell together where an event came from.
+pub(crate) const ORIGIN_NAMES: [&str; 6] = ["_id", "_source", "_stream", "_partition", "_position", "_index"];
+
+/// The columns that tell when an event happened.
+pub(crate) const TIME_NAMES: [&str; 2] = ["_timestamp", "_ingested_at"];
 
 // === impl Filter ===
 
@@ -56,6 +63,14 @@ impl Plan {
         let schema = LakeSchema::from_fields(snapshot.schema().fields());
         let fields = filter.query.fields().map(|field| (field.clone(), locate::places(&schema, field))).collect();
         Plan { fields, bare_lists: locate::bare_lists(&schema), filter }
+    }
+
+    /// Whether events of a file may match, and whether all must, as far as the log tells.
+    pub(super) fn file(&self, stats: Option<&Stats>) -> Bounds<bool> {
+        match stats {
+            Some(stats) => Statistics::new(self, stats, &Blooms::new()).bounds(),
+            None => Bounds { may: true, must: false },
+        }
     }
 
     /// Where a field of the query is kept.
@@ -97,13 +112,21 @@ impl Plan {
         fields.flatten().collect()
     }
 
-    /// The envelope's columns that the query itself looks at, beside the payload.
-    pub(super) fn envelope_names(&self) -> Vec<&'static str> {
-        let names = self.filter.query.fields().filter_map(|field| match field {
+    /// The envelope's columns that the query asks an event for.
+    pub(super) fn deciding_names(&self) -> Vec<&'static str> {
+        let asked = self.filter.query.fields().filter_map(|field| match field {
             Field::Envelope(envelope) => Some(envelope.name()),
             Field::Payload(_) => None,
         });
-        names.collect()
+        let mut names: Vec<_> = asked.collect();
+        if names.iter().any(|name| ORIGIN_NAMES.contains(name)) {
+            names.extend(ORIGIN_NAMES);
+        }
+        if names.iter().any(|name| matches!(*name, "_timestamp" | "_timestamp_type" | "_properties")) {
+            names.extend(["_timestamp", "_timestamp_type", "_properties"]);
+        }
+        names.push("_payload");
+        names
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use catchwater_sdk::{Result, ResultExt};
+use catchwater_sdk::Result;
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::task::JoinHandle;
 
 use super::effort::Meter;
-use super::evidence::{Blooms, Statistics, time_span};
+use super::evidence::time_span;
 use super::group::Group;
 use super::plan::Plan;
-use crate::read::{DataFile, LiveFile, Snapshot};
+use crate::read::{DataFile, LiveFile, Snapshot, Stats};
+use crate::task::Task;
 
 /// At most so many row groups are looked at together: each takes the memory of what is read of it.
 const GROUPS_MAX: usize = 4;
@@ -54,7 +54,9 @@ pub(super) async fn run<L: Look>(snapshot: &Snapshot, plan: Arc<Plan>, meter: Ar
     let units = units.map_ok(|units| stream::iter(units.into_iter().map(Ok))).try_flatten();
     let started = units.map_ok(|unit| {
         let look = Arc::clone(&look);
-        Task(tokio::spawn(async move { if look.wants(unit.newest) { look.look(unit).await } else { Ok(()) } }))
+        Task::begin("look at a row group", async move {
+            if look.wants(unit.newest) { look.look(unit).await } else { Ok(()) }
+        })
     });
     started.try_for_each_concurrent(groups_max, Task::done).await
 }
@@ -64,11 +66,10 @@ fn hopeful<'a, L: Look>(snapshot: &'a Snapshot, plan: &Plan, look: &L) -> Vec<Ho
     let mut files = Vec::new();
     for (number, file) in snapshot.files().iter().enumerate() {
         let stats = file.stats();
-        let bounds = stats.as_ref().map(|stats| Statistics::new(plan, stats, &Blooms::new()).bounds());
-        match bounds.zip(file.rows()) {
-            Some((bounds, _)) if !bounds.may => {}
-            Some((bounds, rows)) if bounds.must && look.takes_whole(rows) => {}
-            _ => files.push(Hopeful { number, file, newest: stats.and_then(|stats| time_span(&stats).1) }),
+        let bounds = plan.file(stats.as_ref());
+        let is_taken = |stats: &Stats| bounds.must && look.takes_whole(stats.rows);
+        if bounds.may && !stats.as_ref().is_some_and(is_taken) {
+            files.push(Hopeful { number, file, newest: stats.and_then(|stats| time_span(&stats).1) });
         }
     }
     files.sort_by_key(|file| std::cmp::Reverse((file.newest.unwrap_or(i64::MAX), file.number)));
@@ -104,20 +105,5 @@ async fn open<L: Look>(
 impl Unit {
     pub(super) fn group(&mut self) -> Group<'_> {
         Group { file: &mut self.file, number: self.group, plan: &self.plan, meter: &self.meter }
-    }
-}
-
-/// A task that ends when nobody waits for it any more.
-struct Task(JoinHandle<Result<()>>);
-
-impl Task {
-    async fn done(mut self) -> Result<()> {
-        (&mut self.0).await.or_bug(|| "look at a row group".to_owned())?
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

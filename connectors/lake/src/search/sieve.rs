@@ -6,7 +6,6 @@ use catchwater_query::Bounds;
 use catchwater_sdk::Result;
 
 use super::effort::Meter;
-use super::evidence::{Blooms, Statistics};
 use super::group::Group;
 use super::locate::{Holds, Place};
 use super::plan::{Filter, Plan};
@@ -36,10 +35,12 @@ impl Sieve {
 
     /// Whether events of a file may match, and whether all must, as far as the log tells.
     pub(crate) fn file(&self, file: &LiveFile) -> Bounds<bool> {
-        match file.stats() {
-            Some(stats) => Statistics::new(&self.plan, &stats, &Blooms::new()).bounds(),
-            None => Bounds { may: true, must: false },
-        }
+        self.plan.file(file.stats().as_ref())
+    }
+
+    /// The envelope's columns that the query asks an event for.
+    pub(crate) fn deciding_names(&self) -> Vec<&'static str> {
+        self.plan.deciding_names()
     }
 
     /// Which rows of a file may match; only the columns that tell are read.

@@ -1,13 +1,14 @@
 //! `catchwater search`: the newest events of a collection that match a query, or how many do and when.
 
 mod chart;
+mod effort;
 mod marks;
 mod show;
 
 use std::process::ExitCode;
 
 use catchwater_lake::read::Snapshot;
-use catchwater_lake::search::{Filter, count, histogram, newest, unknown_fields};
+use catchwater_lake::search::{Effort, Filter, count, histogram, newest, unknown_fields};
 use catchwater_query::Query;
 use catchwater_query::time::Moment;
 use catchwater_sdk::clock::{Clock, SystemClock};
@@ -80,22 +81,22 @@ pub(crate) fn search(arguments: Arguments, registry: &Registry) -> ExitCode {
         let collection = arguments.lake.open(registry)?.collection(&arguments.collection).await?;
         let snapshot = collection.snapshot().await?;
         tell_unknown_fields(&arguments.query, &snapshot);
-        look(&arguments, &snapshot).await?;
+        note(&effort::told(&look(&arguments, &snapshot).await?));
         Ok(ExitCode::SUCCESS)
     })
 }
 
-async fn look(arguments: &Arguments, snapshot: &Snapshot) -> Result<()> {
+async fn look(arguments: &Arguments, snapshot: &Snapshot) -> Result<Effort> {
     let filter = Filter { query: arguments.query.clone(), since: arguments.since, until: arguments.until };
     if arguments.count {
-        let (hits, _) = count(snapshot, filter).await?;
+        let (hits, effort) = count(snapshot, filter).await?;
         say(&if arguments.json { format!("{{\"hits\":{hits}}}\n") } else { format!("{hits}\n") });
-        return Ok(());
+        return Ok(effort);
     }
     if arguments.histogram {
-        let (found, _) = histogram(snapshot, filter).await?;
+        let (found, effort) = histogram(snapshot, filter).await?;
         say(&if arguments.json { chart::json(&found) } else { chart::drawn(&found) });
-        return Ok(());
+        return Ok(effort);
     }
     let show = Show::new(&arguments.query, arguments.json, arguments.fields.as_deref());
     let mut found = newest(snapshot, filter, arguments.limit).await?;
@@ -106,7 +107,7 @@ async fn look(arguments: &Arguments, snapshot: &Snapshot) -> Result<()> {
     if none {
         note("nothing matches");
     }
-    Ok(())
+    Ok(found.effort())
 }
 
 /// A name that is mistyped finds nothing, and nobody would know why.

@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 
 use aho_corasick::AhoCorasick;
-use memchr::memmem::{self, Finder};
+use memchr::memmem::Finder;
 
 use crate::condition::{Condition, Literal, Word};
 use crate::field::{Field, Path};
@@ -226,7 +226,8 @@ impl<'p> Payload<'p> {
 
     /// Any character may be written as `\u` and four digits.
     fn has_unicode_escape(&self) -> bool {
-        known(&self.escaped, || memmem::find(self.bytes, b"\\u").is_some())
+        let is_unicode = |at: usize| self.bytes.get(at + 1) == Some(&b'u');
+        known(&self.escaped, || memchr::memchr_iter(b'\\', self.bytes).any(is_unicode))
     }
 
     /// Numbers whose notation does not show their value.

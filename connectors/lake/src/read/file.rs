@@ -116,18 +116,7 @@ impl DataFile {
         let names: Vec<_> = envelope_fields().iter().map(|field| field.name().clone()).collect();
         let mask = self.columns(|path| names.contains(&path[0]));
         let rows = self.read_in_batches_of(rows, mask, bytes).await?;
-        Ok(self.events_of(rows))
-    }
-
-    /// The same with only some of the envelope's columns, as if nothing stood in the others.
-    pub(crate) async fn events_with(&mut self, rows: Rows, names: &[&str]) -> Result<EventStream> {
-        let mask = self.columns(|path| names.contains(&&*path[0]));
-        let rows = self.read(rows, mask).await?;
-        Ok(self.events_of(rows))
-    }
-
-    fn events_of(&self, rows: ParquetRecordBatchStream<Reader>) -> EventStream {
-        EventStream { rows, reader: self.reader.clone(), format: Arc::clone(&self.format) }
+        Ok(EventStream { rows, reader: self.reader.clone(), format: Arc::clone(&self.format) })
     }
 
     /// Some columns of some rows as they stand in the file.

@@ -19,6 +19,7 @@ mod stats;
 mod subject;
 
 pub use self::events::{Event, EventBatch};
+pub(crate) use self::file::RowStream;
 pub use self::file::{DataFile, EventStream, Rows};
 pub use self::lake::{Collection, Lake};
 pub use self::snapshot::{LiveFile, Snapshot, StoredPosition};

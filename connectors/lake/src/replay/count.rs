@@ -135,9 +135,10 @@ impl Counter {
 
     async fn read(&self, file: &LiveFile) -> Result<Count> {
         let mut count = Count { files_read: 1, ..Count::default() };
-        let mut events = self.prune.judged(self.view.snapshot.open(file).await?, self.has_ranges()).await?;
-        while let Some(batch) = events.next().await? {
-            for event in batch.iter() {
+        let mut file = self.view.snapshot.open(file).await?;
+        let mut rows = self.prune.judged(&mut file, self.has_ranges()).await?;
+        while let Some(rows) = rows.next().await? {
+            for event in self.prune.likely(&rows, &file)?.iter() {
                 match self.judge(event) {
                     Verdict::Other => {}
                     Verdict::Replayed => count.replayed += 1,

@@ -1,10 +1,11 @@
 //! Which files can hold nothing that is asked for, as far as the table's log tells.
 
+use arrow::array::RecordBatch;
 use catchwater_sdk::Result;
 
 use super::rows::select;
 use super::selection::Selection;
-use crate::read::{DataFile, EventStream, LiveFile, Rows, Snapshot};
+use crate::read::{DataFile, EventBatch, EventStream, LiveFile, RowStream, Rows, Snapshot};
 use crate::search::{ORIGIN_NAMES, Sieve, Sifted, TIME_NAMES, newest_of};
 
 /// What the log says of the files of a snapshot.
@@ -30,14 +31,20 @@ impl Prune {
         file.events(rows).await
     }
 
-    /// The same with no more than what they are judged by, and where they came from if that is asked.
-    pub(super) async fn judged(&self, mut file: DataFile, with_origin: bool) -> Result<EventStream> {
-        let rows = self.rows(&mut file).await?;
+    /// Rows of a file that can be asked for, with no more than they are judged by, and where they came from if that is
+    /// asked.
+    pub(super) async fn judged(&self, file: &mut DataFile, with_origin: bool) -> Result<RowStream> {
+        let rows = self.rows(file).await?;
         let mut names = self.sieve.deciding_names();
         names.push("_replay");
         names.extend(TIME_NAMES);
         names.extend(ORIGIN_NAMES.into_iter().filter(|_| with_origin));
-        file.events_with(rows, &names).await
+        file.rows_of(rows, |path| names.contains(&&*path[0])).await
+    }
+
+    /// The events of such rows, without those that the bytes of their payloads rule out.
+    pub(super) fn likely(&self, rows: &RecordBatch, file: &DataFile) -> Result<EventBatch> {
+        self.sieve.events(rows, file)
     }
 
     async fn rows(&self, file: &mut DataFile) -> Result<Rows> {

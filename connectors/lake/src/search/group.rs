@@ -138,26 +138,27 @@ impl Group<'_> {
     /// The numbers of the rows that match.
     fn matching(&self, batch: &RecordBatch) -> Result<Vec<usize>> {
         let query = &self.plan.filter.query;
-        let likely = self.likely(batch);
-        self.meter.payloads(batch.num_rows(), likely.true_count());
-        if likely.true_count() == 0 {
-            return Ok(Vec::new());
-        }
-        let events = filter_record_batch(batch, &likely).and_then(|batch| EventBatch::new(&batch, self.file.format()));
-        let events = events.map_err(|error| self.file.failed(error.into()))?;
-        let numbers = likely.values().set_indices().zip(events.iter());
+        let (likely, events) = likely_events(self.plan, batch, self.file)?;
+        self.meter.payloads(batch.num_rows(), events.len());
+        let numbers = likely.set_indices().zip(events.iter());
         Ok(numbers.filter(|(_, event)| query.matches(event)).map(|(number, _)| number).collect())
     }
+}
 
-    /// The rows whose payload holds the query's words, whatever it is once decoded.
-    fn likely(&self, batch: &RecordBatch) -> BooleanArray {
-        let query = &self.plan.filter.query;
-        let payloads: Option<&BinaryArray> = batch.column_by_name("_payload").and_then(|column| column.as_binary_opt());
-        let all = || BooleanArray::new(BooleanBuffer::new_set(batch.num_rows()), None);
-        let Some(payloads) = payloads.filter(|_| self.file.format().name() == "json") else { return all() };
-        let likely = |row| payloads.is_null(row) || query.may_contain_words(payloads.value(row));
-        BooleanArray::new(BooleanBuffer::collect_bool(batch.num_rows(), likely), None)
-    }
+/// The rows whose payload holds the query's words, whatever it is once decoded, and their events.
+pub(super) fn likely_events(plan: &Plan, rows: &RecordBatch, file: &DataFile) -> Result<(BooleanBuffer, EventBatch)> {
+    let likely = likely(plan, rows, file.format().name());
+    let events = filter_record_batch(rows, &BooleanArray::new(likely.clone(), None));
+    let events = events.and_then(|rows| EventBatch::new(&rows, file.format()));
+    Ok((likely, events.map_err(|error| file.failed(error.into()))?))
+}
+
+fn likely(plan: &Plan, rows: &RecordBatch, format: &str) -> BooleanBuffer {
+    let payloads: Option<&BinaryArray> = rows.column_by_name("_payload").and_then(|column| column.as_binary_opt());
+    let Some(payloads) = payloads.filter(|_| format == "json") else { return BooleanBuffer::new_set(rows.num_rows()) };
+    let query = &plan.filter.query;
+    let likely = |row| payloads.is_null(row) || query.may_contain_words(payloads.value(row));
+    BooleanBuffer::collect_bool(rows.num_rows(), likely)
 }
 
 /// Some rows of a group, as the reader is told.

@@ -1,16 +1,16 @@
 //! What of a collection may match, for who reads the events without a search: files by the log, rows by their columns.
 
-use arrow::array::BooleanBufferBuilder;
+use arrow::array::{BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use catchwater_query::Bounds;
 use catchwater_sdk::Result;
 
 use super::effort::Meter;
-use super::group::Group;
+use super::group::{Group, likely_events};
 use super::locate::{Holds, Place};
 use super::plan::{Filter, Plan};
 use super::span::{Point, Spans};
-use crate::read::{DataFile, LiveFile, Snapshot, Stats};
+use crate::read::{DataFile, EventBatch, LiveFile, Snapshot, Stats};
 
 /// A filter, as far as it can be put without the records themselves.
 #[derive(Debug)]
@@ -36,6 +36,11 @@ impl Sieve {
     /// Whether events of a file may match, and whether all must, as far as the log tells.
     pub(crate) fn file(&self, file: &LiveFile) -> Bounds<bool> {
         self.plan.file(file.stats().as_ref())
+    }
+
+    /// The events of some rows that the bytes of their payloads do not rule out.
+    pub(crate) fn events(&self, rows: &RecordBatch, file: &DataFile) -> Result<EventBatch> {
+        likely_events(&self.plan, rows, file).map(|(_, events)| events)
     }
 
     /// The envelope's columns that the query asks an event for.

@@ -15,7 +15,7 @@ use catchwater_sdk::{
 use tokio::time::{Instant, timeout};
 
 use super::support::*;
-use crate::replay::Board;
+use crate::replay::{Board, Config, count};
 
 const HOUR: i64 = DAY / 24;
 
@@ -36,9 +36,13 @@ fn registry(board: &Board) -> Registry {
     registry
 }
 
-pub(super) fn build(lake: &Lake, data_dir: &Path, options: &str, board: &Board) -> Result<BoxSource, String> {
+fn node(lake: &Lake, options: &str) -> config::Node {
     let text = format!("path: {}\ncollection: orders\n{options}", lake.path().display());
-    let node = config::parse(&text).documents.remove(0).root;
+    config::parse(&text).documents.remove(0).root
+}
+
+pub(super) fn build(lake: &Lake, data_dir: &Path, options: &str, board: &Board) -> Result<BoxSource, String> {
+    let node = node(lake, options);
     let mut context = Context::unattached("again", data_dir.to_owned());
     context.clock = lake.clock();
     registry(board).build_source("replay", &node, &context).map_err(|mistake| mistake.to_string())
@@ -231,6 +235,25 @@ async fn what_comes_is_the_original() {
 }
 
 // === a part ===
+
+/// What a dry run says of it: events that would be sent, those that a replay had sent, and how many of them it shows.
+async fn counted(lake: &Lake, options: &str, samples: usize) -> (u64, u64, usize) {
+    let config = node(lake, options).read::<Config>().expect("a replay");
+    let count = count(&config, &json_format(), samples).await.expect("a count");
+    (count.events, count.replayed, count.samples.len())
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_what_would_be_sent() {
+    let lake = two_days().await;
+    let positions = "positions: [{partition: 0, from: 1, to: 3}, {partition: 1, from: 3}]";
+    for options in ["", "query: p:1", "query: n:>2 NOT p:1", "since: 2026-11-22", "partitions: [1]", positions] {
+        let sent = played(&lake, options).await.expect("it is sent").len();
+        for samples in [0, 2, 100] {
+            assert_eq!(counted(&lake, options, samples).await, (sent as u64, 0, sent.min(samples)), "{options}");
+        }
+    }
+}
 
 #[tokio::test]
 async fn only_what_is_asked_for_comes() {
@@ -490,6 +513,8 @@ async fn what_a_replay_had_sent_is_left_out_and_counted() {
     let tally = board.tally("again");
     let counts = [&tally.sent, &tally.replayed].map(|count| count.load(std::sync::atomic::Ordering::Relaxed));
     assert_eq!(counts, [3, 1]);
+    assert_eq!(counted(&lake, "", 5).await, (3, 1, 3));
+    assert_eq!(counted(&lake, "replayed: true", 5).await, (4, 0, 4));
 }
 
 #[tokio::test]

@@ -92,10 +92,13 @@ impl PositionsFile {
         if next == self.committed {
             return Ok(());
         }
-        while self.gone.len() > GONE_MAX {
-            self.gone.pop_front().map(|partition| next.remove(&partition));
+        let forgotten = self.gone.len().saturating_sub(GONE_MAX);
+        for partition in self.gone.iter().take(forgotten) {
+            next.remove(partition);
         }
         write(&self.path, &next, &self.gone).or_unavailable(|| format!("write {}", self.path.display()))?;
+        // Only now: a write that failed is tried again, and has to leave out the same.
+        self.gone.drain(..forgotten);
         self.committed = next;
         Ok(())
     }

@@ -11,6 +11,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::sort_out;
+
 /// Drops a record if one with the same key came a short while before.
 ///
 /// It remembers in memory, within the bounds below, and each copy of the pipeline on its own (`tasks`): best effort. After
@@ -104,13 +106,7 @@ impl Dedupe {
 impl Transform for Dedupe {
     fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
         let now = self.clock.now_micros();
-        for (i, record) in batch.iter().enumerate() {
-            match self.is_first(record, now) {
-                Ok(true) => out.keep(i),
-                Ok(false) => out.drop_record(i),
-                Err(reason) => out.reject(i, reason),
-            }
-        }
+        sort_out(batch, out, |record| self.is_first(record, now));
         Ok(())
     }
 }

@@ -15,7 +15,8 @@ mod sample;
 mod testing;
 mod throttle;
 
-use catchwater_sdk::Registry;
+use catchwater_sdk::transform::Output;
+use catchwater_sdk::{Batch, RecordRef, Registry};
 
 pub(crate) fn register(registry: &mut Registry) {
     dedupe::register(registry);
@@ -29,4 +30,15 @@ pub(crate) fn register(registry: &mut Registry) {
     require::register(registry);
     sample::register(registry);
     throttle::register(registry);
+}
+
+/// Keeps the records that stay and drops the others; one that cannot be judged is rejected with the reason.
+fn sort_out(batch: &Batch, out: &mut Output<'_>, mut stays: impl FnMut(RecordRef<'_>) -> Result<bool, String>) {
+    for (i, record) in batch.iter().enumerate() {
+        match stays(record) {
+            Ok(true) => out.keep(i),
+            Ok(false) => out.drop_record(i),
+            Err(reason) => out.reject(i, reason),
+        }
+    }
 }

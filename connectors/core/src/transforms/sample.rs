@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use twox_hash::XxHash3_64;
 
+use super::sort_out;
+
 /// Keeps a part of the records and drops the others.
 ///
 /// With `by`, whether a record stays depends on that alone: all records of a customer stay or none, in every run and every
@@ -78,13 +80,7 @@ impl Sample {
 
 impl Transform for Sample {
     fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
-        for (i, record) in batch.iter().enumerate() {
-            match self.stays(record) {
-                Ok(true) => out.keep(i),
-                Ok(false) => out.drop_record(i),
-                Err(reason) => out.reject(i, reason),
-            }
-        }
+        sort_out(batch, out, |record| self.stays(record));
         Ok(())
     }
 }

@@ -220,7 +220,7 @@ impl Merge {
             }
             let origin = batch.origin(number, &self.parts[number].sent_as);
             match &self.manner.provenance {
-                None => push(&mut batch.builder, origin, head.record()),
+                None => batch.builder.push_copy(origin, head.record()),
                 Some(replay) => push_with_provenance(&mut batch.builder, origin, head.record(), replay),
             }
             self.left -= 1;
@@ -262,12 +262,6 @@ impl Filling {
     fn origin(&mut self, lane: usize, partition: &Arc<Partition>) -> u32 {
         *self.origins[lane].get_or_insert_with(|| self.builder.origin(partition))
     }
-}
-
-fn push(batch: &mut BatchBuilder, origin: u32, record: RecordRef<'_>) {
-    let headers: Vec<_> = record.headers().collect();
-    let properties: Vec<_> = record.properties().collect();
-    batch.push_captured(origin, record.position(), record.index(), record.with_fields(&headers, &properties));
 }
 
 /// What an earlier replay said of itself gives way: only the last one counts.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::columns::{Columns, Origin};
 use super::{Batch, Limit};
 use crate::position::Partition;
-use crate::record::{Record, RecordRef};
+use crate::record::{Field, Record, RecordRef};
 
 /// A batch under construction.
 #[derive(Debug)]
@@ -82,14 +82,34 @@ impl BatchBuilder {
         self.push_row(origin, position, index, record);
     }
 
+    /// As [`BatchBuilder::push_captured`], with all that the record of another batch has: nothing is gathered on the way.
+    pub fn push_copy(&mut self, origin: u32, record: RecordRef<'_>) {
+        self.advance(origin, record.position().saturating_add(1));
+        let own = record.with_fields(&[], &[]);
+        self.push_parts(origin, record.position(), record.index(), own, record.headers(), record.properties());
+    }
+
     fn push_row(&mut self, origin: u32, position: i64, index: i32, record: Record<'_>) {
+        let (headers, properties) = (record.headers.iter().copied(), record.properties.iter().copied());
+        self.push_parts(origin, position, index, record, headers, properties);
+    }
+
+    fn push_parts<'f>(
+        &mut self,
+        origin: u32,
+        position: i64,
+        index: i32,
+        record: Record<'_>,
+        headers: impl ExactSizeIterator<Item = Field<'f>>,
+        properties: impl ExactSizeIterator<Item = Field<'f>>,
+    ) {
         let size = record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
-        self.bytes += size + 64 * (1 + record.headers.len() + record.properties.len());
+        self.bytes += size + 64 * (1 + headers.len() + properties.len());
         let columns = &mut self.columns;
         columns.payload.push(record.payload);
         columns.key.push(record.key);
-        columns.headers.push(record.headers.iter().copied());
-        columns.properties.push(record.properties.iter().copied());
+        columns.headers.push(headers);
+        columns.properties.push(properties);
         columns.timestamp.push(record.timestamp);
         columns.origin.push(origin);
         columns.position.push(position);

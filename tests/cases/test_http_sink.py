@@ -9,6 +9,7 @@ import pytest
 
 from harness.http import Reply, Server, client_of
 from harness.pipelines import from_file, generated, pipeline, to_file
+from services.certificates import Certificates
 
 REPOSITORY = Path(__file__).parents[2]
 LINES = [b'{"id":%d}' % number for number in range(20)]
@@ -19,6 +20,15 @@ QUICK = {"initial": "50ms", "max": "100ms"}
 def server():
     server = Server()
     yield server
+    server.stop()
+
+
+@pytest.fixture
+def secure_server(tmp_path):
+    """With a certificate of an authority that no system knows."""
+    certificates = Certificates.make(tmp_path / "certificates")
+    server = Server(certificates=certificates)
+    yield server, certificates
     server.stop()
 
 
@@ -64,6 +74,27 @@ def test_records_are_posted_together_and_compressed(workspace, server, lines):
     assert b"".join(bodies(server)).split() == LINES
     assert [len(body.split()) for body in bodies(server)] == [15, 5]
     assert server.received[0].headers["authorization"] == "Basic dTpw"
+
+
+def test_a_server_whose_authority_is_named_is_trusted(workspace, secure_server, lines):
+    server, certificates = secure_server
+    workspace.run(pipeline(lines, to_http(server, tls={"ca": str(certificates.authority)}))).succeeded()
+    assert bodies(server) == LINES
+
+
+def test_a_server_that_nobody_vouches_for_is_refused(workspace, secure_server, lines, tmp_path):
+    server, _ = secure_server
+    done = workspace.run(pipeline(lines, to_http(server))).failed()
+    done.says("certificate is not trusted", "`tls.ca`")
+    strangers = Certificates.make(tmp_path / "strangers").authority
+    workspace.run(pipeline(lines, to_http(server, tls={"ca": str(strangers)}))).failed().says("certificate is not trusted")
+    assert not server.received
+
+
+def test_a_file_of_authorities_that_is_none(workspace, secure_server, lines):
+    server, _ = secure_server
+    workspace.run(pipeline(lines, to_http(server, tls={"ca": "nowhere.pem"}))).failed().says("nowhere.pem")
+    workspace.run(pipeline(lines, to_http(server, tls={"ca": "in.ndjson"}))).failed().says("in.ndjson", "certificate")
 
 
 def test_a_list_is_json(workspace, server):

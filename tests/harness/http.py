@@ -5,11 +5,13 @@ import http.client
 import json
 import re
 import socket
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from harness.process import Process
+from services.certificates import Certificates
 
 TIMEOUT_SECONDS = 30
 LISTENING = re.compile(r"listening for events over HTTP.*address=(\S+?):(\d+)")
@@ -98,9 +100,9 @@ class Reply:
 
 
 class Server:
-    """Notes every request. `reply` decides about each; by default all are taken."""
+    """Notes every request. `reply` decides about each; by default all are taken. With certificates it speaks TLS."""
 
-    def __init__(self, port: int = 0):
+    def __init__(self, port: int = 0, certificates: Certificates | None = None):
         self.received: list[Received] = []
         self.reply = lambda request: Reply()
         self._lock = threading.Lock()
@@ -126,6 +128,12 @@ class Server:
 
         self._http = Quiet(("127.0.0.1", port), Handler)
         self.port = self._http.server_port
+        self._scheme = "http"
+        if certificates:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificates.server)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+            self._scheme = "https"
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -146,7 +154,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         self._http.shutdown()

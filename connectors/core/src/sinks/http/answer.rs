@@ -6,6 +6,8 @@ use catchwater_sdk::Error;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
+use super::tls::is_distrust;
+
 /// What became of a request.
 #[derive(Debug)]
 pub(super) enum Verdict {
@@ -34,6 +36,12 @@ pub(super) async fn judge(url: &Url, answer: reqwest::Result<Response>, now_micr
         // Nothing was sent, and nothing will be.
         Err(error) if error.is_builder() => {
             Verdict::Reject(Error::data(format!("post to {url}")).because(error.without_url()).chain())
+        }
+        Err(error) if is_distrust(&error) => {
+            let text = format!(
+                "post to {url}: its certificate is not trusted (name the authority's file in `tls.ca`, or mend `url`)"
+            );
+            Verdict::Stop(Error::refused(text).because(error.without_url()))
         }
         // The cause names the URL once more.
         Err(error) => Verdict::Again(Error::unavailable(format!("post to {url}")).because(error.without_url()), None),

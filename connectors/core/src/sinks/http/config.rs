@@ -8,6 +8,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::tls::Tls;
+
 /// Posts records to a server over HTTP: one by one, as lines, or as lists.
 ///
 /// A record is done once the server has answered with a status from 200 to 299. While it is away, is busy (408, 425, 429)
@@ -56,6 +58,9 @@ pub(crate) struct Config {
     /// Sent as `Authorization: Basic ...`.
     #[schemars(extend("x-names" = ["basic_auth", "auth"]))]
     basic: Option<Basic>,
+    /// TLS towards the server, for `https://`. Without it the certificate authorities of the system are trusted.
+    #[schemars(extend("x-names" = ["ssl"]))]
+    tls: Option<Tls>,
     /// How bodies are compressed.
     #[serde(default)]
     compression: Compression,
@@ -107,7 +112,7 @@ pub(crate) enum Encoding {
     #[default]
     Payload,
     /// A JSON object with all that the record has: source, stream, partition, position, timestamp, key, headers,
-    /// properties, payload.
+    /// properties, payload, and redelivered where it is true.
     Json,
 }
 
@@ -165,6 +170,7 @@ pub(super) struct Plan {
     pub(super) headers: Vec<(HeaderName, Template)>,
     /// The same for each request.
     pub(super) fixed: Vec<(HeaderName, HeaderValue)>,
+    pub(super) tls: Tls,
     pub(super) compression: Compression,
     pub(super) concurrency: usize,
     pub(super) timeout: std::time::Duration,
@@ -200,6 +206,7 @@ impl Plan {
             bytes_max,
             headers,
             fixed,
+            tls: config.tls.unwrap_or_default(),
             compression: config.compression,
             concurrency: config.concurrency,
             timeout: config.timeout.get(),

@@ -8,6 +8,7 @@ mod config;
 mod request;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -151,6 +152,7 @@ impl Sink for Http {
                 .no_proxy()
                 .connect_timeout(CONNECT.min(self.plan.timeout))
                 .timeout(self.plan.timeout);
+            let client = self.plan.tls.trust(client)?;
             self.client = Some(client.build().or_refused(|| "set up an HTTP client".into())?);
         }
         Ok(())

@@ -8,6 +8,7 @@ from harness.process import Process
 
 EVENT_BYTES = 440
 FEW, MANY = 50_000, 200_000
+SQL_BYTES_MAX = 256 << 20
 
 
 def test_four_times_the_events_take_no_more_memory(workspace):
@@ -16,17 +17,31 @@ def test_four_times_the_events_take_no_more_memory(workspace):
     assert many - few < (MANY - FEW) * EVENT_BYTES / 2, f"{few >> 20} MiB for {FEW} events, {many >> 20} MiB for {MANY}"
 
 
+def test_a_group_of_each_event_takes_no_more_than_its_budget(workspace):
+    """So many groups that they do not fit: what the budget does not hold is spilled."""
+    workspace.run(pipeline(generated(MANY), workspace.lake("shop"), name="shop"), seconds=120).succeeded()
+    query = "select _id, _payload, count(*) as n from shop group by _id, _payload order by n desc limit 1"
+    small, large = (peak_bytes_of(workspace.start("sql", query, "--memory", budget)) for budget in ("32MiB", "1GiB"))
+    assert small < SQL_BYTES_MAX, f"{small >> 20} MiB with a budget of 32 MiB, {large >> 20} MiB where all fits"
+    assert small < large
+
+
 def peak_bytes(workspace, name: str, count: int) -> int:
     """What a run into a collection of its own had resident at most. Nothing but its budget makes it commit before the end."""
     through = {**pipeline(generated(count), workspace.lake(name, commit_interval="10m")), "name": name}
-    process = workspace.start_run(through, environment={"CATCHWATER_MEMORY": "32MiB"})
+    peak = peak_bytes_of(workspace.start_run(through, environment={"CATCHWATER_MEMORY": "32MiB"}))
+    table = workspace.table(name)
+    assert table.count() == count
+    return peak
+
+
+def peak_bytes_of(process: Process) -> int:
+    """What a process that ends by itself had resident at most."""
     peak = 0
     while process.running:
         peak = max(peak, high_water_bytes(process))
         time.sleep(0.05)
     process.wait().succeeded()
-    table = workspace.table(name)
-    assert table.count() == count
     return peak
 
 

@@ -138,3 +138,15 @@ def test_a_damaged_log(lake):
     entry.write_bytes(entry.read_bytes()[:-50])
     lake.command("sql", "select 1 from shop").failed().says(entry.name)
     assert asked(lake, 'select count(*) as n from "dead-letters"') == [{"n": 3}]
+
+
+@pytest.mark.parametrize("harm", [
+    lambda data: data[:-1000],
+    lambda data: data[:len(data) // 2] + bytes(byte ^ 0x5a for byte in data[len(data) // 2:][:3000]) + data[len(data) // 2 + 3000:],
+], ids=["cut", "bits flipped"])
+def test_a_damaged_file_is_named(lake, harm):
+    file = max(lake.table("shop").live_files(), key=lambda file: file.stat().st_size)
+    file.write_bytes(harm(file.read_bytes()))
+    done = lake.command("sql", "select * from shop", "--json").failed()
+    done.says(file.name, "`shop`", "copy of the lake", "lake verify")
+    assert asked(lake, 'select count(*) as n from "dead-letters"') == [{"n": 3}]

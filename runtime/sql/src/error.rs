@@ -1,5 +1,7 @@
 //! What went wrong, in the words of whoever typed the query.
 
+use arrow::error::ArrowError;
+use catchwater_lake::care::Finding;
 use catchwater_sdk::{Error, nearest};
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
@@ -37,12 +39,30 @@ pub(crate) fn failed(error: DataFusionError, limits: &Limits) -> Error {
         other if first_line(other).contains("during the spilling process") => {
             too_small(limits, "no more may be spilled")
         }
-        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) => Error::refused(
+        _ if is_of_a_file(&error) => Error::refused(
             "read the files of the lake; `catchwater lake verify` names those that are missing or damaged",
         )
         .because(first_line(&error)),
         _ => Error::refused(format!("answer the query: {}", first_line(&error))),
     }
+}
+
+/// Whether a file could not be read, or not be decoded.
+pub(crate) fn is_of_a_file(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) => true,
+        DataFusionError::ArrowError(error, _) => matches!(**error, ArrowError::ParquetError(_)),
+        _ => first_line(error).starts_with("Parquet"),
+    }
+}
+
+/// A file that is damaged, and what to do.
+pub(crate) fn damaged(collection: &str, damage: &Finding) -> Error {
+    let Finding { place, what, advice, .. } = damage;
+    Error::refused(format!(
+        "read {place} of collection `{collection}`: {what}; {advice}; `catchwater lake verify {collection}` tells whether \
+         there is more"
+    ))
 }
 
 fn too_small(limits: &Limits, why: &str) -> Error {

@@ -30,6 +30,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 
 pub use self::answer::Answer;
+use self::collections::Seen;
 pub use self::output::{Form, Written};
 
 /// The name that a query may put before a collection's.
@@ -50,6 +51,7 @@ pub struct Limits {
 pub struct Sql {
     session: SessionContext,
     collections: Vec<String>,
+    seen: Seen,
     limits: Limits,
 }
 
@@ -67,8 +69,9 @@ impl Sql {
             .with_sort_spill_reservation_bytes(merge_bytes(&limits))
             .set_bool("datafusion.sql_parser.enable_ident_normalization", false);
         let session = SessionContext::new_with_config_rt(config, Arc::new(runtime(&limits)?));
-        session.register_catalog(LAKE, collections::catalog(LAKE, lake, collections.clone()));
-        Ok(Sql { session, collections, limits })
+        let seen = Seen::default();
+        session.register_catalog(LAKE, collections::catalog(LAKE, lake, collections.clone(), seen.clone()));
+        Ok(Sql { session, collections, seen, limits })
     }
 
     /// Begins to answer a query. `Refused` when it is no query, or names what is not there.
@@ -77,7 +80,7 @@ impl Sql {
         let planned = self.session.sql_with_options(sql, only_queries).await;
         let frame = planned.map_err(|error| error::not_planned(error, &self.collections))?;
         let stream = frame.execute_stream().await.map_err(|error| error::failed(error, &self.limits))?;
-        Ok(Answer::new(stream, self.limits.clone()))
+        Ok(Answer::new(stream, self.seen.clone(), self.limits.clone()))
     }
 }
 

@@ -35,12 +35,13 @@ pub(crate) struct Table {
     url: ObjectStoreUrl,
     files: Vec<PartitionedFile>,
     batch_rows_max: usize,
+    snapshot: Snapshot,
 }
 
 // === impl Table ===
 
 impl Table {
-    pub(crate) fn new(name: &str, snapshot: &Snapshot) -> Table {
+    pub(crate) fn new(name: &str, snapshot: Snapshot) -> Table {
         let (dates, columns): (Vec<FieldRef>, Vec<FieldRef>) =
             snapshot.schema().fields().iter().cloned().partition(|field| field.name() == DATE);
         let is_partitioned = !dates.is_empty();
@@ -57,7 +58,13 @@ impl Table {
             url: store_url(name),
             batch_rows_max: batch_rows_max(snapshot.files()),
             schema,
+            snapshot,
         }
+    }
+
+    /// What the table was made of.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 }
 

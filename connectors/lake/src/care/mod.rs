@@ -15,7 +15,7 @@ mod verify;
 
 pub use self::info::{Change, Day, Info, PartitionPosition, SMALL_FILE_BYTES};
 pub use self::overview::{Overview, files, overview};
-pub use self::verify::{Finding, Level, Progress, Verification, verify};
+pub use self::verify::{Finding, Level, Progress, Verification, first_damage, verify};
 pub use crate::shred::Described;
 
 use catchwater_sdk::Partition;

@@ -103,6 +103,17 @@ pub async fn verify(collection: &Collection, mut progress: impl FnMut(Progress))
     Ok(verification)
 }
 
+/// The first file that turns out to be damaged, for whoever was told by a library that one is, and not which.
+pub async fn first_damage(snapshot: &Snapshot) -> Result<Option<Finding>> {
+    for file in snapshot.files() {
+        let findings = check(snapshot, file).await?.findings;
+        if let Some(damage) = findings.into_iter().find(|finding| finding.level == Level::Damage) {
+            return Ok(Some(damage));
+        }
+    }
+    Ok(None)
+}
+
 /// Reads every file of the table, several at a time; in their order.
 async fn check_files(
     snapshot: &Arc<Snapshot>,

@@ -67,6 +67,12 @@ def test_ls_files_are_what_duckdb_reads(lake):
     assert set(json.loads(lake.command("lake", "ls", "--files", "--json").succeeded().out)) > set(paths)
 
 
+def test_info_files_are_those_of_ls(lake):
+    paths = lake.command("lake", "ls", "--files", "shop").succeeded().out
+    assert lake.command("lake", "info", "shop", "--files").succeeded().out == paths
+    assert json.loads(lake.command("lake", "info", "shop", "--files", "--json").succeeded().out) == paths.split()
+
+
 def test_info_tells_what_a_collection_is_made_of(lake):
     text = re.sub(" +", " ", lake.command("lake", "info", "odd").succeeded().out)
     for words in ("\nid long\n", "\nid__string string what does not fit `id`\n", "\na_b boolean `a b` in the payload\n", "captured by odd\n"):

@@ -36,6 +36,9 @@ pub(crate) enum What {
     Info {
         /// The collection.
         collection: String,
+        /// List the files that count instead, as `lake ls --files` does.
+        #[arg(long)]
+        files: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -64,7 +67,10 @@ pub(crate) fn lake(what: What, registry: &Registry) -> ExitCode {
         What::Ls { collection, json, place, .. } => {
             finish(1, async { list(&place.open(registry)?, collection.as_deref(), json).await })
         }
-        What::Info { collection, json, place } => {
+        What::Info { collection, files: true, json, place } => {
+            finish(1, async { list_files(&place.open(registry)?, Some(&collection), json).await })
+        }
+        What::Info { collection, json, place, .. } => {
             finish(1, async { info::info(&place.open(registry)?, &collection, json).await })
         }
         What::Verify { collection, json, place } => {

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from harness.kafka import Message
 from harness.pipelines import generated, pipeline
 
 ROWS = 3000
@@ -52,14 +53,39 @@ def test_a_search_says_how_much_it_looked_at(lake, how):
     lake.command("search", "orders", "id:>3", *how).succeeded().says("read 0 of 1 files, 0 of their 0 row groups")
 
 
-def test_fields_are_picked(lake):
+def test_fields_are_picked_in_the_order_in_which_they_are_named(lake):
     out = lake.command("search", "orders", "*", "--fields", "id,customer.country", "--json").succeeded().out
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"id": 3, "customer.country": None},
-        {"id": 2, "customer.country": "FR"},
-        {"id": 1, "customer.country": "DE"},
+    assert [list(json.loads(line).items()) for line in out.splitlines()] == [
+        [("id", 3), ("customer.country", None)],
+        [("id", 2), ("customer.country", "FR")],
+        [("id", 1), ("customer.country", "DE")],
     ]
-    assert 'customer.country="FR" id=2' in lake.command("search", "orders", "failed", "--fields", "id,customer.country").succeeded().out
+    lines = lake.command("search", "orders", "failed", "--fields", "id,customer.country,amount").succeeded().out
+    assert 'id=2 customer.country="FR" amount=150' in lines
+
+
+def test_fields_are_all_that_the_query_language_knows(lake):
+    names = "_position,_stream,_key,_headers.trace,_timestamp,_ingested_at,_id,_redelivered,_payload"
+    row = json.loads(lake.command("search", "orders", "failed", "--fields", names, "--json").succeeded().out)
+    assert list(row) == names.split(",")
+    assert row["_stream"] == "orders.ndjson" and row["_id"].endswith("orders.ndjson/0/" + str(row["_position"]))
+    assert (row["_key"], row["_headers.trace"], row["_timestamp"], row["_redelivered"]) == (None, None, None, False)
+    assert row["_ingested_at"].endswith("Z") and json.loads(row["_payload"])["id"] == 2
+    lake.command("search", "orders", "--fields", "_positon").failed().says("--fields", "did you mean `_position`?")
+
+
+def test_json_has_the_whole_envelope(lake):
+    lake.write("odd.ndjson", "not json\n")
+    lake.run(pipeline({"type": "file", "path": "odd.ndjson"}, lake.lake("orders"), name="odd"), data_dir=lake.folder / "data-2").succeeded()
+    odd, row = (json.loads(lake.command("search", "orders", query, "--json").succeeded().out) for query in ("json", "failed"))
+    assert row.keys() == {"source", "stream", "partition", "position", "timestamp", "key", "payload", "ingested_at", "schema"}
+    assert "error" in odd and odd["payload"] == "not json"
+
+
+def test_headers_are_fields(kafka, workspace, archived):
+    archived([Message(b"{}", key=b"k", headers=[("a", b"1"), ("b", b"2"), ("a", b"3")])], partitions=1)
+    found = workspace.command("search", "events", "*", "--fields", "_headers.b,_headers.a,_headers.c,_key", "--json").succeeded().out
+    assert json.loads(found) == {"_headers.b": "2", "_headers.a": ["1", "3"], "_headers.c": None, "_key": "k"}
 
 
 def test_times_and_the_histogram_agree(workspace):

@@ -3,6 +3,7 @@
 //! Each is one file or folder with its configuration, whose doc comments are its manual, and a `register` function.
 //! They use the same SDK as any other connector. How to add one: `connectors/CONTRIBUTING.md`.
 
+pub mod address;
 pub mod formats;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -11,6 +12,8 @@ mod rate;
 mod s3;
 pub mod sinks;
 pub mod sources;
+#[cfg(feature = "kafka")]
+pub mod taps;
 #[cfg(test)]
 mod testing;
 pub mod transforms;

@@ -6,6 +6,7 @@ mod connectors;
 mod demo;
 mod generate;
 mod lake;
+mod marks;
 mod options;
 mod output;
 mod progress;
@@ -14,6 +15,8 @@ mod run;
 mod search;
 #[cfg(feature = "sql")]
 mod sql;
+#[cfg(feature = "kafka")]
+mod tap;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +47,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Run pipelines until their sources end, or Ctrl-C.
     Run(run::Arguments),
+    /// Look at messages while they pass through a topic or queue, without a trace.
+    #[cfg(feature = "kafka")]
+    Tap(Box<tap::Arguments>),
     /// Find events of a collection: the newest that match a query, or how many there are and when.
     Search(Box<search::Arguments>),
     /// Send a part of a collection back: exactly the originals, to Kafka, HTTP, a file, standard output or a destination.
@@ -89,6 +95,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::demo(&arguments, registry),
         Command::Run(arguments) => run::run(arguments, registry),
         Command::Replay(arguments) => replay::replay(*arguments, registry, &board),
+        #[cfg(feature = "kafka")]
+        Command::Tap(arguments) => tap::tap(*arguments, &registry),
         Command::Search(arguments) => search::search(*arguments, &registry),
         Command::Check { paths } => check::check(&paths, &registry),
         Command::Lake(what) => lake::lake(what, &registry),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use catchwater_lake::read::Lake;
+use catchwater_sdk::format::Format;
 use catchwater_sdk::{Error, Registry, Result};
 
 use crate::output::complain;
@@ -19,9 +20,13 @@ pub(crate) struct LakeOption {
 impl LakeOption {
     /// Opens it. Payloads are understood as JSON.
     pub(crate) fn open(&self, registry: &Registry) -> Result<Lake> {
-        let format = registry.find_format("json").ok_or_else(|| Error::bug("find the format `json`"))?;
-        Lake::open(&self.lake, Arc::clone(format))
+        Lake::open(&self.lake, json(registry)?)
     }
+}
+
+/// How payloads are understood.
+pub(crate) fn json(registry: &Registry) -> Result<Arc<dyn Format>> {
+    registry.find_format("json").cloned().ok_or_else(|| Error::bug("find the format `json`"))
 }
 
 /// Does a command's work on threads of its own, and says what went wrong. Any error exits with `failed`.

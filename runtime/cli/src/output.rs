@@ -4,8 +4,13 @@ use std::io::{self, IsTerminal, Write};
 
 /// Writes a result. A reader that has gone away, such as `head`, is not an error.
 pub(crate) fn say(text: &str) {
+    is_heard(text);
+}
+
+/// Writes a result, and answers whether there is still somebody who reads.
+pub(crate) fn is_heard(text: &str) -> bool {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 /// Writes what went wrong.
@@ -31,4 +36,26 @@ pub(crate) fn note(text: &str) {
 /// Whether somebody watches what is said.
 pub(crate) fn complaints_are_watched() -> bool {
     io::stderr().is_terminal()
+}
+
+/// What a terminal would obey is written as an escape: an event must not move the cursor.
+pub(crate) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => plain.extend(character.escape_default()),
+            false => plain.push(character),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_does_not_command_the_terminal() {
+        assert_eq!(plain("a\x1b[31m\nb"), "a\\u{1b}[31m\\nb");
+    }
 }

@@ -1,7 +1,7 @@
 //! The one evaluator: whether an event is what a query asks for.
 
 mod envelope;
-mod payload;
+pub(crate) mod payload;
 
 use catchwater_sdk::value::Decoded;
 

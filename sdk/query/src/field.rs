@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+use catchwater_sdk::Value;
+
+use crate::error::QueryError;
+use crate::evaluate::payload;
+use crate::parse;
+
 /// A field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
@@ -100,6 +106,11 @@ pub(crate) const NAMES: &[&str] = &[
 // === impl Field ===
 
 impl Field {
+    /// Reads a name as a query has it before the colon.
+    pub fn parse(name: &str) -> Result<Field, QueryError> {
+        parse::parse_field(name)
+    }
+
     /// Whether it is known only of records that are in a lake.
     pub fn is_of_the_lake(&self) -> bool {
         use Envelope::{Error, IngestedAt, Replay, Schema};
@@ -111,6 +122,11 @@ impl Path {
     /// Its keys, outermost first.
     pub fn keys(&self) -> &[Key] {
         &self.keys
+    }
+
+    /// What a payload has there, by the rules by which a query looks: several values where the way leads through a list.
+    pub fn values<'v>(&self, payload: Value<'v>) -> Vec<Value<'v>> {
+        payload::values(payload, &self.keys)
     }
 }
 

@@ -53,6 +53,20 @@ pub(crate) fn parse(text: &str) -> Result<Node> {
     }
 }
 
+/// A field's name without a condition.
+pub(crate) fn parse_field(name: &str) -> Result<Field> {
+    // Read as if its colon followed, so that names are the same everywhere.
+    let with_colon = format!("{name}:");
+    let mut parser = Parser { text: &with_colon, at: 0, depth: 0, terms: 0 };
+    match parser.field()? {
+        Some(field) if parser.at == with_colon.len() => Ok(field),
+        _ => {
+            let help = "a name with spaces or signs is written in backquotes: `my key`";
+            Err(QueryError::new(name, 0..name.len(), "this is no field's name", Some(help.into())))
+        }
+    }
+}
+
 pub(crate) struct Parser<'a> {
     text: &'a str,
     at: usize,

@@ -1,8 +1,9 @@
-//! What the Kafka source and the Kafka sink share: how a cluster is reached, and what its errors mean.
+//! What everything about Kafka shares: how a cluster is reached, and what its errors mean.
 
 pub(crate) mod connection;
 pub(crate) mod failure;
 pub(crate) mod ffi;
+pub(crate) mod message;
 pub(crate) mod properties;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -13,7 +13,7 @@ mod stdout;
 
 use catchwater_sdk::Registry;
 
-pub use encoding::write_json;
+pub use encoding::{write_field, write_json};
 
 pub(crate) fn register(registry: &mut Registry) {
     file::register(registry);

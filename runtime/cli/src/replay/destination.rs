@@ -1,5 +1,6 @@
 //! `--to`: what a URL or a name stands for.
 
+use catchwater_connectors::address::{self, set_options};
 use catchwater_engine::spec::{Destination, load_documents, nearest};
 use catchwater_sdk::Registry;
 use catchwater_sdk::config::{Catalog, Role};
@@ -41,13 +42,11 @@ impl Target {
             None => return Ok(Target::Named(to.to_owned())),
             Some(("file", path)) => keys(json!({ "type": "file", "path": file_path(path)? })),
             Some(("stdout", "" | "//")) => keys(json!({ "type": "stdout" })),
-            Some(("kafka", rest)) => kafka(rest.strip_prefix("//").unwrap_or(rest))?,
+            Some(("kafka", rest)) => kafka(rest)?,
             Some(("http" | "https", _)) => keys(json!({ "type": "http", "url": to })),
             Some((scheme, _)) => return Err(format!("`{scheme}:` is none of {}", choices())),
         };
-        for (key, value) in options_of(options)? {
-            set(&mut sink, &key, scalar(&value))?;
-        }
+        set_options(&mut sink, options)?;
         Ok(Target::Sink(sink))
     }
 }
@@ -88,75 +87,9 @@ fn file_path(rest: &str) -> Result<String, String> {
 }
 
 fn kafka(rest: &str) -> Result<Map<String, Value>, String> {
-    let (brokers, topic) = rest.split_once('/').unwrap_or((rest, ""));
-    if brokers.is_empty() {
-        return Err("which broker? write kafka://host:9092/topic".to_owned());
-    }
-    if brokers.contains('@') {
-        return Err(
-            "user and password do not belong into a command, which others can see; keep them in a destination \
-                    with `sasl`, or write ?sasl.username=...&sasl.password=${env:NAME}"
-                .to_owned(),
-        );
-    }
-    let mut sink = keys(json!({ "type": "kafka", "brokers": brokers }));
-    let topic = decoded(topic)?;
-    if topic.contains('/') {
-        return Err(format!("`{topic}` is no topic: a topic has no slash in its name"));
-    }
-    if !topic.is_empty() {
-        sink.insert("topic".to_owned(), topic.into());
-    }
+    let mut sink = address::kafka(rest.strip_prefix("//").unwrap_or(rest))?;
+    sink.insert("type".to_owned(), "kafka".into());
     Ok(sink)
-}
-
-/// The pairs behind the question mark.
-fn options_of(options: &str) -> Result<Vec<(String, String)>, String> {
-    let pairs = options.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (key, value) =
-                pair.split_once('=').ok_or_else(|| format!("`{pair}` has no value; write {pair}=VALUE"))?;
-            Ok((decoded(key)?, decoded(value)?))
-        })
-        .collect()
-}
-
-/// Sets a key, or with a dot one within it; what comes behind the first dot is one key, such as `librdkafka.linger.ms`.
-fn set(sink: &mut Map<String, Value>, key: &str, value: Value) -> Result<(), String> {
-    if key == "type" {
-        return Err("`type` follows from the URL".to_owned());
-    }
-    let Some((outer, inner)) = key.split_once('.') else {
-        sink.insert(key.to_owned(), value);
-        return Ok(());
-    };
-    match sink.entry(outer).or_insert_with(|| json!({})) {
-        Value::Object(map) => drop(map.insert(inner.to_owned(), value)),
-        _ => return Err(format!("`{outer}` has a value already, so that `{key}` cannot have one")),
-    }
-    Ok(())
-}
-
-/// Numbers and switches as such, so that a key that wants one has it.
-fn scalar(text: &str) -> Value {
-    match text {
-        "true" => true.into(),
-        "false" => false.into(),
-        _ => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
-    }
-}
-
-/// `%41` is `A`.
-fn decoded(text: &str) -> Result<String, String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.ok_or_else(|| format!("the `%` in `{text}` is followed by no two digits; write %25 for one"))?);
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(bytes).map_err(|_| format!("`{text}` is not UTF-8"))
 }
 
 /// The destination of a name, out of the files that were given.

@@ -2,7 +2,6 @@
 
 mod chart;
 mod effort;
-mod marks;
 mod show;
 
 use std::process::ExitCode;
@@ -16,7 +15,7 @@ use catchwater_sdk::{Registry, Result};
 
 use crate::options::{LakeOption, finish};
 use crate::output::{note, say};
-use show::Show;
+use show::{Show, Wanted};
 
 /// Find events of a collection: the newest that match, the newest first.
 #[derive(clap::Args)]
@@ -47,15 +46,15 @@ pub(crate) struct Arguments {
     /// Draw how many match over time.
     #[arg(long, conflicts_with_all = ["limit", "fields"])]
     histogram: bool,
-    /// Only these fields of the payload, such as `id,customer.country`.
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
-    fields: Option<Vec<String>>,
+    /// Only these fields, in this order, named as in a query: `id,customer.country,_key,_headers.trace`.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = Wanted::parse)]
+    fields: Option<Vec<Wanted>>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   catchwater search orders 'account_created amount:>100' --since 1h
-  catchwater search orders 'status:failed' --fields id,reason
+  catchwater search orders 'status:failed' --fields _timestamp,id,reason,_headers.trace
   catchwater search orders 'NOT country:DE' --since 7d --histogram
 
 Exits 0, also when nothing matches; 1 when the lake cannot be read, 2 on a mistake in the command.";

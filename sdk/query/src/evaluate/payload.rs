@@ -9,16 +9,31 @@ use crate::number::Number;
 
 type Check<'c> = &'c dyn Fn(Scalar<'_>) -> bool;
 
-/// Whether any value at the end of a path passes. At most each value of the payload is visited once: where it stands
-/// tells which keys led to it.
+/// Whether any value at the end of a path passes.
 pub(super) fn at(value: Value<'_>, keys: &[Key], test: Check<'_>) -> bool {
+    at_end(value, keys, &mut |value| here(value, test))
+}
+
+/// The values at the end of a path, each as it stands.
+pub(crate) fn values<'v>(value: Value<'v>, keys: &[Key]) -> Vec<Value<'v>> {
+    let mut values = Vec::new();
+    at_end(value, keys, &mut |value| {
+        values.push(value);
+        false
+    });
+    values
+}
+
+/// Visits what stands at the end of a path, until a visit says that it was found. At most each value of the payload is
+/// visited once: where it stands tells which keys led to it.
+fn at_end<'v>(value: Value<'v>, keys: &[Key], found: &mut dyn FnMut(Value<'v>) -> bool) -> bool {
     match (value, keys.split_first()) {
-        (Value::List(list), Some(_)) => list.iter().any(|element| at(element, keys, test)),
+        (Value::List(list), Some(_)) => list.iter().any(|element| at_end(element, keys, found)),
         (Value::Object(object), Some((first, rest))) => {
-            object.get(&first.name).is_some_and(|value| at(value, rest, test)) || dotted(object, keys, test)
+            object.get(&first.name).is_some_and(|value| at_end(value, rest, found)) || dotted(object, keys, found)
         }
         (_, Some(_)) => false,
-        (value, None) => here(value, test),
+        (value, None) => found(value),
     }
 }
 
@@ -32,12 +47,12 @@ fn here(value: Value<'_>, test: Check<'_>) -> bool {
 }
 
 /// The same where one key holds several of the path's with their dots.
-fn dotted(object: Object<'_>, keys: &[Key], test: Check<'_>) -> bool {
+fn dotted<'v>(object: Object<'v>, keys: &[Key], found: &mut dyn FnMut(Value<'v>) -> bool) -> bool {
     let mergeable = keys.iter().take_while(|key| !key.whole).count();
     (2..=mergeable).any(|count| {
         let joined = |name: &str| is_joined(name, &keys[..count]);
-        let found = object.iter().find(|(name, _)| joined(name));
-        found.is_some_and(|(_, value)| at(value, &keys[count..], test))
+        let value = object.iter().find(|(name, _)| joined(name));
+        value.is_some_and(|(_, value)| at_end(value, &keys[count..], found))
     })
 }
 

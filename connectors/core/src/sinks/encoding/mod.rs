@@ -1,6 +1,7 @@
 //! How a record becomes a line.
 
 mod json;
+mod picked;
 mod view;
 
 use catchwater_sdk::RecordRef;
@@ -15,7 +16,7 @@ pub(crate) enum Encoding {
     #[default]
     Lines,
     /// A JSON object with all that the record has: source, stream, partition, position, timestamp, key, headers,
-    /// properties, payload. What is not UTF-8 is `{"base64": "..."}`, what is absent is null.
+    /// properties, payload, and redelivered where it is true. What is not UTF-8 is `{"base64": "..."}`, what is absent is null.
     Json,
 }
 
@@ -33,6 +34,7 @@ impl Encoding {
 }
 
 pub use json::write as write_json;
+pub use picked::write as write_field;
 pub(crate) use view::write as write_view;
 
 fn write_line(record: RecordRef<'_>, out: &mut Vec<u8>) -> Result<(), String> {

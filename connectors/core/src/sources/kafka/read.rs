@@ -1,11 +1,8 @@
 //! Messages to batches.
 
-use std::borrow::Cow;
-use std::ffi::CStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catchwater_sdk::record::{Field, Record, Timestamp, TimestampKind};
 use catchwater_sdk::{Batch, BatchBuilder, Limit};
 use futures::{FutureExt, StreamExt};
 use rdkafka::error::KafkaError;
@@ -15,7 +12,7 @@ use tokio::time::sleep_until;
 use super::member::Member;
 use super::partitions::Partitions;
 use super::report::Move;
-use crate::kafka::ffi;
+use crate::kafka::message::append;
 
 /// What came next.
 pub(super) enum Next {
@@ -128,34 +125,4 @@ impl Reading<'_> {
         self.end_run();
         self.builder.finish()
     }
-}
-
-/// The one copy of a message, into the flat buffers of the batch.
-fn append(builder: &mut BatchBuilder, origin: u32, message: &BorrowedMessage<'_>) {
-    let mut headers = Vec::new();
-    ffi::each_header(message, |name, value| headers.push((text(name), value)));
-    let headers: Vec<Field<'_>> = headers.iter().map(|(name, value)| Field::bytes(name, *value)).collect();
-    let record = Record {
-        payload: message.payload(),
-        key: message.key(),
-        headers: &headers,
-        properties: &[],
-        timestamp: timestamp(message.timestamp()),
-        redelivered: false,
-    };
-    builder.push(origin, message.offset(), message.offset() + 1, record);
-}
-
-/// Names of headers are text by Kafka's protocol, but nobody checks.
-fn text(name: &CStr) -> Cow<'_, str> {
-    name.to_string_lossy()
-}
-
-fn timestamp(timestamp: rdkafka::Timestamp) -> Option<Timestamp> {
-    let (millis, kind) = match timestamp {
-        rdkafka::Timestamp::NotAvailable => return None,
-        rdkafka::Timestamp::CreateTime(millis) => (millis, TimestampKind::Create),
-        rdkafka::Timestamp::LogAppendTime(millis) => (millis, TimestampKind::Append),
-    };
-    Some(Timestamp { micros: millis.saturating_mul(1000), kind })
 }

@@ -1,4 +1,4 @@
-//! What of a line was found.
+//! What of a text was found.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ const PLAIN: &str = "\x1b[0m";
 
 /// Texts that a query looks for.
 #[derive(Debug)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     /// In ASCII lower case.
     texts: Vec<String>,
 }
 
 impl Marks {
     /// Words, texts and the beginnings of patterns. What a query excludes is not in what it finds, and does no harm here.
-    pub(super) fn of(query: &Query) -> Marks {
+    pub(crate) fn of(query: &Query) -> Marks {
         let texts = query.tests().into_iter().filter_map(|test| match test {
             Test::Word(word) => Some(word.needle.folded().to_owned()),
             Test::Value(pattern) | Test::Field(_, Condition::Like(pattern)) => Some(pattern.prefix()),
@@ -28,7 +28,12 @@ impl Marks {
     }
 
     /// The text with what was found in colour.
-    pub(super) fn paint(&self, text: &str) -> String {
+    pub(crate) fn paint(&self, text: &str) -> String {
+        self.paint_within(text, "")
+    }
+
+    /// The same within a text that has a colour of its own, which goes on behind what was found.
+    pub(crate) fn paint_within(&self, text: &str, colour: &str) -> String {
         let mut painted = String::with_capacity(text.len());
         let mut done = 0;
         for found in self.found(text) {
@@ -36,6 +41,7 @@ impl Marks {
             painted.push_str(FOUND);
             painted.push_str(&text[found.clone()]);
             painted.push_str(PLAIN);
+            painted.push_str(colour);
             done = found.end;
         }
         painted.push_str(&text[done..]);

@@ -1,0 +1,246 @@
+//! Taps a topic of Kafka: reads its partitions without a group.
+//!
+//! The partitions are assigned, never subscribed to, and nothing is committed: no group appears and no offset moves.
+
+use std::sync::Arc;
+
+use catchwater_sdk::{Batch, BatchBuilder, Error, Limit, Partition, Result, async_trait, nearest};
+use futures::{FutureExt, StreamExt};
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{Consumer, ConsumerContext, StreamConsumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode as Code;
+use serde::Deserialize;
+use tracing::{debug, warn};
+
+use super::{Address, Begin, Tap, configuration};
+use crate::address;
+use crate::kafka::connection::Connection;
+use crate::kafka::failure::failure;
+use crate::kafka::message::append;
+use crate::kafka::trouble::{self, Trouble};
+use crate::kafka::{ANSWER_WITHIN, ask, ffi, unknown_topics};
+
+/// What a URL says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(rename = "..")]
+    connection: Connection,
+    topic: Option<String>,
+}
+
+/// The client wants the name of a group before it reads; the brokers never hear of a member.
+const NO_GROUP: &str = "catchwater-tap";
+
+/// Only listens.
+#[derive(Default)]
+struct Listener(Trouble);
+
+impl ClientContext for Listener {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        trouble::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.note(&error, reason);
+    }
+}
+
+impl ConsumerContext for Listener {}
+
+type Client = StreamConsumer<Listener>;
+
+struct KafkaTap {
+    client: ClientConfig,
+    brokers: String,
+    topic: String,
+    begin: Begin,
+    /// Once it is open.
+    open: Option<Open>,
+}
+
+struct Open {
+    client: Arc<Client>,
+    /// By their number.
+    partitions: Vec<Arc<Partition>>,
+}
+
+/// A tap for `kafka://host:9092/topic`.
+pub(super) fn build(address: &Address<'_>, begin: Begin) -> Result<Box<dyn Tap>> {
+    let keys = address::kafka(address.rest).map_err(Error::config)?;
+    let config: Config = configuration(keys, address.options)?;
+    let topic = config.topic.ok_or_else(|| Error::config("which topic? write kafka://host:9092/topic"))?;
+    let defaults = [
+        ("client.id", "catchwater-tap".to_owned()),
+        ("group.id", NO_GROUP.to_owned()),
+        ("enable.auto.commit", "false".to_owned()),
+        ("enable.auto.offset.store", "false".to_owned()),
+        // What retention takes away while it is read goes on with what is left.
+        ("auto.offset.reset", "earliest".to_owned()),
+        ("isolation.level", "read_committed".to_owned()),
+        ("queued.max.messages.kbytes", "4096".to_owned()),
+    ];
+    let client = config.connection.client_config(&defaults, &[])?;
+    Ok(Box::new(KafkaTap { client, brokers: config.connection.brokers, topic, begin, open: None }))
+}
+
+// === impl KafkaTap ===
+
+impl KafkaTap {
+    /// Looks at the topic and begins to read. Blocks.
+    fn connect(client: Arc<Client>, brokers: &str, topic: &str, begin: Begin) -> Result<Open> {
+        let explain = |code| {
+            hear_troubles(&client);
+            client.context().0.explain(&format!("reach the brokers at {brokers}"), code)
+        };
+        ffi::check_contact(client.client()).map_err(explain)?;
+        let cluster = client.client().fetch_cluster_id(ANSWER_WITHIN);
+        let cluster: Arc<str> = cluster.ok_or_else(|| explain(Code::OperationTimedOut))?.into();
+        let known = ffi::describe_topics(client.client(), &[topic.to_owned()], ANSWER_WITHIN).map_err(explain)?;
+        let Some(found) = known.into_iter().next() else { return Err(no_topic(&client, topic, brokers)) };
+        let starts = starts(&client, topic, found.partitions, begin)?;
+        let mut list = TopicPartitionList::new();
+        for (number, at) in (0..).zip(starts) {
+            let added = list.add_partition_offset(topic, number, Offset::Offset(at));
+            added.map_err(|error| Error::bug("list the partitions of a topic").because(error))?;
+        }
+        let assigned = client.assign(&list);
+        assigned.map_err(|error| Error::unavailable(format!("read topic `{topic}`")).because(error))?;
+        let partition = |number| {
+            let incarnation = found.id.as_deref().unwrap_or_default().into();
+            Arc::new(Partition { source: Arc::clone(&cluster), stream: topic.into(), incarnation, number })
+        };
+        let partitions = (0..found.partitions).map(partition).collect();
+        Ok(Open { client, partitions })
+    }
+}
+
+#[async_trait]
+impl Tap for KafkaTap {
+    async fn open(&mut self) -> Result<()> {
+        let client: Client = self
+            .client
+            .create_with_context(Listener::default())
+            .map_err(|error| Error::config("make a Kafka client").because(error))?;
+        let (client, brokers, topic, begin) = (Arc::new(client), self.brokers.clone(), self.topic.clone(), self.begin);
+        self.open = Some(ask(move || KafkaTap::connect(client, &brokers, &topic, begin)).await?);
+        Ok(())
+    }
+
+    async fn next(&mut self, limit: Limit) -> Result<Batch> {
+        let open = self.open.as_ref().ok_or_else(|| Error::bug("read a tap that is not open"))?;
+        let mut stream = open.client.stream();
+        loop {
+            match stream.next().await.expect("a stream of messages never ends") {
+                Ok(first) => {
+                    let mut builder = BatchBuilder::new(limit);
+                    open.push(&mut builder, &first);
+                    while !builder.is_full()
+                        && let Some(Some(Ok(message))) = stream.next().now_or_never()
+                    {
+                        open.push(&mut builder, &message);
+                    }
+                    return Ok(builder.finish());
+                }
+                Err(error) => self.judge(&error)?,
+            }
+        }
+    }
+}
+
+impl KafkaTap {
+    /// The client connects again by itself: most errors mean nothing.
+    fn judge(&self, error: &KafkaError) -> Result<()> {
+        let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+        match code {
+            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicId => {
+                Err(Error::refused(format!("topic `{}` is gone", self.topic)).because(code))
+            }
+            Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism => Err(failure(format!("read topic `{}`", self.topic), code)),
+            Code::AllBrokersDown => {
+                warn!(brokers = %self.brokers, "no broker answers, the tap waits for one");
+                Ok(())
+            }
+            code => {
+                debug!(%code, "a tap met an error");
+                Ok(())
+            }
+        }
+    }
+}
+
+// === impl Open ===
+
+impl Open {
+    fn push(&self, builder: &mut BatchBuilder, message: &BorrowedMessage<'_>) {
+        // A topic that grows has partitions that nobody assigned; they give no messages.
+        let number = usize::try_from(message.partition()).ok();
+        if let Some(partition) = number.and_then(|number| self.partitions.get(number)) {
+            let origin = builder.origin(partition);
+            append(builder, origin, message);
+        }
+    }
+}
+
+/// Where each partition begins.
+fn starts(client: &Client, topic: &str, partitions: i32, begin: Begin) -> Result<Vec<i64>> {
+    let offsets = |which: Offset| offsets(client, topic, partitions, which);
+    let end = || Ok::<_, Error>(offsets(Offset::End)?.into_iter().map(Option::unwrap_or_default));
+    let low = || Ok::<_, Error>(offsets(Offset::Beginning)?.into_iter().map(Option::unwrap_or_default));
+    match begin {
+        Begin::Earliest => Ok(low()?.collect()),
+        Begin::Latest => Ok(end()?.collect()),
+        Begin::Last(count) => Ok(end()?.zip(low()?).map(|(end, low)| (end - i64::from(count)).max(low)).collect()),
+        Begin::Time(micros) => {
+            // No offset means that no message is that late yet.
+            let at = offsets(Offset::Offset(micros.div_euclid(1000)))?;
+            Ok(at.into_iter().zip(end()?).map(|(at, end)| at.unwrap_or(end)).collect())
+        }
+    }
+}
+
+/// The offset of each partition for a time, or for an end of it.
+fn offsets(client: &Client, topic: &str, partitions: i32, which: Offset) -> Result<Vec<Option<i64>>> {
+    let doing = || format!("ask for the offsets of topic `{topic}`");
+    let explain = |code| client.context().0.explain(&doing(), code);
+    let asked: TopicPartitionList = (0..partitions).map(|number| ((topic.to_owned(), number), which)).collect();
+    let answer = client.offsets_for_times(asked, ANSWER_WITHIN);
+    let answer = answer.map_err(|error| explain(error.rdkafka_error_code().unwrap_or(Code::Fail)))?;
+    let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+    let elements = answer.elements();
+    let mut offsets = vec![None; elements.len()];
+    for element in &elements {
+        element.error().map_err(|error| explain(error.rdkafka_error_code().unwrap_or(Code::Fail)))?;
+        let number = usize::try_from(element.partition()).ok();
+        if let Some(slot) = number.and_then(|number| offsets.get_mut(number)) {
+            *slot = offset(element.offset());
+        }
+    }
+    Ok(offsets)
+}
+
+/// The name may be mistyped: the brokers know the others.
+fn no_topic(client: &Client, topic: &str, brokers: &str) -> Error {
+    let unknown = unknown_topics(&[topic.to_owned()], brokers);
+    let Ok(metadata) = client.fetch_metadata(None, ANSWER_WITHIN) else { return unknown };
+    match nearest(topic, metadata.topics().iter().map(|known| known.name())) {
+        Some(near) => Error::refused(format!("{unknown}; did you mean `{near}`?")),
+        None => unknown,
+    }
+}
+
+/// Lets the client say what went wrong so far, which it does from within polling.
+fn hear_troubles(client: &Client) {
+    let mut stream = client.stream();
+    for _ in 0..100 {
+        let _ = stream.next().now_or_never(); // errors were noted on the way
+    }
+}

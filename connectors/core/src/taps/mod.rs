@@ -1,0 +1,108 @@
+//! Looks at messages while they pass, without a trace: nothing is committed, and nothing is taken from anybody.
+//!
+//! A tap is written as a URL. Each kind is one file with its configuration, the trait, and a line in [`KINDS`].
+
+mod kafka;
+
+use catchwater_sdk::config::{ProcessEnvironment, parse, resolve};
+use catchwater_sdk::{Batch, Error, Limit, Result, async_trait, nearest};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::address::set_options;
+
+/// Live messages of a topic or queue.
+#[async_trait]
+pub trait Tap: Send {
+    /// Connects, and finds where to begin. Called once, before anything else.
+    async fn open(&mut self) -> Result<()>;
+    /// Waits for what comes next. Cancel safe: a message counts as seen once a returned batch holds it. A connection that
+    /// breaks is made anew inside; an error is the end.
+    async fn next(&mut self, limit: Limit) -> Result<Batch>;
+}
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// With the oldest message that is there.
+    Earliest,
+    /// With what comes from now on.
+    #[default]
+    Latest,
+    /// With the first message of this time or later, in microseconds since 1970.
+    Time(i64),
+    /// With the last so many of each partition.
+    Last(u32),
+}
+
+/// What stands behind the scheme, for the one who knows the scheme.
+struct Address<'a> {
+    /// Between `//` and the question mark.
+    rest: &'a str,
+    options: &'a str,
+}
+
+type Build = fn(&Address<'_>, Begin) -> Result<Box<dyn Tap>>;
+
+/// What can be tapped: the scheme, how it is written, and who builds it.
+const KINDS: &[(&str, &str, Build)] = &[("kafka", "kafka://host:9092/topic", kafka::build)];
+
+/// A tap for a URL; contacts nobody yet.
+pub fn build(url: &str, begin: Begin) -> Result<Box<dyn Tap>> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err(Error::config(format!("tap what? write a URL: {}", choices())));
+    };
+    let Some((_, _, build)) = KINDS.iter().find(|(kind, ..)| *kind == scheme) else {
+        let near = nearest(scheme, KINDS.iter().map(|(kind, ..)| *kind));
+        let near = near.map(|near| format!("did you mean `{near}://`? ")).unwrap_or_default();
+        return Err(Error::config(format!("`{scheme}://` cannot be tapped; {near}there are: {}", choices())));
+    };
+    let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
+    build(&Address { rest, options }, begin)
+}
+
+fn choices() -> String {
+    KINDS.iter().map(|(_, written, _)| *written).collect::<Vec<_>>().join(", ")
+}
+
+/// A configuration out of keys and options, read as a pipeline's is: with `${env:NAME}` and `${file:PATH}`.
+fn configuration<T: DeserializeOwned>(mut keys: Map<String, Value>, options: &str) -> Result<T> {
+    set_options(&mut keys, options).map_err(Error::config)?;
+    let parsed = parse(&Value::Object(keys).to_string());
+    let (mut mistakes, document) = (parsed.mistakes, parsed.documents.into_iter().next());
+    let mut root = document.ok_or_else(|| Error::bug("read the keys of a URL"))?.root;
+    resolve(&mut root, &ProcessEnvironment, &mut mistakes);
+    match mistakes.into_iter().next() {
+        Some(mistake) => Err(Error::config(mistake.to_string())),
+        None => root.read().map_err(|mistake| Error::config(mistake.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, words: &[&str]) {
+        let error = build(url, Begin::Latest).map(drop).expect_err(url).chain();
+        for word in words {
+            assert!(error.contains(word), "{url}: {error}");
+        }
+        assert!(!error.contains("s3cret"), "{url}: {error}");
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_tapped_is_answered_with_what_can() {
+        check("orders", &["write a URL"]);
+        check("s3cret", &["write a URL"]);
+    }
+
+    #[test]
+    fn mistakes_in_a_url_of_kafka_are_named() {
+        check("kafak://localhost:9092/orders", &["did you mean `kafka://`?"]);
+        check("kafka://localhost:9092", &["which topic?"]);
+        check("kafka:///orders", &["which broker?"]);
+        check("kafka://me:s3cret@localhost:9092/orders", &["sasl"]);
+        check("kafka://localhost:9092/orders?grup=x", &["grup"]);
+        check("kafka://localhost:9092/orders?sasl.pasword=s3cret", &["pasword"]);
+    }
+}

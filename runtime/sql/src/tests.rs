@@ -23,7 +23,7 @@ fn batch(rows: i64) -> RecordBatch {
 async fn written(form: Form, batches: Vec<RecordBatch>) -> (Vec<u8>, Written) {
     let stream = MemoryStream::try_new(batches, batch(0).schema(), None).expect("a stream");
     let mut out = Vec::new();
-    let written = form.write(&mut Answer::new(Box::pin(stream), limits()), &mut out).await.expect("written");
+    let written = form.write(&mut Answer::new(Box::pin(stream), Seen::default(), limits()), &mut out).await.expect("written");
     (out, written)
 }
 

@@ -112,7 +112,7 @@ def test_brokers_that_are_away(workspace):
         (["kafka://h:9092/orders?sasl.mechanism=PLAIN&sasl.username=me&sasl.password=s3cret%"], ["%25"]),
         (["kafka://h:9092/orders", "--from", "yesterdayish"], ["--from"]),
         (["kafka://h:9092/orders", "--match", "status:("], ["^"]),
-        (["kafka://h:9092/orders", "--match", "_ingested_at:>2026"], ["in a lake only"]),
+        (["kafka://h:9092/orders", "--match", "_ingested_at:>2026-11-01"], ["in a lake only"]),
     ],
 )
 def test_mistakes_in_the_command_are_named_and_no_secret_is(workspace, arguments, words):

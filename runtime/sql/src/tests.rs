@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::physical_plan::memory::MemoryStream;
 
 use super::*;
+use crate::collections::Seen;
 
 fn limits() -> Limits {
     Limits { memory_bytes: 64 << 20, spill: None, spill_bytes_max: 1 << 30 }
@@ -23,7 +24,8 @@ fn batch(rows: i64) -> RecordBatch {
 async fn written(form: Form, batches: Vec<RecordBatch>) -> (Vec<u8>, Written) {
     let stream = MemoryStream::try_new(batches, batch(0).schema(), None).expect("a stream");
     let mut out = Vec::new();
-    let written = form.write(&mut Answer::new(Box::pin(stream), Seen::default(), limits()), &mut out).await.expect("written");
+    let written =
+        form.write(&mut Answer::new(Box::pin(stream), Seen::default(), limits()), &mut out).await.expect("written");
     (out, written)
 }
 

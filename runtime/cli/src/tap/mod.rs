@@ -119,9 +119,10 @@ impl View<'_> {
     /// Shows messages until there were enough, or nobody reads on.
     async fn look(&mut self) -> Result<()> {
         self.tap.open().await?;
-        if self.arguments.from == Begin::Latest {
-            note("waiting for messages; Ctrl-C ends it, --from shows older ones");
-        }
+        note(match self.arguments.from {
+            Begin::Latest => "waiting for messages; Ctrl-C ends it, --from shows older ones",
+            _ => "showing messages; Ctrl-C ends it",
+        });
         while self.left > 0 {
             let batch = self.tap.next(Limit::default()).await?;
             batch.set_format(&self.format);

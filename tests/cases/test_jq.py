@@ -76,7 +76,15 @@ def test_a_program_that_cannot_run_is_explained_by_check(workspace, program, wor
 
 def workers(process) -> list[int]:
     """The processes that this one started."""
-    return [int(pid) for task in Path(f"/proc/{process.popen.pid}/task").iterdir() for pid in (task / "children").read_text().split()]
+    return [pid for task in Path(f"/proc/{process.popen.pid}/task").iterdir() for pid in children(task)]
+
+
+def children(task: Path) -> list[int]:
+    """Those that a thread started; threads come and go meanwhile."""
+    try:
+        return [int(pid) for pid in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def stat(pid: int) -> list[str] | None:

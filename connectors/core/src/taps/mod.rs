@@ -1,6 +1,6 @@
 //! Looks at messages while they pass, without a trace: nothing is committed, and nothing is taken from anybody.
 //!
-//! A tap is written as a URL. Each kind is one file with its configuration, the trait, and a line in [`KINDS`].
+//! A tap is written as a URL. Each kind is one file with its configuration, the trait, and a line in `KINDS`.
 
 mod kafka;
 

@@ -8,7 +8,7 @@ use catchwater_storage::Store;
 
 use super::about;
 use super::entry::Entry;
-use super::files::{Added, FileChange, Files};
+use super::files::{Added, FileChange, Files, removals_first};
 use super::log::Log;
 use super::metadata::Metadata;
 use super::protocol::Protocol;
@@ -79,10 +79,7 @@ impl Sum for Contents {
         }
         let changes = std::mem::take(&mut entry.files);
         self.state.take(version, entry)?;
-        // An entry may remove a file and add its next version under the same path, in whichever order.
-        let (added, removed): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| matches!(change, FileChange::Added(_)));
-        for change in removed.into_iter().chain(added) {
+        for change in removals_first(changes, |change| matches!(change, FileChange::Added(_))) {
             match change {
                 FileChange::Added(file) => drop(self.files.insert(file.path.clone(), *file)),
                 FileChange::Removed(path) => drop(self.files.remove(&path)),

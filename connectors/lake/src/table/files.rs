@@ -68,6 +68,13 @@ struct Removed {
     path: String,
 }
 
+/// An entry's changes in the order in which they count: it may remove a file and add its next version under the same path, in
+/// whichever order it says so.
+pub(super) fn removals_first<C>(changes: Vec<C>, is_added: impl Fn(&C) -> bool) -> impl Iterator<Item = C> {
+    let (added, removed): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_added);
+    removed.into_iter().chain(added)
+}
+
 // === impl Copied, FileChange, Added ===
 
 impl Copied {

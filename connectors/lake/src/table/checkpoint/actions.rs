@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::table::entry::{Entry, Position};
-use crate::table::files::{Copied, CopiedChange, Files};
+use crate::table::files::{Copied, CopiedChange, Files, removals_first};
 use crate::table::metadata::Metadata;
 use crate::table::protocol::Protocol;
 use crate::table::replay::Sum;
@@ -53,10 +53,8 @@ impl Sum for Actions {
         let copied = std::mem::take(&mut entry.copied);
         self.protocol = entry.protocol.clone().or(self.protocol.take());
         self.state.apply(version, entry)?;
-        // An entry may remove a file and add its next version under the same path, in whichever order.
-        let (added, removed): (Vec<_>, Vec<_>) =
-            copied.into_iter().partition(|file| matches!(file.what, CopiedChange::Added(_)));
-        self.files.extend(removed.into_iter().chain(added).map(|Copied { path, what }| (path, what)));
+        let copied = removals_first(copied, |file| matches!(file.what, CopiedChange::Added(_)));
+        self.files.extend(copied.map(|Copied { path, what }| (path, what)));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-"""Events posted over HTTP: answered once they are in the lake, and every way to get a request wrong."""
+"""Events posted over HTTP: answered once they are durable, and every way to get a request wrong. The hot log has cases of its own."""
 
 import gzip
 import hashlib
@@ -29,8 +29,8 @@ def listening(**keys) -> dict:
 def served(workspace):
     """A pipeline from HTTP into the lake; answers its client."""
     def start(**keys) -> Client:
-        # The lake's own interval is far away: only the waiting requests make it commit.
-        return client_of(workspace.start_run(pipeline(listening(**keys), workspace.lake(commit_interval="1h"))))
+        # The lake's own interval is far away and there is no hot log: only the waiting requests make it commit.
+        return client_of(workspace.start_run(pipeline(listening(**keys), workspace.lake(commit_interval="1h", hot_log=False))))
     return start
 
 
@@ -38,7 +38,7 @@ def payloads(workspace: Workspace) -> list[bytes]:
     return workspace.table().payloads()
 
 
-def test_success_means_that_it_is_in_the_lake(workspace, served):
+def test_without_a_hot_log_success_means_that_it_is_in_the_lake(workspace, served):
     client = served()
     started = time.monotonic()
     client.post(b'{"id": 1.50,  "a":"\\u0041"}', headers={"Content-Type": "application/json"}).says(200, '{"records":1}')
@@ -49,8 +49,9 @@ def test_success_means_that_it_is_in_the_lake(workspace, served):
 def test_the_example_runs(workspace):
     example = (REPOSITORY / "pipelines" / "webhook-to-lake.yaml").read_text()
     workspace.write("example.yaml", example.replace("127.0.0.1:8080", "127.0.0.1:0"))
-    client = client_of(workspace.start("run", "example.yaml", "--data-dir", workspace.data_dir))
-    client.post(b'{"event":"order_paid","amount":12.5}').says(200, '{"records":1}')
+    process = workspace.start("run", "example.yaml", "--data-dir", workspace.data_dir)
+    client_of(process).post(b'{"event":"order_paid","amount":12.5}').says(200, '{"records":1}')
+    process.stop().succeeded()
     assert workspace.table(collection="events").payloads() == [b'{"event":"order_paid","amount":12.5}']
 
 
@@ -115,8 +116,9 @@ def test_new_events_are_numbered_past_the_sink_that_is_ahead(workspace):
     process.stop().succeeded()
     positions = next((workspace.data_dir).glob("**/positions/*.json"))
     positions.unlink()
-    client = client_of(workspace.start_run(pipeline(listening(), ahead, behind)))
-    client.post(b"new").says(200)
+    process = workspace.start_run(pipeline(listening(), ahead, behind))
+    client_of(process).post(b"new").says(200)
+    process.stop().succeeded()
     assert workspace.table("ahead").payloads() == [b"0", b"1", b"2", b"new"]
     assert workspace.table("behind").payloads() == [b"new"]
 
@@ -256,7 +258,7 @@ def test_slow_clients_are_let_go_and_hold_up_nobody(served):
 def test_more_requests_than_may_be_under_way_are_told_when_to_come_again(workspace):
     """Nothing becomes durable: every commit is an hour away. Of two requests at once one is too many, whichever it is."""
     source = listening(requests_max=1, answer_timeout="5s", commit_within="1h")
-    client = client_of(workspace.start_run(pipeline(source, workspace.lake(commit_interval="1h"), idle="1h")))
+    client = client_of(workspace.start_run(pipeline(source, workspace.lake(commit_interval="1h", hot_log=False), idle="1h")))
     with ThreadPoolExecutor(2) as both:
         refused, late = sorted(both.map(client.post, [b"1", b"2"]), key=lambda answer: "5 s" in answer.json["error"])
     assert refused.says(503, "too many requests are under way").headers["retry-after"] == "1"

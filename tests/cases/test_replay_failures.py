@@ -23,7 +23,7 @@ def test_mistakes_name_the_flag(workspace, archived):
     check("--rate", "5", status=2, says="--rate")
     check("--rate", "5/s", "--speed", "2x", status=2, says="--speed")
     check(to=None, status=2, says="--to")
-    check(to="amqp://localhost/x", status=2, says="--to: `amqp:` is none of kafka://")
+    check(to="mqtt://localhost/x", status=2, says="--to: `mqtt:` is none of kafka://")
     check(to="kafka://localhost:1/x?patition=3", status=2, says="did you mean `partition`?")
     check(to="staging", status=2, says="--destinations")
     check("--positions", "1-5", status=2, says="write it like 0:100..200")

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from crash.posting import Posting
+
 SOURCES = Path(__file__).parents[2]
 IN_EVERY_CYCLE = ["lake::before_data_file", "lake::after_data_file", "lake::before_log_entry", "lake::after_log_entry", "engine::before_group_commit"]
 ON_AN_EVENT = ["lake::in_schema_commit", "engine::in_revocation"]
+AT_A_SYNC = ["lake::before_hot_log_sync", "lake::after_hot_log_sync"]
+AT_A_START = ["lake::before_bringing_in", "lake::after_bringing_in", "lake::in_hot_log_removal"]
 
 
 def die(process, failpoint: str) -> None:
@@ -41,7 +45,23 @@ def test_an_abort_while_partitions_are_handed_over_loses_and_doubles_nothing(sce
     scene.audit()
 
 
+@pytest.mark.parametrize("failpoint", [*AT_A_SYNC, *AT_A_START])
+def test_an_abort_around_the_hot_log_loses_nothing_that_was_answered(workspace, failpoint):
+    posting = Posting(workspace)
+    when = "5*off->return" if failpoint in AT_A_SYNC else "return"
+    posting.start()
+    posting.is_answered(50)
+    posting.kill()
+    # Twice in a row: the second life finds what the first left behind, and leaves its own.
+    for _ in range(2):
+        die(posting.start(failpoints=f"{failpoint}={when}"), failpoint)
+    posting.start()
+    posting.is_answered(50)
+    posting.end()
+    posting.audit()
+
+
 def test_every_failpoint_of_the_sources_is_hit_here():
     sources = [path.read_text() for folder in ("connectors", "runtime") for path in (SOURCES / folder).rglob("*.rs")]
     named = {name for text in sources for name in re.findall(r'"((?:lake|engine)::[a-z_]+)"', text)}
-    assert named == {*IN_EVERY_CYCLE, *ON_AN_EVENT}
+    assert named == {*IN_EVERY_CYCLE, *ON_AN_EVENT, *AT_A_SYNC, *AT_A_START}

@@ -1,6 +1,7 @@
 """Sources and sinks as pipelines name them; whatever a test adds comes as keywords."""
 
 from harness.kafka import Kafka
+from harness.rabbitmq import RabbitMQ
 
 
 def pipeline(source: dict, *sinks: dict, name: str = "pipeline", **keys) -> dict:
@@ -26,6 +27,15 @@ def from_file(path, **keys) -> dict:
 
 def generated(count: int, **keys) -> dict:
     return {"type": "generate", "seed": 1, "count": count, **keys}
+
+
+def from_rabbitmq(rabbitmq: RabbitMQ, queue: str, **keys) -> dict:
+    """Reads until it is stopped."""
+    return {"type": "rabbitmq", "url": rabbitmq.url, "queue": queue, **keys}
+
+
+def to_rabbitmq(rabbitmq: RabbitMQ, to: str, **keys) -> dict:
+    return {"type": "rabbitmq", "url": rabbitmq.url, "to": to, **keys}
 
 
 def to_kafka(kafka: Kafka, topic: str, **keys) -> dict:

@@ -18,7 +18,7 @@ use crate::committer::{Committer, Outcome, View};
 use crate::rows::{Arrival, Rows};
 use crate::shred::{LakeSchema, Options};
 use crate::staged::{Place, Staged};
-use crate::table::app_id;
+use crate::table::{Move, app_id};
 
 /// Positions that moved without any row are committed this often, and at the last barrier.
 const POSITIONS_INTERVAL_MICROS: i64 = 60_000_000;
@@ -45,9 +45,18 @@ pub(crate) struct Collection {
     /// Whether a commit of what is staged was asked for and nobody waited for the answer: it may be in the table.
     unanswered: bool,
     places: BTreeMap<Arc<Partition>, Place>,
+    logged: Option<Logged>,
     /// Whether the table is there: positions alone do not create it.
     exists: bool,
     committed_at_micros: i64,
+}
+
+/// How far the hot log is in the table, by the numbers of its records.
+struct Logged {
+    app_id: String,
+    stored: Option<i64>,
+    /// Behind the last record of it that is held.
+    to: Option<i64>,
 }
 
 // === impl Collection ===
@@ -73,8 +82,27 @@ impl Collection {
             staged: None,
             unanswered: false,
             places: BTreeMap::new(),
+            logged: None,
             exists: view.exists,
             committed_at_micros: now_micros,
+        }
+    }
+
+    /// From now on records come by way of the hot log with that name.
+    pub(crate) fn follow(&mut self, hot_log: &str, view: &View) {
+        let stored = view.positions.get(hot_log).copied();
+        self.logged = Some(Logged { app_id: hot_log.to_owned(), stored, to: None });
+    }
+
+    /// Whether the table lacks the record of the hot log with that number.
+    pub(crate) fn lacks(&self, number: u64) -> bool {
+        self.logged.as_ref().and_then(|logged| logged.stored).is_none_or(|stored| stored <= number as i64)
+    }
+
+    /// The record that was pushed last has that number in the hot log.
+    pub(crate) fn logged(&mut self, number: u64) {
+        if let Some(logged) = &mut self.logged {
+            logged.to = Some(number as i64 + 1);
         }
     }
 
@@ -163,9 +191,9 @@ impl Collection {
             self.refuse_rows_past(barrier)?;
             let cut = self.rows.finish();
             self.schema = Arc::clone(cut.schema());
-            self.staged = Some(Staged::new(Some(cut), steps));
+            self.staged = Some(Staged::new(Some(cut), steps, self.logged_step()));
         } else if !steps.is_empty() && self.positions_are_due(barrier, now_micros) {
-            self.staged = Some(Staged::new(None, steps));
+            self.staged = Some(Staged::new(None, steps, None));
         }
         Ok(self.staged.is_some())
     }
@@ -191,6 +219,12 @@ impl Collection {
             (place.stored.is_none_or(|stored| stored < to)).then(|| (Arc::clone(partition), place.clone(), to))
         };
         barrier.positions.iter().filter_map(step).collect()
+    }
+
+    /// How the rows that are held move the hot log on.
+    fn logged_step(&self) -> Option<Move> {
+        let logged = self.logged.as_ref()?;
+        Some(Move { app_id: logged.app_id.clone(), from: logged.stored, to: logged.to? })
     }
 
     /// Brings the staged part into the table.
@@ -232,6 +266,9 @@ impl Collection {
             if let Some(place) = self.places.get_mut(partition) {
                 place.stored = Some(*to);
             }
+        }
+        if let (Some(logged), Some(step)) = (&mut self.logged, &staged.logged) {
+            logged.stored = Some(step.to);
         }
         self.exists = true;
         self.committed_at_micros = now_micros;

@@ -12,6 +12,11 @@ use crate::shred::{Options, Pins};
 /// fields of its payload, in columns whose types are inferred while they are written and which grow as the payloads do. A
 /// record is in the table exactly once, whatever crashes, if its source can be read again.
 ///
+/// Records of a source that cannot, such as a webhook, are first written and synced to a hot log in the data folder
+/// (`--data-dir`), some 50 times a second; then the source is told that they are safe, long before they are in the table.
+/// What a crash leaves there is brought into the table exactly once when the pipeline starts again, under the same name and
+/// with the same data folder: keep that on a disk that stays. What is damaged there is told with file and place.
+///
 /// DuckDB, Polars, pyarrow and `deltalake` read the tables as they are. Other readers of Delta, such as Spark, Trino and
 /// Athena, are not tested here:
 ///
@@ -49,6 +54,17 @@ pub(crate) struct Config {
     #[schemars(extend("x-min" = "1MiB", "x-max" = "512MiB"))]
     pub(crate) buffer: Option<Size>,
 
+    /// Whether records of a source that cannot be read again are safe once they are in the hot log. With `false` they are
+    /// only once they are in the table: such a source makes the lake commit more often, and its senders wait longer.
+    #[serde(default = "hot_log")]
+    pub(crate) hot_log: bool,
+
+    /// How many bytes the hot log may take on the disk of the data folder. At half of that a commit is forced; until it is
+    /// done, the source waits.
+    #[serde(default = "hot_log_max")]
+    #[schemars(extend("x-min" = "16MiB"))]
+    pub(crate) hot_log_max: Size,
+
     /// Types of columns that are not to be inferred, such as `customer.zip: string`: the path in the payload, and one of
     /// `boolean`, `long`, `double`, `decimal`, `timestamp`, `date`, `string`, `json`, `map` and `struct`. A value that does
     /// not fit goes to a column beside it.
@@ -76,6 +92,14 @@ fn collection() -> Template {
 
 fn commit_interval() -> Duration {
     Duration::seconds(60)
+}
+
+fn hot_log() -> bool {
+    true
+}
+
+fn hot_log_max() -> Size {
+    Size::mib(512)
 }
 
 fn columns_max() -> usize {

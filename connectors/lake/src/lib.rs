@@ -9,8 +9,8 @@
 //!
 //! The positions of a barrier are in the same commit as the rows before it, and the commit holds only if the table still
 //! has the positions that this task started from. So a crash repeats nothing, a zombie is fenced by whoever came after it,
-//! and there is no lease and no journal. What is held between two `Cut`s is in memory alone: a source that can be read
-//! again gives it again.
+//! and there is no lease. What is held between two `Cut`s is in memory alone, as a source that can be read again gives it again;
+//! for one that cannot it is in the hot log too (module `hot_log`).
 //!
 //! A column never changes its type (see module `shred`). Two writers that widen a schema at the same time both get their
 //! columns; the one that comes second with another type for the same column shreds its rows again, from the payloads.
@@ -19,6 +19,7 @@ pub mod care;
 mod collection;
 mod committer;
 mod config;
+mod hot_log;
 mod names;
 pub mod read;
 pub mod replay;

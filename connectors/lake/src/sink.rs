@@ -9,13 +9,17 @@ use catchwater_sdk::claim::{Claim, Within};
 use catchwater_sdk::config::Size;
 use catchwater_sdk::sink::{Durable, Room, Sink, SinkTraits};
 use catchwater_sdk::source::SourceTraits;
-use catchwater_sdk::{Barrier, BarrierKind, Batch, Context, Error, Partition, Positions, Result, async_trait};
+use catchwater_sdk::{
+    Barrier, BarrierKind, Batch, Context, Error, Partition, Positions, RecordRef, Result, async_trait,
+};
 use catchwater_storage::Store;
 use futures::future::join_all;
+use tracing::info;
 
 use crate::collection::{Collection, Settings};
 use crate::committer::Committers;
 use crate::config::Config;
+use crate::hot_log::{BringIn, ChunkBuilder, HotLog, Leftovers, Target};
 use crate::names::Names;
 use crate::rows::Arrival;
 use crate::shred::Options;
@@ -34,11 +38,15 @@ pub(crate) struct LakeSink {
     buffer_bytes_max: usize,
     options: Arc<Options>,
     allow_other_captures: bool,
+    has_hot_log: bool,
+    hot_log_bytes_max: u64,
     committers: Arc<Committers>,
     /// Lives as long as this sink does.
     alive: Arc<()>,
     /// Known once opened.
     settings: Option<Arc<Settings>>,
+    /// For a source that needs it, once opened.
+    hot_log: Option<HotLog>,
     collections: Vec<Collection>,
     /// Where each collection stands in the list above.
     numbers: BTreeMap<String, usize>,
@@ -53,6 +61,15 @@ struct Route {
     collection: usize,
     origin: u32,
     floor: i64,
+}
+
+// === impl Route ===
+
+impl Route {
+    /// Whether the table lacks a record.
+    fn takes(&self, record: RecordRef<'_>) -> bool {
+        record.position() >= self.floor
+    }
 }
 
 // === impl LakeSink ===
@@ -76,10 +93,13 @@ impl LakeSink {
                 pins: config.schema,
             }),
             allow_other_captures: config.allow_other_captures,
+            has_hot_log: config.hot_log,
+            hot_log_bytes_max: config.hot_log_max.bytes(),
             lake,
             committers,
             alive: Arc::new(()),
             settings: None,
+            hot_log: None,
             collections: Vec::new(),
             numbers: BTreeMap::new(),
             events: Vec::new(),
@@ -116,20 +136,74 @@ impl LakeSink {
         if let Some(number) = self.numbers.get(name) {
             return Ok(*number);
         }
-        let collection = self.open_collection(name).await?;
+        let hot_log = self.hot_log.as_ref().map(HotLog::app_id);
+        let collection = self.open_collection(&self.lake, name, hot_log).await?;
         self.collections.push(collection);
         self.numbers.insert(name.to_owned(), self.collections.len() - 1);
         Ok(self.collections.len() - 1)
     }
 
-    async fn open_collection(&self, name: &str) -> Result<Collection> {
+    /// A collection of a lake, which records come to by way of that hot log, if any.
+    pub(crate) async fn open_collection(&self, lake: &Store, name: &str, hot_log: Option<&str>) -> Result<Collection> {
         let settings = Arc::clone(self.settings()?);
-        let store = self.lake.at(name);
+        let store = lake.at(name);
         self.committers.take(&store.url(), &self.context, &self.alive)?;
         let open = async || Table::open(store.clone(), Arc::clone(&self.context.clock)).await;
         let committer = self.committers.get(&store.url(), &self.context.clock, open).await?;
         let view = committer.view().await?;
-        Ok(Collection::new(name.to_owned(), settings, store, committer, &view, self.context.clock.now_micros()))
+        let now_micros = self.now_micros();
+        let mut collection = Collection::new(name.to_owned(), settings, store, committer, &view, now_micros);
+        hot_log.into_iter().for_each(|hot_log| collection.follow(hot_log, &view));
+        Ok(collection)
+    }
+
+    pub(crate) fn now_micros(&self) -> i64 {
+        self.context.clock.now_micros()
+    }
+
+    pub(crate) fn buffer_bytes_max(&self) -> usize {
+        self.buffer_bytes_max
+    }
+
+    /// Says how payloads are understood, as the engine does for what it hands over.
+    pub(crate) fn set_format(&self, batch: &Batch) {
+        self.context.format.iter().for_each(|format| batch.set_format(format));
+    }
+
+    /// Stores what hot logs were left with, and begins one of its own if it is to have one.
+    async fn open_hot_log(&mut self) -> Result<()> {
+        let mut own = None;
+        if self.has_hot_log {
+            own = Some(self.bring_in(HotLog::take(&self.context)?).await?);
+        }
+        for leftovers in HotLog::left_behind(&self.context) {
+            self.bring_in(leftovers?).await?.let_go()?;
+        }
+        self.hot_log = own.map(|leftovers| HotLog::start(leftovers, self.hot_log_bytes_max)).transpose()?;
+        Ok(())
+    }
+
+    async fn bring_in(&mut self, mut leftovers: Leftovers) -> Result<Leftovers> {
+        let (records, events) = BringIn::new(self, &leftovers).run(&mut leftovers).await?;
+        if records > 0 {
+            info!(sink = %self.context.component, records, "records that a crash left in the hot log are in the lake now");
+        }
+        self.events.extend(events);
+        Ok(leftovers)
+    }
+
+    /// Writes to the hot log, and answers the number of the first record there.
+    async fn log(&mut self, batch: &Batch, routes: &[Route], arrived_micros: i64) -> Result<u64> {
+        let Some(hot_log) = &mut self.hot_log else { return Ok(0) };
+        let target = |(origin, _): (&Origin, &Route)| Target {
+            partition: Arc::clone(&origin.partition),
+            after: origin.after,
+            collection: self.names.of(&origin.partition),
+        };
+        let targets: Vec<_> = batch.origins().iter().zip(routes).map(target).collect();
+        let mut chunk = ChunkBuilder::new(&self.lake.url(), arrived_micros, &targets);
+        batch.iter().filter(|record| routes[record.origin()].takes(*record)).for_each(|record| chunk.push(record));
+        hot_log.append(chunk).await
     }
 
     /// Where the records of each origin go. Partitions that nobody announced are taken on here.
@@ -149,12 +223,17 @@ impl LakeSink {
 
     fn room(&self) -> Room {
         let held: usize = self.collections.iter().map(Collection::size_bytes).sum();
-        if held < self.buffer_bytes_max { Room::Left } else { Room::Full }
+        let is_full = held >= self.buffer_bytes_max || self.hot_log.as_ref().is_some_and(HotLog::is_full);
+        if is_full { Room::Full } else { Room::Left }
     }
 
     /// Brings everything before the barrier into the tables.
     async fn cut(&mut self, barrier: &Barrier) -> Result<()> {
-        let now_micros = self.context.clock.now_micros();
+        // The table must not know numbers of the hot log that a crash would make it give out again.
+        if let Some(hot_log) = &self.hot_log {
+            hot_log.synced().await?;
+        }
+        let now_micros = self.now_micros();
         let cuts = self.collections.iter_mut().map(|collection| collection.cut(barrier, now_micros));
         // All are seen through, also when one fails: none is left in the middle of a commit.
         let mut result = Ok(());
@@ -165,6 +244,9 @@ impl LakeSink {
             }
         }
         result?;
+        if let Some(hot_log) = &self.hot_log {
+            hot_log.release().await?;
+        }
         self.durable = Some(barrier.number);
         Ok(())
     }
@@ -173,7 +255,7 @@ impl LakeSink {
 #[async_trait]
 impl Sink for LakeSink {
     fn traits(&self) -> SinkTraits {
-        SinkTraits { cut_interval: Some(self.commit_interval) }
+        SinkTraits { cut_interval: Some(self.commit_interval), hot_log: self.has_hot_log }
     }
 
     async fn open(&mut self, source: &SourceTraits) -> Result<()> {
@@ -182,6 +264,9 @@ impl Sink for LakeSink {
             let capture = source.capture.clone().unwrap_or_else(|| Arc::clone(&self.context.pipeline));
             let (options, allow_other_captures) = (Arc::clone(&self.options), self.allow_other_captures);
             self.settings = Some(Arc::new(Settings { options, capture, allow_other_captures }));
+        }
+        if self.hot_log.is_none() && source.needs_hot_log() {
+            self.open_hot_log().await?;
         }
         Ok(())
     }
@@ -192,22 +277,28 @@ impl Sink for LakeSink {
 
     async fn write(&mut self, batch: &Batch) -> Result<Room> {
         let routes = self.routes(batch).await?;
-        let arrival = Arrival::at(self.context.clock.now_micros());
-        for record in batch.iter() {
+        let arrived_micros = self.now_micros();
+        let first = self.log(batch, &routes, arrived_micros).await?;
+        let arrival = Arrival::at(arrived_micros);
+        let taken = batch.iter().filter(|record| routes[record.origin()].takes(*record));
+        for (number, record) in (first..).zip(taken) {
             let route = &routes[record.origin()];
-            if record.position() >= route.floor {
-                self.collections[route.collection].push(record, route.origin, arrival);
-            }
+            let collection = &mut self.collections[route.collection];
+            collection.push(record, route.origin, arrival);
+            collection.logged(number);
         }
         Ok(self.room())
     }
 
     /// A `Mark` stores nothing. It is durable all the same when nothing is held: what came before is in the tables, or was
-    /// dropped on the way.
+    /// dropped on the way. What is held survives a crash where there is a hot log.
     async fn barrier(&mut self, barrier: &Barrier) -> Result<Durable> {
         let settled = self.collections.iter().all(Collection::is_settled);
         if barrier.kind == BarrierKind::Cut || settled {
             self.cut(barrier).await?;
+        } else if let Some(hot_log) = &self.hot_log {
+            hot_log.synced().await?;
+            self.durable = Some(barrier.number);
         }
         Ok(Durable { through: self.durable, rejected: Vec::new(), events: std::mem::take(&mut self.events) })
     }

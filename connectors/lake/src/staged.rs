@@ -31,6 +31,8 @@ pub(crate) struct Staged {
     cut: Option<Cut>,
     /// From where to where each partition moves.
     pub(crate) steps: Vec<(Arc<Partition>, Place, i64)>,
+    /// How the hot log moves in this table, where there is one.
+    pub(crate) logged: Option<Move>,
     /// What is written already; all buckets' files, once none is missing.
     files: Vec<AddFile>,
 }
@@ -46,8 +48,8 @@ impl Place {
 // === impl Staged ===
 
 impl Staged {
-    pub(crate) fn new(cut: Option<Cut>, steps: Vec<(Arc<Partition>, Place, i64)>) -> Staged {
-        Staged { id: Uuid::now_v7(), cut, steps, files: Vec::new() }
+    pub(crate) fn new(cut: Option<Cut>, steps: Vec<(Arc<Partition>, Place, i64)>, logged: Option<Move>) -> Staged {
+        Staged { id: Uuid::now_v7(), cut, steps, logged, files: Vec::new() }
     }
 
     /// Writes the files that are not written yet.
@@ -84,7 +86,7 @@ impl Staged {
         };
         Part {
             files: self.files.clone(),
-            moves: self.steps.iter().map(to_move).collect(),
+            moves: self.steps.iter().map(to_move).chain(self.logged.clone()).collect(),
             schema: self.cut.as_ref().map(|cut| Arc::clone(cut.schema())),
             changes: self.changes(),
             covered: self.covered(capture),

@@ -109,6 +109,7 @@ impl Blueprint {
             instance: Arc::clone(&self.host.instance),
             memory_bytes: self.sink_memory_bytes,
             clock: Arc::clone(&self.host.clock),
+            format: Some(Arc::clone(&self.planned.format)),
             claims: Claims::default(),
         }
     }

@@ -6,8 +6,10 @@ mod scene;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use catchwater_engine::topology::Topology;
 use catchwater_sdk::ErrorKind;
-use catchwater_sdk::conformance::doubles::{Call, MemoryLog};
+use catchwater_sdk::conformance::doubles::{Call, MemoryLog, MemoryStore};
+use catchwater_sdk::source::SourceTraits;
 
 use self::scene::{Scene, all, ended, positions, until};
 
@@ -363,4 +365,40 @@ async fn planning_touches_nothing() {
     scene.log.faults.fail(Call::Open, ErrorKind::Bug);
     scene.plan(LAKE_AND_TOPIC);
     assert_eq!(std::fs::read_dir(scene.data_dir()).expect("readable").count(), 1, "only the pipeline's own file");
+}
+
+/// A source of 100 records in front of a lake; left to themselves, barriers are an hour apart.
+async fn unhurried(rereadable: bool, unacknowledged_max: usize) -> (Scene, Topology) {
+    let log = MemoryLog::default();
+    (0..100).for_each(|_| log.append(0, Some(b"event")));
+    log.set_traits(SourceTraits {
+        capture: None,
+        rereadable,
+        keeps_positions: false,
+        shareable: false,
+        unacknowledged_max: Some(unacknowledged_max),
+        commit_within: None,
+        may_return: false,
+    });
+    let mut scene = Scene::new(log);
+    scene.lake = MemoryStore::with_hot_log();
+    let text =
+        "name: p\nsource: {type: log, format: opaque}\ncheckpoint_interval: 1h\nidle: 1h\nsinks: [{type: lake}]\n";
+    let mut topology = scene.topology();
+    topology.apply(&scene.try_plan(text).unwrap_or_else(|mistakes| panic!("{mistakes}"))).await.expect("starts");
+    (scene, topology)
+}
+
+#[tokio::test]
+async fn what_a_mark_made_safe_is_committed_before_it_is_stored() {
+    let (scene, _topology) = unhurried(false, 1_000_000).await;
+    until("all is acknowledged", || committed(&scene.log, 0) == Some(100)).await;
+    assert_eq!((positions(&scene.lake, 0), scene.lake.marked().len()), (vec![], 100));
+}
+
+#[tokio::test]
+async fn half_of_what_a_source_may_have_unacknowledged_forces_a_barrier() {
+    let (scene, _topology) = unhurried(true, 200).await;
+    until("all is stored and acknowledged", || committed(&scene.log, 0) == Some(100)).await;
+    assert_eq!(positions(&scene.lake, 0), all(100));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::claim::{Claim, Claims};
 use crate::clock::{Clock, SystemClock};
+use crate::format::Format;
 
 /// Where a component stands. Building one has no side effects (Invariant 6), so nothing here may be touched before `open`.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Context {
     pub memory_bytes: u64,
     /// Tells the time of day.
     pub clock: Arc<dyn Clock>,
+    /// How the payloads of the pipeline's source are understood; known once the pipeline runs.
+    pub format: Option<Arc<dyn Format>>,
     /// What the component says that it works on alone.
     pub claims: Claims,
 }
@@ -41,6 +44,7 @@ impl Context {
             instance: "unattached".into(),
             memory_bytes: 64 << 20,
             clock: Arc::new(SystemClock),
+            format: None,
             claims: Claims::default(),
         }
     }

@@ -23,34 +23,70 @@ pub enum FieldKind {
     Timestamp = 5,
     /// A nested value, as JSON.
     Json = 6,
+    /// A decimal integer as text, of 8 bits at its origin.
+    Int8 = 7,
+    /// The same without a sign.
+    Uint8 = 8,
+    /// A decimal integer as text, of 16 bits at its origin.
+    Int16 = 9,
+    /// The same without a sign.
+    Uint16 = 10,
+    /// A decimal integer as text, of 32 bits at its origin.
+    Int32 = 11,
+    /// The same without a sign.
+    Uint32 = 12,
+    /// A floating point number as text, of 32 bits at its origin.
+    Float32 = 13,
+    /// A decimal number as text; its digits behind the point are its scale, as in `1.50`.
+    Decimal = 14,
+    /// Seconds since the epoch, as text: a time that microseconds in 64 bits cannot hold.
+    Seconds = 15,
+    /// Text in an encoding that nobody named.
+    String = 16,
 }
+
+const NAMES: [(FieldKind, &str); 17] = [
+    (FieldKind::Bytes, "bytes"),
+    (FieldKind::Text, "text"),
+    (FieldKind::Int, "int"),
+    (FieldKind::Float, "float"),
+    (FieldKind::Bool, "bool"),
+    (FieldKind::Timestamp, "timestamp"),
+    (FieldKind::Json, "json"),
+    (FieldKind::Int8, "int8"),
+    (FieldKind::Uint8, "uint8"),
+    (FieldKind::Int16, "int16"),
+    (FieldKind::Uint16, "uint16"),
+    (FieldKind::Int32, "int32"),
+    (FieldKind::Uint32, "uint32"),
+    (FieldKind::Float32, "float32"),
+    (FieldKind::Decimal, "decimal"),
+    (FieldKind::Seconds, "seconds"),
+    (FieldKind::String, "string"),
+];
 
 impl FieldKind {
     /// The name that the lake and `tap` show.
     pub fn name(self) -> &'static str {
-        match self {
-            FieldKind::Bytes => "bytes",
-            FieldKind::Text => "text",
-            FieldKind::Int => "int",
-            FieldKind::Float => "float",
-            FieldKind::Bool => "bool",
-            FieldKind::Timestamp => "timestamp",
-            FieldKind::Json => "json",
-        }
+        NAMES[self as usize].1
     }
 
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<FieldKind> {
-        const ALL: [FieldKind; 7] = [
-            FieldKind::Bytes,
-            FieldKind::Text,
-            FieldKind::Int,
-            FieldKind::Float,
-            FieldKind::Bool,
-            FieldKind::Timestamp,
-            FieldKind::Json,
-        ];
-        ALL.into_iter().find(|kind| kind.name() == name)
+        NAMES.into_iter().find(|(_, named)| *named == name).map(|(kind, _)| kind)
+    }
+
+    /// Whether its text is a number.
+    pub fn is_number(self) -> bool {
+        !matches!(
+            self,
+            FieldKind::Bytes
+                | FieldKind::Text
+                | FieldKind::Bool
+                | FieldKind::Timestamp
+                | FieldKind::Json
+                | FieldKind::String
+        )
     }
 }
 
@@ -211,5 +247,17 @@ impl<'a> RecordRef<'a> {
     /// About how many bytes it takes.
     pub fn size_bytes(&self) -> usize {
         self.payload().map_or(0, <[u8]>::len) + self.key().map_or(0, <[u8]>::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_known_by_its_name() {
+        for (i, (kind, name)) in NAMES.into_iter().enumerate() {
+            assert_eq!((kind as usize, kind.name(), FieldKind::from_name(name)), (i, name, Some(kind)));
+        }
     }
 }

@@ -16,6 +16,9 @@ pub struct SinkTraits {
     /// How long records may wait here for a `Cut`. The engine sends one at least that often while records flow, and one
     /// when the flow stops for a while. `None`: a `Mark` makes records durable, a `Cut` does no more.
     pub cut_interval: Option<Duration>,
+    /// Whether a `Mark` makes records safe that wait for a `Cut` here, where their source needs it
+    /// ([`SourceTraits::needs_hot_log`]): they survive a crash, and get into their place after it.
+    pub hot_log: bool,
 }
 
 /// Whether a sink can take more before the next `Cut`.

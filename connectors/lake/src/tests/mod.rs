@@ -3,6 +3,7 @@
 mod care;
 mod delivery;
 mod files;
+mod hot_log;
 mod reading;
 mod replay;
 mod replay_rows;

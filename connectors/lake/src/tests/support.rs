@@ -81,23 +81,27 @@ impl Lake {
         self.open(&self.process, options, "archive", "lake-2").await
     }
 
-    async fn open(&self, registry: &Registry, options: &str, capture: &str, name: &str) -> BoxSink {
-        let text = format!("path: {}\n{options}", self.folder.path().display());
-        let node = config::parse(&text).documents.remove(0).root;
-        let mut context = Context::unattached("test", PathBuf::new());
-        (context.clock, context.component) = (Arc::clone(&self.clock) as Arc<dyn Clock>, name.into());
-        let mut sink = registry.build_sink("lake", &node, &context).expect("a sink");
-        let source = SourceTraits {
-            capture: Some(capture.into()),
-            rereadable: true,
-            keeps_positions: true,
-            shareable: true,
-            unacknowledged_max: None,
-            commit_within: None,
-            may_return: false,
-        };
+    /// A sink behind a source that cannot be read again, in a process of its own.
+    pub(super) async fn hot_sink(&self, options: &str) -> BoxSink {
+        let source = SourceTraits { rereadable: false, unacknowledged_max: Some(1000), ..traits("archive") };
+        let mut sink = self.build(&registry(), options, "lake");
         sink.open(&source).await.expect("opens");
         sink
+    }
+
+    async fn open(&self, registry: &Registry, options: &str, capture: &str, name: &str) -> BoxSink {
+        let mut sink = self.build(registry, options, name);
+        sink.open(&traits(capture)).await.expect("opens");
+        sink
+    }
+
+    fn build(&self, registry: &Registry, options: &str, name: &str) -> BoxSink {
+        let text = format!("path: {}\n{options}", self.folder.path().display());
+        let node = config::parse(&text).documents.remove(0).root;
+        let mut context = Context::unattached("test", self.folder.path().join("data"));
+        (context.clock, context.component) = (Arc::clone(&self.clock) as Arc<dyn Clock>, name.into());
+        context.format = Some(json_format());
+        registry.build_sink("lake", &node, &context).expect("a sink")
     }
 
     /// The clock that is set by [`Lake::set_clock`].
@@ -186,6 +190,18 @@ impl Lake {
         let ours =
             pairs.into_iter().find(|pair| pair.key == "catchwater").and_then(|pair| pair.value).expect("our key");
         serde_json::from_str(&ours).expect("json")
+    }
+}
+
+fn traits(capture: &str) -> SourceTraits {
+    SourceTraits {
+        capture: Some(capture.into()),
+        rereadable: true,
+        keeps_positions: true,
+        shareable: true,
+        unacknowledged_max: None,
+        commit_within: None,
+        may_return: false,
     }
 }
 

@@ -25,8 +25,10 @@ impl Task {
         if !self.checkpoints.has_room() {
             return Ok(());
         }
-        let kind = self.pace.due(self.blueprint.idle());
-        self.send_barrier(kind, false).await
+        match self.pace.due(self.blueprint.idle(), self.checkpoints.all_answered()) {
+            Some(kind) => self.send_barrier(kind, false).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn send_barrier(&mut self, kind: BarrierKind, last: bool) -> Result<()> {
@@ -37,9 +39,7 @@ impl Task {
         }
         let positions = Arc::new(self.owned.read().clone());
         let barrier = self.checkpoints.issue(kind, positions, last);
-        if kind == BarrierKind::Cut {
-            self.pace.cut();
-        }
+        self.pace.sent(kind);
         for branch in 0..self.branches.len() {
             self.deliver(branch, Item::Barrier(barrier.clone())).await?;
         }

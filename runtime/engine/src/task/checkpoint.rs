@@ -93,13 +93,16 @@ impl Checkpoints {
     /// The barrier that dead letters are to see next: the newest through which all sinks are durable.
     pub(super) fn due_at_dead_letters(&mut self) -> Option<Barrier> {
         self.dead_letters?;
-        let durable = self.durable_in_sinks();
-        let due = self.in_flight.iter().rev().find(|barrier| barrier.number <= durable)?;
-        if due.number <= self.dead_letters_sent {
-            return None;
-        }
+        let (sent, durable) = (self.dead_letters_sent, self.durable_in_sinks());
+        let due = self.in_flight.iter().filter(|barrier| barrier.number > sent && barrier.number <= durable);
+        // One for all that came since, and of the strongest kind: a `Cut` must not be lost behind a `Mark`.
+        let due = due.cloned().reduce(|before, barrier| Barrier {
+            kind: before.kind.max(barrier.kind),
+            last: before.last || barrier.last,
+            ..barrier
+        })?;
         self.dead_letters_sent = due.number;
-        Some(due.clone())
+        Some(due)
     }
 
     /// The newest barrier that became complete, once. Invariant 1: nothing is committed before.
@@ -161,6 +164,16 @@ mod tests {
         assert_eq!(complete(&mut checkpoints), None);
         checkpoints.dead_letters_answered(1, Some(1));
         assert_eq!(complete(&mut checkpoints), Some(1));
+    }
+
+    #[test]
+    fn a_cut_reaches_the_dead_letters_also_when_a_mark_has_overtaken_it() {
+        let mut checkpoints = Checkpoints::new(1, true);
+        let kinds = [BarrierKind::Mark, BarrierKind::Cut, BarrierKind::Mark];
+        kinds.into_iter().for_each(|kind| drop(checkpoints.issue(kind, Arc::default(), false)));
+        checkpoints.sink_answered(0, 3, Some(3));
+        let due = checkpoints.due_at_dead_letters().map(|barrier| (barrier.number, barrier.kind));
+        assert_eq!(due, Some((3, BarrierKind::Cut)));
     }
 
     #[test]

@@ -67,8 +67,7 @@ impl Task {
         let status = self.blueprint.status();
         status.read.fetch_add(batch.len() as u64, Relaxed);
         status.read_bytes.fetch_add(batch.iter().map(|record| record.size_bytes() as u64).sum(), Relaxed);
-        self.pace.records_since_cut += batch.len() as u64;
-        self.pace.last_record = Instant::now();
+        self.pace.read(batch.len() as u64);
     }
 
     /// Takes out the records that the source itself could not read.

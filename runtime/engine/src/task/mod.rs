@@ -76,9 +76,9 @@ impl Task {
     pub(crate) fn new(blueprint: Blueprint, wish: watch::Receiver<Wish>) -> Result<Task> {
         let source = blueprint.build_source()?;
         let upstream = Upstream::new(source);
-        let commit_within = upstream.traits().commit_within;
         let (stages, parts) = (Stages::new(blueprint.build_stages()?), blueprint.build_sinks()?);
-        let cut_interval = parts.iter().filter_map(|part| part.sink.traits().cut_interval).min();
+        let sinks: Vec<_> = parts.iter().map(|part| part.sink.traits()).collect();
+        let pace = Pace::new(upstream.traits(), &sinks, blueprint.checkpoint_interval());
         let letters = blueprint.has_dead_letters();
         let mut task = Task {
             checkpoints: Checkpoints::new(parts.len() - usize::from(letters), letters),
@@ -92,7 +92,7 @@ impl Task {
             backoff: Backoff::new(blueprint.retry(), blueprint.random()),
             letters: Letters::default(),
             pending: None,
-            pace: Pace::new(cut_interval, commit_within, blueprint.checkpoint_interval()),
+            pace,
             flow: Flow::new(&stages),
             stages,
             read: 0,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use catchwater_sdk::{Barrier, BarrierKind, Error, Positions, Result};
+use catchwater_sdk::{Barrier, Error, Positions, Result};
 use tokio::sync::mpsc;
 use tracing::info;
 
@@ -97,8 +97,8 @@ impl Task {
             let positions = self.owned.to_commit(&barrier.positions);
             self.commit(positions).await;
         }
-        if self.checkpoints.has_room() && self.pace.full {
-            self.send_barrier(BarrierKind::Cut, false).await?;
+        if let (true, Some(kind)) = (self.checkpoints.has_room(), self.pace.pressing()) {
+            self.send_barrier(kind, false).await?;
         }
         Ok(complete)
     }

@@ -24,14 +24,22 @@ pub struct SourceTraits {
     pub keeps_positions: bool,
     /// Whether several copies can run side by side, each with partitions of its own.
     pub shareable: bool,
-    /// How many records the other system hands out before it wants some of them committed.
+    /// How many records the other system hands out before it wants some of them committed. A barrier goes out at half.
     pub unacknowledged_max: Option<usize>,
-    /// How long what was read may go without a `Cut`, where somebody waits for the commit, as the client of a webhook does.
-    /// `None`: as long as the sinks like.
+    /// How long what was read may wait for a barrier through which all sinks are durable, where somebody waits for the
+    /// commit, as the client of a webhook does. `None`: as long as the sinks like.
     pub commit_within: Option<Duration>,
     /// Whether its records may go to the very stream that they came from. A sink that can tell refuses it otherwise: such a
     /// stream would feed itself for ever.
     pub may_return: bool,
+}
+
+impl SourceTraits {
+    /// Whether its records are to be kept in a hot log until they are stored: they cannot be read again, and somebody waits
+    /// to hear that they are safe. Where nobody does, as at the other end of a pipe, nobody would be helped.
+    pub fn needs_hot_log(&self) -> bool {
+        !self.rereadable && (self.commit_within.is_some() || self.unacknowledged_max.is_some())
+    }
 }
 
 /// A partition that this copy now owns.

@@ -47,7 +47,7 @@ fn field_scalar(field: Field<'_>) -> Option<Scalar<'_>> {
     let scalar = Scalar::of_bytes(field.value?);
     let Scalar::Text(text) = scalar else { return Some(scalar) };
     let typed = match field.kind {
-        FieldKind::Int | FieldKind::Float => Decimal::parse(text).map(|_| Scalar::Number(Number::Digits(text))),
+        kind if kind.is_number() => Decimal::parse(text).map(|_| Scalar::Number(Number::Digits(text))),
         FieldKind::Bool => text.parse().ok().map(Scalar::Bool),
         FieldKind::Timestamp => text.parse().ok().map(Scalar::Moment),
         _ => None,

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 /// A request is answered `200` and `{"records": 3}` once its events are durable in every sink, and not before; events
 /// that went to the dead letters or were dropped on purpose count too. Whoever gets another answer, or none, sends again:
 /// nothing is lost, and an event may come twice. A client that hangs up takes back nothing of what it had sent whole.
-/// While requests wait, the sinks are asked to store every quarter of a second (`commit_within`), so a lake gets many
-/// small files; where that matters, send many events in one request.
+/// A lake makes them durable in its hot log, within some 20 ms, and stores them at its own pace. Sinks that have none are
+/// asked to store every quarter of a second while requests wait (`commit_within`).
 ///
 /// Each path is a stream. Events keep their order within a request. Every record has the request's headers, and the
 /// properties `method`, `path`, `query` and `remote_address`; its time is that of its arrival. Refusals say in JSON what
@@ -74,7 +74,7 @@ pub(crate) struct Config {
     /// the same.
     #[serde(default = "answer_timeout")]
     pub(super) answer_timeout: Duration,
-    /// How long events wait at most for the next commit of the sinks.
+    /// How long events wait at most until the sinks are asked to make them durable. With a lake's `hot_log` they wait 20 ms.
     #[serde(default = "commit_within")]
     #[schemars(extend("x-min" = "10ms"))]
     pub(super) commit_within: Duration,

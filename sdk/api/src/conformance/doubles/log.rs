@@ -28,6 +28,7 @@ struct State {
     records: BTreeMap<Arc<Partition>, Vec<Option<Vec<u8>>>>,
     committed: Positions,
     keeps_positions: bool,
+    traits: Option<SourceTraits>,
     ended: bool,
     released: Vec<Arc<Partition>>,
     orders: VecDeque<Order>,
@@ -84,6 +85,11 @@ impl MemoryLog {
         self.state().keeps_positions = true;
     }
 
+    /// Its sources have these traits.
+    pub fn set_traits(&self, traits: SourceTraits) {
+        self.state().traits = Some(traits);
+    }
+
     /// What was committed.
     pub fn committed(&self) -> Positions {
         self.state().committed.clone()
@@ -137,8 +143,9 @@ fn named(partitions: &[i32]) -> Vec<Arc<Partition>> {
 #[async_trait]
 impl Source for MemorySource {
     fn traits(&self) -> SourceTraits {
-        let keeps_positions = self.log.state().keeps_positions;
-        SourceTraits {
+        let state = self.log.state();
+        let keeps_positions = state.keeps_positions;
+        let traits = || SourceTraits {
             capture: None,
             rereadable: true,
             keeps_positions,
@@ -146,7 +153,8 @@ impl Source for MemorySource {
             unacknowledged_max: None,
             commit_within: None,
             may_return: false,
-        }
+        };
+        state.traits.clone().unwrap_or_else(traits)
     }
 
     async fn open(&mut self) -> Result<()> {

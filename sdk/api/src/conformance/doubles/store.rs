@@ -18,6 +18,7 @@ use crate::source::SourceTraits;
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
     cut_interval: Option<Duration>,
+    hot_log: bool,
     /// What goes wrong.
     pub faults: Faults,
 }
@@ -26,6 +27,8 @@ pub struct MemoryStore {
 struct State {
     records: Vec<Stored>,
     positions: Positions,
+    /// What a crash leaves of records that wait for a cut.
+    marked: Vec<Stored>,
     poison: Option<Vec<u8>>,
     room: Option<usize>,
 }
@@ -69,8 +72,18 @@ impl MemoryStore {
         MemoryStore::new(None)
     }
 
+    /// Stores at a `Cut` as a lake does whose `commit_interval` is far away; a `Mark` makes records safe.
+    pub fn with_hot_log() -> MemoryStore {
+        MemoryStore { hot_log: true, ..MemoryStore::new(Some(Duration::from_secs(3600))) }
+    }
+
     fn new(cut_interval: Option<Duration>) -> MemoryStore {
-        MemoryStore { state: Arc::default(), cut_interval, faults: Faults::default() }
+        MemoryStore { state: Arc::default(), cut_interval, hot_log: false, faults: Faults::default() }
+    }
+
+    /// What was safe at the last `Mark` and waits for a `Cut`.
+    pub fn marked(&self) -> Vec<Stored> {
+        self.state().marked.clone()
     }
 
     /// Records with this payload cannot be stored.
@@ -125,7 +138,7 @@ impl From<RecordRef<'_>> for Stored {
 #[async_trait]
 impl Sink for MemorySink {
     fn traits(&self) -> SinkTraits {
-        SinkTraits { cut_interval: self.store.cut_interval }
+        SinkTraits { cut_interval: self.store.cut_interval, hot_log: self.store.hot_log }
     }
 
     async fn open(&mut self, _: &SourceTraits) -> Result<()> {
@@ -164,10 +177,15 @@ impl Sink for MemorySink {
         if barrier.kind == BarrierKind::Cut || self.store.cut_interval.is_none() {
             let mut state = self.store.state();
             state.records.append(&mut self.taken);
+            state.marked.clear();
             state.positions.advance_all(&barrier.positions);
             self.durable = Some(barrier.number);
             let rejected = std::mem::take(&mut self.rejected);
             return Ok(Durable { through: self.durable, rejected, events: Vec::new() });
+        }
+        if self.store.hot_log {
+            self.store.state().marked.clone_from(&self.taken);
+            self.durable = Some(barrier.number);
         }
         Ok(Durable { through: self.durable, ..Durable::default() })
     }

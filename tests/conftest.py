@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from harness.kafka import Kafka, Message
+from harness.rabbitmq import RabbitMQ
 from harness.replays import archive
 from harness.s3 import S3
 from harness.workspace import Workspace
 from services.kafka import Broker
+from services.rabbitmq import Broker as RabbitMQBroker
 from services.s3 import Gateway
 from services.toxiproxy import Toxiproxy
 
@@ -56,6 +58,34 @@ def own_broker(tmp_path: Path) -> Broker:
 def secured_broker(tmp_path_factory) -> Broker:
     """A broker that also listens with SASL and with TLS."""
     broker = Broker(tmp_path_factory.mktemp("kafka"), secured=True).start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory) -> RabbitMQ:
+    """The RabbitMQ that `tests/run` started and named, else one for this session."""
+    url = os.environ.get("CATCHWATER_TEST_RABBITMQ")
+    if url:
+        yield RabbitMQ(url)
+        return
+    broker = RabbitMQBroker(tmp_path_factory.mktemp("rabbitmq")).start()
+    yield RabbitMQ(broker.url)
+    broker.stop()
+
+
+@pytest.fixture
+def own_rabbitmq(tmp_path: Path) -> RabbitMQBroker:
+    """A RabbitMQ that the test may stop, kill and start again."""
+    broker = RabbitMQBroker(tmp_path / "rabbitmq").start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="module")
+def secured_rabbitmq(tmp_path_factory) -> RabbitMQBroker:
+    """A RabbitMQ that also listens with TLS."""
+    broker = RabbitMQBroker(tmp_path_factory.mktemp("rabbitmq"), secured=True).start()
     yield broker
     broker.stop()
 

@@ -22,13 +22,14 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process: subprocess.Popen | None = None
 
-    def launch(self, command: list, answers: Callable[[], bool], environment: dict[str, str] | None = None) -> None:
+    def launch(self, command: list, answers: Callable[[], bool], environment: dict[str, str] | None = None,
+               seconds_max: float = START_SECONDS_MAX) -> None:
         """Starts the program; returns once it answers."""
         with open(self.folder / f"{self.name}.log", "ab") as log:
             # A session of its own: Ctrl-C in the terminal ends the tests first, and those end the server.
             self.process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, start_new_session=True,
                                             env={**os.environ, **(environment or {})})
-        deadline = time.monotonic() + START_SECONDS_MAX
+        deadline = time.monotonic() + seconds_max
         while not answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 tail = "\n".join((self.folder / f"{self.name}.log").read_text(errors="replace").splitlines()[-LOG_LINES_MAX:])

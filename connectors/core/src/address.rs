@@ -71,7 +71,7 @@ fn scalar(text: &str) -> Value {
 }
 
 /// `%41` is `A`.
-pub(crate) fn decoded(text: &str) -> Result<String, String> {
+pub fn decoded(text: &str) -> Result<String, String> {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {

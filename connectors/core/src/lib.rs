@@ -7,6 +7,8 @@ pub mod address;
 pub mod formats;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod rate;
 #[cfg(feature = "s3")]
 mod s3;

@@ -7,6 +7,8 @@ mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod path;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 #[cfg(feature = "s3")]
 mod s3;
 mod stdout;
@@ -21,6 +23,8 @@ pub(crate) fn register(registry: &mut Registry) {
     http::register(registry);
     #[cfg(feature = "kafka")]
     kafka::register(registry);
+    #[cfg(feature = "rabbitmq")]
+    rabbitmq::register(registry);
     #[cfg(feature = "s3")]
     s3::register(registry);
     stdout::register(registry);

@@ -7,6 +7,8 @@ mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod lines;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 #[cfg(feature = "s3")]
 mod s3;
 mod stdin;
@@ -20,6 +22,8 @@ pub(crate) fn register(registry: &mut Registry) {
     http::register(registry);
     #[cfg(feature = "kafka")]
     kafka::register(registry);
+    #[cfg(feature = "rabbitmq")]
+    rabbitmq::register(registry);
     #[cfg(feature = "s3")]
     s3::register(registry);
     stdin::register(registry);

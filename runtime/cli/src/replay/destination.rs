@@ -43,6 +43,7 @@ impl Target {
             Some(("file", path)) => keys(json!({ "type": "file", "path": file_path(path)? })),
             Some(("stdout", "" | "//")) => keys(json!({ "type": "stdout" })),
             Some(("kafka", rest)) => kafka(rest)?,
+            Some((scheme @ ("amqp" | "amqps"), rest)) => amqp(scheme, rest.strip_prefix("//").unwrap_or(rest))?,
             Some(("http" | "https", _)) => keys(json!({ "type": "http", "url": to })),
             Some((scheme, _)) => return Err(format!("`{scheme}:` is none of {}", choices())),
         };
@@ -52,8 +53,13 @@ impl Target {
 }
 
 /// Sinks, and how each is written.
-const CHOICES: [(&str, &str); 4] =
-    [("kafka", "kafka://host:9092/topic"), ("http", "http://..."), ("file", "file:PATH"), ("stdout", "stdout")];
+const CHOICES: [(&str, &str); 5] = [
+    ("kafka", "kafka://host:9092/topic"),
+    ("rabbitmq", "amqp://host/vhost/exchange-or-queue"),
+    ("http", "http://..."),
+    ("file", "file:PATH"),
+    ("stdout", "stdout"),
+];
 const A_NAME: &str = "the name of a destination";
 
 fn choices() -> String {
@@ -90,6 +96,34 @@ fn kafka(rest: &str) -> Result<Map<String, Value>, String> {
     let mut sink = address::kafka(rest.strip_prefix("//").unwrap_or(rest))?;
     sink.insert("type".to_owned(), "kafka".into());
     Ok(sink)
+}
+
+/// Behind the virtual host comes an exchange or a queue; without one every event goes through the exchange that it came from.
+fn amqp(scheme: &str, rest: &str) -> Result<Map<String, Value>, String> {
+    let (broker, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if broker.rsplit('@').next().is_none_or(str::is_empty) {
+        return Err(format!("which broker? write {scheme}://host/vhost/exchange-or-queue"));
+    }
+    let (vhost, name) = path.split_once('/').unwrap_or((path, ""));
+    let vhost = if vhost.is_empty() { "%2F" } else { vhost };
+    let mut sink = keys(json!({ "type": "rabbitmq", "url": format!("{scheme}://{broker}/{vhost}") }));
+    let name = address::decoded(name)?;
+    if !name.is_empty() {
+        sink.insert("to".to_owned(), name.into());
+    }
+    Ok(sink)
+}
+
+/// The URL as people may see it: without a password.
+pub(super) fn shown(to: &str) -> String {
+    let without = || {
+        let (scheme, rest) = to.split_once("://")?;
+        let authority = rest.split('/').next()?;
+        let (user, _password) = authority.rsplit_once('@')?.0.split_once(':')?;
+        let behind = &rest[authority.rfind('@')?..];
+        Some(format!("{scheme}://{user}:***{behind}"))
+    };
+    without().unwrap_or_else(|| to.to_owned())
 }
 
 /// The destination of a name, out of the files that were given.
@@ -147,6 +181,32 @@ mod tests {
     }
 
     #[test]
+    fn rabbitmq_has_a_virtual_host_and_an_exchange_or_queue() {
+        check("amqp://mq/shop/orders", json!({"type": "rabbitmq", "url": "amqp://mq/shop", "to": "orders"}));
+        check("amqp://mq/%2F/a%2Fb", json!({"type": "rabbitmq", "url": "amqp://mq/%2F", "to": "a/b"}));
+        check("amqp://mq//orders", json!({"type": "rabbitmq", "url": "amqp://mq/%2F", "to": "orders"}));
+        check("amqp://mq/shop", json!({"type": "rabbitmq", "url": "amqp://mq/shop"}));
+        check(
+            "amqps://u:p@mq:5671/shop/orders?tls.ca=/ca.pem&mandatory=false",
+            json!({"type": "rabbitmq", "url": "amqps://u:p@mq:5671/shop", "to": "orders", "tls": {"ca": "/ca.pem"},
+                   "mandatory": false}),
+        );
+        refused("amqp:///shop/orders", "which broker?");
+        refused("amqp://u:p@/shop/orders", "which broker?");
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(
+            shown("amqp://u:p@ss@mq/shop/orders?mandatory=false"),
+            "amqp://u:***@mq/shop/orders?mandatory=false"
+        );
+        assert_eq!(shown("amqp://mq/shop/orders"), "amqp://mq/shop/orders");
+        assert_eq!(shown("kafka://a:9092/orders"), "kafka://a:9092/orders");
+        assert_eq!(shown("staging"), "staging");
+    }
+
+    #[test]
     fn files_standard_output_and_http() {
         check("file:out.ndjson", json!({"type": "file", "path": "out.ndjson"}));
         check("file:///tmp/out?encoding=json", json!({"type": "file", "path": "/tmp/out", "encoding": "json"}));
@@ -171,6 +231,6 @@ mod tests {
     #[test]
     fn anything_else_is_a_name_or_a_mistake() {
         assert_eq!(Target::parse("staging"), Ok(Target::Named("staging".to_owned())));
-        refused("amqp://localhost", "`amqp:` is none of kafka://");
+        refused("mqtt://localhost", "`mqtt:` is none of kafka://");
     }
 }

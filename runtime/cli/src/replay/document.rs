@@ -10,13 +10,13 @@ use catchwater_sdk::Registry;
 use serde_json::{Map, Value, json};
 
 use super::Arguments;
-use super::destination::{Target, find};
+use super::destination::{Target, find, shown};
 
 /// A replay that is ready to run.
 pub(super) struct Job {
     pub(super) name: String,
     pub(super) pipeline: Pipeline,
-    /// As it was written.
+    /// As it was written, but for a password.
     pub(super) to: String,
     /// What is written to standard output is gone with its reader: such a job is never gone on with.
     pub(super) is_lasting: bool,
@@ -52,6 +52,7 @@ fn optional(text: &str) -> Option<Option<i64>> {
 pub(super) fn job(arguments: &Arguments, registry: &Registry) -> Result<Job, Vec<String>> {
     let to = arguments.to.clone().unwrap_or_else(|| "stdout".to_owned());
     let target = Target::known(&to, registry).map_err(|mistake| vec![format!("--to: {mistake}")])?;
+    let to = shown(&to);
     let (mut sink, named) = match target {
         Target::Sink(sink) => (sink, None),
         Target::Named(name) => (Map::from_iter([("type".to_owned(), json!("stdout"))]), Some(name)),

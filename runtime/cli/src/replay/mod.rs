@@ -28,8 +28,9 @@ pub(crate) struct Arguments {
     /// The lake: the folder that its collections are in, a path or `s3://bucket/prefix`.
     #[arg(long, env = "CATCHWATER_LAKE", default_value = "./lake", value_name = "PATH")]
     lake: String,
-    /// Where to: `kafka://host:9092[,host2]/topic?key=value`, `http://...`, `file:PATH`, `stdout` or the name of a
-    /// destination. Without a topic each event goes to the one it came from. Keys are those of the sink.
+    /// Where to: `kafka://host:9092[,host2]/topic?key=value`, `amqp://user:password@host/vhost/exchange-or-queue?key=value`,
+    /// `http://...`, `file:PATH`, `stdout` or the name of a destination. Without a topic or an exchange each event goes to the
+    /// one it came from. Keys are those of the sink. Others on the machine see a password here; a destination keeps it.
     #[arg(long, required_unless_present = "dry_run", value_name = "URL")]
     to: Option<String>,
 

@@ -1,0 +1,53 @@
+//! What an error of AMQP asks the engine to do.
+
+use catchwater_sdk::{Error, ErrorKind};
+use lapin::ErrorKind as Cause;
+
+/// The error that `cause` is, met while `doing` something.
+pub(crate) fn failure(doing: impl Into<String>, cause: lapin::Error) -> Error {
+    let (kind, advice) = judge(&cause);
+    Error::new(kind, format!("{}{advice}", doing.into())).because(cause)
+}
+
+/// The code of the broker's answer, if it is one.
+pub(crate) fn code(cause: &lapin::Error) -> Option<u16> {
+    match cause.kind() {
+        Cause::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
+}
+
+/// The broker says that there is no such thing.
+pub(crate) fn is_not_found(cause: &lapin::Error) -> bool {
+    code(cause) == Some(404)
+}
+
+/// Whether the broker refused what a message is, and not that it came, or when: a precondition (406), or a frame or value
+/// that it cannot read (501, 502, 505, 541), for which it closes the whole connection.
+pub(crate) fn blames_a_message(cause: &lapin::Error) -> bool {
+    matches!(code(cause), Some(406 | 501 | 502 | 505 | 541)) || matches!(cause.kind(), Cause::SerialisationError(_))
+}
+
+/// The client could not read what the broker sent.
+pub(crate) fn is_unreadable(cause: &lapin::Error) -> bool {
+    matches!(cause.kind(), Cause::ParsingError(_))
+}
+
+/// Whoever waits long enough may connect again; so all is `Unavailable` that an operator need not mend.
+fn judge(cause: &lapin::Error) -> (ErrorKind, &'static str) {
+    let says = |phrase: &str| cause.to_string().contains(phrase);
+    match code(cause) {
+        Some(403) if says("exclusive use") => (ErrorKind::Unavailable, ": another consumer has it for itself"),
+        Some(403) if says("Login was refused") || says("PLAIN") => {
+            (ErrorKind::Refused, ": the broker refuses user and password, see `url`")
+        }
+        Some(403) => (ErrorKind::Refused, ": the user may not do this, a permission must allow it"),
+        Some(404) => (ErrorKind::Refused, ": it is not there; create it, or mend the name"),
+        Some(406) => (ErrorKind::Refused, ": the broker has it with other settings"),
+        Some(530) => (ErrorKind::Refused, ": the broker does not allow it; is the virtual host right?"),
+        None if matches!(cause.kind(), Cause::IOError(_)) && says("certificate") => {
+            (ErrorKind::Refused, ": the certificate is not trusted, see `tls`")
+        }
+        _ => (ErrorKind::Unavailable, ""),
+    }
+}

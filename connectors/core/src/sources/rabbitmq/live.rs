@@ -1,0 +1,147 @@
+//! One connection with its channel and consumer. Everything that a channel numbers, it numbers from one: whatever belongs to
+//! an old one is dropped together with it.
+
+use std::collections::VecDeque;
+
+use catchwater_sdk::{Error, Result};
+use futures::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, Consumer, ExchangeKind};
+
+use super::config::{self, Config, short, table};
+use crate::rabbitmq::connection::Address;
+use crate::rabbitmq::failure::failure;
+
+/// What comes next of a consumer; none where the broker ended it.
+pub(super) type Next = Option<lapin::Result<Delivery>>;
+
+/// A consumer at work.
+pub(super) struct Live {
+    connection: Connection,
+    channel: Channel,
+    deliveries: Consumer,
+    /// Batches that were handed on and are not acknowledged: the position behind each, and its last delivery tag.
+    unacknowledged: VecDeque<(i64, u64)>,
+}
+
+impl Live {
+    /// Connects, makes sure that everything is there, and begins to consume.
+    pub(super) async fn open(address: &Address, config: &Config, name: &str) -> Result<Live> {
+        let connection = address.connect(name).await?;
+        let doing = || format!("consume queue `{}` at {}", config.queue, address.shown);
+        let channel = connection.create_channel().await.map_err(|error| failure(doing(), error))?;
+        declare(&channel, config).await?;
+        let qos = channel.basic_qos(config.prefetch, BasicQosOptions::default()).await;
+        qos.map_err(|error| failure(doing(), error))?;
+        let (queue, arguments) = (short(&config.queue, "queue")?, table(&config.arguments, "arguments")?);
+        let consuming = channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), arguments).await;
+        let deliveries = consuming.map_err(|error| failure(doing(), error))?;
+        Ok(Live { connection, channel, deliveries, unacknowledged: VecDeque::new() })
+    }
+
+    /// Whether what it yields can still be acknowledged.
+    pub(super) fn is_connected(&self) -> bool {
+        self.channel.status().connected()
+    }
+
+    /// Waits for the next message. Cancel safe.
+    pub(super) async fn next(&mut self) -> Next {
+        self.deliveries.next().await
+    }
+
+    /// The next message if it is here already.
+    pub(super) fn next_at_once(&mut self) -> Option<Next> {
+        self.deliveries.next().now_or_never()
+    }
+
+    /// A batch whose last message has this tag was handed on.
+    pub(super) fn handed_on(&mut self, after: i64, tag: u64) {
+        self.unacknowledged.push_back((after, tag));
+    }
+
+    /// Whether something was handed on that is not acknowledged.
+    pub(super) fn owes(&self) -> bool {
+        !self.unacknowledged.is_empty()
+    }
+
+    /// Acknowledges all before a position. Whether there was something to acknowledge.
+    pub(super) async fn acknowledge(&mut self, durable: i64) -> lapin::Result<bool> {
+        let mut tag = None;
+        while let Some((_, last)) = self.unacknowledged.pop_front_if(|(after, _)| *after <= durable) {
+            tag = Some(last);
+        }
+        // Never tag 0, which would stand for all that there are.
+        let Some(tag) = tag else { return Ok(false) };
+        self.channel.basic_ack(tag, BasicAckOptions { multiple: true }).await?;
+        Ok(true)
+    }
+
+    /// Says goodbye, so that the broker has read all acknowledgements before it hands the rest to others.
+    pub(super) async fn close(self) {
+        let _ = self.connection.close(200, "goodbye".into()).await; // a connection that is lost is closed
+    }
+}
+
+/// Makes sure that queue, exchanges and bindings are there: made where the user says how, else looked at.
+async fn declare(channel: &Channel, config: &Config) -> Result<()> {
+    for binding in &config.bindings {
+        declare_exchange(channel, binding).await?;
+    }
+    declare_queue(channel, config).await?;
+    for binding in &config.bindings {
+        bind(channel, config, binding).await?;
+    }
+    Ok(())
+}
+
+async fn declare_exchange(channel: &Channel, binding: &config::Binding) -> Result<()> {
+    let kind = match binding.declare {
+        None | Some(config::ExchangeKind::Direct) => ExchangeKind::Direct,
+        Some(config::ExchangeKind::Fanout) => ExchangeKind::Fanout,
+        Some(config::ExchangeKind::Topic) => ExchangeKind::Topic,
+        Some(config::ExchangeKind::Headers) => ExchangeKind::Headers,
+    };
+    let options = ExchangeDeclareOptions {
+        passive: binding.declare.is_none(),
+        durable: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    let name = short(&binding.exchange, "bindings")?;
+    let declared = channel.exchange_declare(name, kind, options, FieldTable::default()).await;
+    declared.map_err(|error| failure(format!("use exchange `{}`", binding.exchange), error).at_key("bindings"))
+}
+
+async fn declare_queue(channel: &Channel, config: &Config) -> Result<()> {
+    let name = short(&config.queue, "queue")?;
+    let declared = match &config.declare {
+        None => {
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(name, options, FieldTable::default()).await
+        }
+        Some(declare) => {
+            let (durable, auto_delete) = (declare.durable(), declare.auto_delete());
+            let options = QueueDeclareOptions { durable, auto_delete, ..QueueDeclareOptions::default() };
+            channel.queue_declare(name, options, declare.arguments()?).await
+        }
+    };
+    let explain = |error| failure(format!("use queue `{}`", config.queue), error).at_key("queue");
+    declared.map(drop).map_err(explain)
+}
+
+async fn bind(channel: &Channel, config: &Config, binding: &config::Binding) -> Result<()> {
+    let (queue, exchange) = (short(&config.queue, "queue")?, short(&binding.exchange, "bindings")?);
+    let key = short(&binding.routing_key, "bindings")?;
+    let bound = channel.queue_bind(queue, exchange, key, QueueBindOptions::default(), binding.arguments()?).await;
+    let doing = || format!("bind queue `{}` to exchange `{}`", config.queue, binding.exchange);
+    bound.map_err(|error| failure(doing(), error).at_key("bindings"))
+}
+
+/// What the end of a consumer is, where the broker gave no error.
+pub(super) fn ended(queue: &str) -> Error {
+    Error::unavailable(format!("the broker ended the consumer of queue `{queue}`: was the queue deleted?"))
+}

@@ -125,6 +125,21 @@ def test_positions_that_no_file_has(lake):
     assert any(f"positions {ROWS} up to {ROWS + 500} are in no file" in text for text in damages(lake))
 
 
+def test_info_tells_gaps_from_the_footers_alone(lake):
+    assert "\nGaps\nnone" in lake.command("lake", "info", "shop", "--gaps").succeeded().out
+    path = entry(lake, last_version(lake))
+    path.write_text(path.read_text().replace(f'"version":{ROWS}', f'"version":{ROWS + 500}'))
+    assert f"positions {ROWS} up to {ROWS + 500} are in no file" in lake.command("lake", "info", "shop", "--gaps").succeeded().out
+    file = max(lake.table("shop").live_files(), key=lambda file: file.stat().st_size)
+    pages = file.read_bytes()
+    file.write_bytes(pages[:4] + b"\x5a" * 200 + pages[204:])
+    gaps = json.loads(lake.command("lake", "info", "shop", "--gaps", "--json").succeeded().out)["gaps"]
+    assert len(gaps) > 0 and not any(file.name in gap["place"] for gap in gaps), "a page is damaged, not the footer"
+    file.write_bytes(b"")
+    gaps = json.loads(lake.command("lake", "info", "shop", "--gaps", "--json").succeeded().out)["gaps"]
+    assert any(file.name in gap["place"] for gap in gaps)
+
+
 def test_a_log_that_is_half_written(lake):
     path = entry(lake, last_version(lake))
     path.write_bytes(path.read_bytes()[:-200])

@@ -3,7 +3,7 @@
 In each page, in their order and in one folder: ```sh blocks are run, and each command must succeed; a ```yaml block right under a
 line that ends in `NAME.yaml`: is written to that file. A block under an HTML comment `<!-- not run: why -->` is left out. A page's
 commands find `catchwater` on the PATH, the repository's `pipelines/`, a broker at KAFKA_BROKERS with a topic `orders`, and an
-empty one `orders-again`, and an empty bucket BUCKET where AWS's variables say.
+empty one `orders-again`, a RabbitMQ at RABBITMQ_URL, and an empty bucket BUCKET where AWS's variables say.
 """
 
 import os
@@ -18,6 +18,7 @@ import pytest
 
 from harness.kafka import Kafka
 from harness.process import binary
+from harness.rabbitmq import RabbitMQ
 from harness.s3 import S3
 from services.kafka import Broker
 
@@ -54,7 +55,7 @@ def steps(page: str) -> list[Step]:
 
 
 @pytest.fixture
-def home(tmp_path, own_broker: Broker, s3: S3):
+def home(tmp_path, own_broker: Broker, rabbitmq: RabbitMQ, s3: S3):
     """A folder as the page expects it, and the environment."""
     kafka = Kafka(own_broker.address)
     kafka.create("orders", 2)
@@ -67,7 +68,7 @@ def home(tmp_path, own_broker: Broker, s3: S3):
     (tools / "catchwater").symlink_to(binary())
     # The pages say `python`: theirs is the one that has the readers.
     path = f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    found = {"PATH": path, "KAFKA_BROKERS": own_broker.address, "BUCKET": s3.bucket(), **s3.environment}
+    found = {"PATH": path, "KAFKA_BROKERS": own_broker.address, "RABBITMQ_URL": rabbitmq.url, "BUCKET": s3.bucket(), **s3.environment}
     return folder, {**os.environ, **found, "NO_COLOR": "1"}
 
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`overview`] | the log of every collection |
 //! | [`Info::read`] | the log of one, and its schema history |
+//! | [`gaps`] | the log of one, and the footer of every file |
 //! | [`verify`] | all of it: every entry, every page of every file |
 //!
 //! Architecture Invariant: nothing in here changes anything. What is damaged is named with the way out; what nobody counts
@@ -15,7 +16,7 @@ mod verify;
 
 pub use self::info::{Change, Day, Info, PartitionPosition, SMALL_FILE_BYTES};
 pub use self::overview::{Overview, files, overview};
-pub use self::verify::{Finding, Level, Progress, Verification, first_damage, verify};
+pub use self::verify::{Finding, Level, Progress, Verification, first_damage, gaps, verify};
 pub use crate::shred::Described;
 
 use catchwater_sdk::Partition;

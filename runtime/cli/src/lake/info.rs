@@ -3,13 +3,14 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use catchwater_lake::care::{Change, Day, Described, Info, PartitionPosition, SMALL_FILE_BYTES};
+use catchwater_lake::care::{Change, Day, Described, Finding, Info, PartitionPosition, SMALL_FILE_BYTES, gaps};
 use catchwater_lake::read::Lake;
 use catchwater_sdk::Result;
 use indicatif::HumanBytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::seconds;
+use super::verify::findings;
 use crate::columns::{Align, columns};
 use crate::output::say;
 
@@ -19,13 +20,33 @@ const SHOWN_MAX: usize = 14;
 /// A type longer than this is cut; `--json` has it whole.
 const TYPE_CHARS_MAX: usize = 100;
 
-pub(super) async fn info(lake: &Lake, collection: &str, as_json: bool) -> Result<ExitCode> {
-    let info = Info::read(&lake.collection(collection).await?).await?;
+pub(super) async fn info(lake: &Lake, collection: &str, with_gaps: bool, as_json: bool) -> Result<ExitCode> {
+    let collection = lake.collection(collection).await?;
+    let info = Info::read(&collection).await?;
+    let gaps = match with_gaps {
+        true => Some(gaps(&collection).await?),
+        false => None,
+    };
     match as_json {
-        true => say(&format!("{:#}\n", json!(info))),
-        false => say(&text(&info)),
+        true => say(&format!("{:#}\n", as_json_with(&info, gaps.as_deref()))),
+        false => say(&(text(&info) + &gaps.as_deref().map_or(String::new(), gaps_text))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn as_json_with(info: &Info, gaps: Option<&[Finding]>) -> Value {
+    let mut value = json!(info);
+    if let Some(gaps) = gaps {
+        value["gaps"] = json!(gaps);
+    }
+    value
+}
+
+fn gaps_text(gaps: &[Finding]) -> String {
+    match gaps.is_empty() {
+        true => "\nGaps\nnone: the files have every position up to those above\n".to_owned(),
+        false => format!("\nGaps\n{}", findings(gaps)),
+    }
 }
 
 fn text(info: &Info) -> String {

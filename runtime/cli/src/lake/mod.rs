@@ -39,6 +39,9 @@ pub(crate) enum What {
         /// List the files that count instead, as `lake ls --files` does.
         #[arg(long)]
         files: bool,
+        /// Also read the footer of every file, and tell which positions no file has.
+        #[arg(long, conflicts_with = "files")]
+        gaps: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -67,11 +70,11 @@ pub(crate) fn lake(what: What, registry: &Registry) -> ExitCode {
         What::Ls { collection, json, place, .. } => {
             finish(1, async { list(&place.open(registry)?, collection.as_deref(), json).await })
         }
-        What::Info { collection, files: true, json, place } => {
+        What::Info { collection, files: true, json, place, .. } => {
             finish(1, async { list_files(&place.open(registry)?, Some(&collection), json).await })
         }
-        What::Info { collection, json, place, .. } => {
-            finish(1, async { info::info(&place.open(registry)?, &collection, json).await })
+        What::Info { collection, gaps, json, place, .. } => {
+            finish(1, async { info::info(&place.open(registry)?, &collection, gaps, json).await })
         }
         What::Verify { collection, json, place } => {
             finish(2, async { verify::verify(&place.open(registry)?, collection.as_deref(), json).await })

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use catchwater_lake::care::{Level, Verification, verify as verify_collection};
+use catchwater_lake::care::{Finding, Level, Verification, verify as verify_collection};
 use catchwater_lake::read::Lake;
 use catchwater_sdk::Result;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -43,24 +43,29 @@ fn bar(collection: &str) -> ProgressBar {
 }
 
 fn text(verification: &Verification) -> String {
-    let Verification { collection, entries, checkpoints, files, bytes, rows, findings, .. } = verification;
+    let Verification { collection, entries, checkpoints, files, bytes, rows, .. } = verification;
     let verdict = if verification.is_clean() { "whole" } else { "DAMAGED" };
     let version = verification.version.map_or(String::new(), |version| format!("version {version}, "));
     let mut text = format!(
         "{collection}: {verdict}. {version}{entries} log entries, {checkpoints} checkpoints, {files} files, {}, {rows} rows read\n",
         HumanBytes(*bytes)
     );
-    for finding in findings {
-        let level = match finding.level {
-            Level::Damage => "damage",
-            Level::Note => "note",
-        };
-        writeln!(text, "  {level}: {}: {}\n    -> {}", finding.place, finding.what, finding.advice)
-            .expect("text takes whatever is written");
-    }
+    text.push_str(&findings(&verification.findings));
     match verification.more_findings {
         0 => {}
         more => writeln!(text, "  and {more} more").expect("text takes whatever is written"),
     }
     text
+}
+
+/// Each with the way out.
+pub(super) fn findings(list: &[Finding]) -> String {
+    let line = |finding: &Finding| {
+        let level = match finding.level {
+            Level::Damage => "damage",
+            Level::Note => "note",
+        };
+        format!("  {level}: {}: {}\n    -> {}\n", finding.place, finding.what, finding.advice)
+    };
+    list.iter().map(line).collect()
 }

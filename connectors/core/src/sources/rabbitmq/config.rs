@@ -47,10 +47,21 @@ pub(crate) struct Config {
     #[schemars(range(min = 2, max = 65535), extend("x-names" = ["prefetch_count", "qos"]))]
     pub(super) prefetch: u16,
 
+    /// When to end. Without it the source waits for what comes next.
+    pub(super) until: Option<Until>,
+
     /// Arguments for the broker with which it consumes, such as `x-priority: 10`.
     #[serde(default)]
     #[schemars(extend("x-names" = ["consumer_arguments"]))]
     pub(super) arguments: BTreeMap<String, Argument>,
+}
+
+/// When to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Until {
+    /// Once the queue has no message to hand out, and all that came is stored and acknowledged.
+    Empty,
 }
 
 /// How to make a queue. One that is there already must be like it.

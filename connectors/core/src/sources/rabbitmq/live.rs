@@ -2,6 +2,7 @@
 //! an old one is dropped together with it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use catchwater_sdk::{Error, Result};
 use futures::{FutureExt, StreamExt};
@@ -12,6 +13,7 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Consumer, ExchangeKind};
+use tokio::time::Instant;
 
 use super::config::{self, Config, short, table};
 use crate::rabbitmq::connection::Address;
@@ -20,6 +22,9 @@ use crate::rabbitmq::failure::failure;
 /// What comes next of a consumer; none where the broker ended it.
 pub(super) type Next = Option<lapin::Result<Delivery>>;
 
+/// With nothing arriving for so long, the broker is asked whether the queue is empty.
+const QUIET: Duration = Duration::from_millis(300);
+
 /// A consumer at work.
 pub(super) struct Live {
     connection: Connection,
@@ -27,6 +32,8 @@ pub(super) struct Live {
     deliveries: Consumer,
     /// Batches that were handed on and are not acknowledged: the position behind each, and its last delivery tag.
     unacknowledged: VecDeque<(i64, u64)>,
+    /// When the broker is asked whether the queue is empty.
+    quiet_until: Option<Instant>,
 }
 
 impl Live {
@@ -41,7 +48,7 @@ impl Live {
         let (queue, arguments) = (short(&config.queue, "queue")?, table(&config.arguments, "arguments")?);
         let consuming = channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), arguments).await;
         let deliveries = consuming.map_err(|error| failure(doing(), error))?;
-        Ok(Live { connection, channel, deliveries, unacknowledged: VecDeque::new() })
+        Ok(Live { connection, channel, deliveries, unacknowledged: VecDeque::new(), quiet_until: None })
     }
 
     /// Whether what it yields can still be acknowledged.
@@ -52,6 +59,26 @@ impl Live {
     /// Waits for the next message. Cancel safe.
     pub(super) async fn next(&mut self) -> Next {
         self.deliveries.next().await
+    }
+
+    /// The same, but answers none once the broker says that the queue has nothing to hand out.
+    pub(super) async fn next_unless_empty(&mut self, queue: &str) -> Result<Option<Next>> {
+        loop {
+            // The wait goes on over calls: each may be cancelled long before it is over.
+            let until = *self.quiet_until.get_or_insert_with(|| Instant::now() + QUIET);
+            if let Ok(next) = tokio::time::timeout_at(until, self.deliveries.next()).await {
+                self.quiet_until = None;
+                return Ok(Some(next));
+            }
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let asked = self.channel.queue_declare(short(queue, "queue")?, options, FieldTable::default()).await;
+            let state = asked.map_err(|error| failure(format!("look whether queue `{queue}` is empty"), error))?;
+            if state.message_count() == 0 {
+                // What was handed out before the answer is here by now.
+                return Ok(self.next_at_once());
+            }
+            self.quiet_until = None;
+        }
     }
 
     /// The next message if it is here already.

@@ -14,7 +14,7 @@ use catchwater_sdk::{
     Batch, BatchBuilder, Context, Error, ErrorKind, Limit, Partition, Positions, Registry, Result, async_trait,
 };
 
-use self::config::Config;
+use self::config::{Config, Until};
 use self::live::Live;
 use crate::rabbitmq::connection::Address;
 use crate::rabbitmq::failure::{failure, is_unreadable};
@@ -140,7 +140,13 @@ impl simple::Source for RabbitMq {
         let mut batch = BatchBuilder::new(limit);
         let origin = batch.origin(&self.partition);
         let (mut next, mut last) = (self.next, None);
-        let mut arrived = Some(live.next().await);
+        let mut arrived = match self.config.until {
+            None => Some(live.next().await),
+            Some(Until::Empty) => match live.next_unless_empty(&self.config.queue).await? {
+                None => return Ok(None),
+                some => some,
+            },
+        };
         while let Some(delivery) = arrived {
             match delivery {
                 Some(Ok(delivery)) => {

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use super::finding::Finding;
 use super::measure::Measure;
 use super::order::{Identities, Order, Span};
-use crate::read::{FileFooter, LiveFile, Rows, Snapshot};
+use crate::read::{DataFile, FileFooter, LiveFile, Rows, Snapshot};
 
 const FROM_COPY: &str = "put the file back from a copy of the lake";
 
@@ -24,10 +24,19 @@ pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
 }
 
+/// How much of a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Its footer alone.
+    Footer,
+    /// Its footer and every page.
+    Pages,
+}
+
 /// Reads a file. What is wrong with it is among the findings; an error is of the store.
-pub(super) async fn check(snapshot: &Snapshot, file: &LiveFile) -> Result<Checked> {
+pub(super) async fn check(snapshot: &Snapshot, file: &LiveFile, depth: Depth) -> Result<Checked> {
     let mut checked = Checked { path: file.path.clone(), ..Checked::default() };
-    match checked.read(snapshot, file).await {
+    match checked.read(snapshot, file, depth).await {
         Err(error) if error.kind() == ErrorKind::Refused => {
             checked.damage(what(&error), FROM_COPY);
             Ok(checked)
@@ -44,10 +53,17 @@ fn what(error: &Error) -> String {
 }
 
 impl Checked {
-    async fn read(&mut self, snapshot: &Snapshot, file: &LiveFile) -> Result<()> {
-        let mut open = snapshot.open(file).await?;
+    async fn read(&mut self, snapshot: &Snapshot, file: &LiveFile, depth: Depth) -> Result<()> {
+        let open = snapshot.open(file).await?;
         self.footer = open.footer();
         self.check_footer(file, open.rows());
+        match depth {
+            Depth::Footer => Ok(()),
+            Depth::Pages => self.read_pages(file, open).await,
+        }
+    }
+
+    async fn read_pages(&mut self, file: &LiveFile, mut open: DataFile) -> Result<()> {
         let (mut order, mut measure) = (Order::default(), Measure::default());
         let mut rows = open.rows_of(Rows::All, |_| true).await?;
         while let Some(batch) = rows.next().await? {

@@ -27,7 +27,7 @@ use catchwater_sdk::{Error, ErrorKind, Result};
 use futures::{StreamExt, stream};
 use serde::Serialize;
 
-use self::file::{Checked, check};
+use self::file::{Checked, Depth, check};
 use self::finding::Findings;
 pub use self::finding::{Finding, Level};
 use self::ranges::Ranges;
@@ -87,7 +87,7 @@ pub async fn verify(collection: &Collection, mut progress: impl FnMut(Progress))
         Ok(snapshot) => {
             let snapshot = Arc::new(snapshot);
             verification.version = Some(snapshot.version());
-            let files = check_files(&snapshot, &mut verification, &mut findings, &mut progress).await?;
+            let files = check_files(&snapshot, Depth::Pages, &mut verification, &mut findings, &mut progress).await?;
             let ranges = Ranges::of(&files);
             let steps = log::check(&snapshot, &files, &ranges, &mut verification, &mut findings).await?;
             ranges.check(&snapshot, &steps, &mut findings);
@@ -103,10 +103,22 @@ pub async fn verify(collection: &Collection, mut progress: impl FnMut(Progress))
     Ok(verification)
 }
 
+/// What the files do not cover of the positions that the table has, and files that cannot be opened: read from the log and the
+/// footers of the files alone.
+pub async fn gaps(collection: &Collection) -> Result<Vec<Finding>> {
+    let snapshot = Arc::new(collection.snapshot().await?);
+    let (mut verification, mut findings) = (Verification::default(), Findings::default());
+    let files = check_files(&snapshot, Depth::Footer, &mut verification, &mut findings, &mut |_| {}).await?;
+    let ranges = Ranges::of(&files);
+    let steps = log::check(&snapshot, &files, &ranges, &mut verification, &mut findings).await?;
+    ranges.check(&snapshot, &steps, &mut findings);
+    Ok(findings.into_parts().0)
+}
+
 /// The first file that turns out to be damaged, for whoever was told by a library that one is, and not which.
 pub async fn first_damage(snapshot: &Snapshot) -> Result<Option<Finding>> {
     for file in snapshot.files() {
-        let findings = check(snapshot, file).await?.findings;
+        let findings = check(snapshot, file, Depth::Pages).await?.findings;
         if let Some(damage) = findings.into_iter().find(|finding| finding.level == Level::Damage) {
             return Ok(Some(damage));
         }
@@ -117,6 +129,7 @@ pub async fn first_damage(snapshot: &Snapshot) -> Result<Option<Finding>> {
 /// Reads every file of the table, several at a time; in their order.
 async fn check_files(
     snapshot: &Arc<Snapshot>,
+    depth: Depth,
     verification: &mut Verification,
     findings: &mut Findings,
     progress: &mut impl FnMut(Progress),
@@ -126,7 +139,7 @@ async fn check_files(
         Progress { files_all: files.len(), bytes_all: files.iter().map(|file| file.size).sum(), ..Progress::default() };
     let task = |file: &crate::read::LiveFile| {
         let (snapshot, file) = (Arc::clone(snapshot), file.clone());
-        tokio::spawn(async move { check(&snapshot, &file).await })
+        tokio::spawn(async move { check(&snapshot, &file, depth).await })
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(FILES_MAX);
     let mut tasks = stream::iter(files).map(task).buffered(cores);

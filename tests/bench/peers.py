@@ -61,6 +61,7 @@ duckdb.sql(f"COPY (SELECT * FROM read_json('{sys.argv[1]}', format='newline_deli
 # without the start of Python, which is not DuckDB's fault.
 ASK = """
 import json, sys, time, duckdb
+duckdb.execute("SET enable_progress_bar = false")
 files = open(sys.argv[1]).read().splitlines()
 started, started_cpu = time.monotonic(), time.process_time()
 duckdb.read_parquet(files, binary_as_string=True, hive_partitioning=False).create_view("events")

@@ -190,6 +190,17 @@ async fn a_full_sink_gets_its_cut_early() {
 }
 
 #[tokio::test]
+async fn a_full_sink_is_cut_once_and_not_again_for_each_batch_that_was_on_its_way() {
+    let mut scene = Scene::new(MemoryLog::of(1, 50_000));
+    scene.lake = MemoryStore::with_hot_log();
+    scene.lake.set_room(10_000);
+    scene.run(LAKE).await.expect("ends well");
+    let cuts = scene.lake.cuts();
+    let (_last, full) = cuts.split_last().expect("all is stored");
+    assert!(full.iter().all(|stored| *stored >= 10_000), "{cuts:?}");
+}
+
+#[tokio::test]
 async fn a_revoked_partition_is_drained_and_committed_before_it_goes() {
     let log = MemoryLog::default();
     log.keep_positions();

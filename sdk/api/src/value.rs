@@ -87,6 +87,9 @@ pub struct Object<'a> {
     len: usize,
 }
 
+/// No more than so many bytes are reserved on the strength of a first payload.
+const RESERVED_MAX: usize = 4 << 20;
+
 // === impl Values ===
 
 impl Values {
@@ -95,6 +98,9 @@ impl Values {
         let mut values = Values { rows: Vec::with_capacity(payloads.len()), ..Values::default() };
         let mut decoder = format.decoder();
         for payload in payloads {
+            if values.rows.len() == 1 {
+                values.reserve_alike();
+            }
             let row = match payload {
                 None => Row::Absent,
                 Some(payload) => values.decode_one(|writer| decoder.decode(payload, writer)),
@@ -102,6 +108,13 @@ impl Values {
             values.rows.push(row);
         }
         values
+    }
+
+    /// Room for the rest of a batch, whose payloads mostly are like the first; what is larger grows as it comes.
+    fn reserve_alike(&mut self) {
+        let rows = self.rows.capacity();
+        self.nodes.reserve((self.nodes.len() * rows).min(RESERVED_MAX / size_of::<Node>()));
+        self.text.reserve((self.text.len() * rows).min(RESERVED_MAX));
     }
 
     fn decode_one(&mut self, decode: impl FnOnce(&mut ValueWriter<'_>) -> Result<(), String>) -> Row {

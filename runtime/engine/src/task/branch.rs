@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room};
 use catchwater_sdk::source::SourceTraits;
-use catchwater_sdk::{Barrier, Batch, Error, ErrorKind, Partition, Positions, Result};
+use catchwater_sdk::{Barrier, BarrierKind, Batch, Error, ErrorKind, Partition, Positions, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -77,7 +77,8 @@ impl Branch {
     pub(super) fn start(driver: Driver) -> Branch {
         let (items, receiver) = mpsc::channel(WAITING_MAX);
         let flow = Flow::new(&driver.stages);
-        let running = Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, attempts: 1, flow };
+        let running =
+            Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, full: false, attempts: 1, flow };
         Branch { items, driver: tokio::spawn(running.run()) }
     }
 
@@ -102,6 +103,8 @@ struct Running {
     taken: u64,
     written: u64,
     rejected: u64,
+    /// Whether the sink is full, and no cut has come since it said so: batches before the cut need not say it again.
+    full: bool,
     /// How often the last call was tried until it was answered.
     attempts: u32,
     flow: Flow,
@@ -194,7 +197,11 @@ impl Running {
             self.written += batch.len() as u64;
             match persist!(self, "write", write(&batch)) {
                 Ok(Room::Left) => {}
-                Ok(Room::Full) => self.report(Said::Full).await,
+                Ok(Room::Full) if self.full => {}
+                Ok(Room::Full) => {
+                    self.full = true;
+                    self.report(Said::Full).await;
+                }
                 Err(error) if error.kind() != ErrorKind::Data => return Err(error),
                 Err(_) if batch.len() > 1 => {
                     self.written -= batch.len() as u64;
@@ -210,6 +217,7 @@ impl Running {
     async fn answer(&mut self, barrier: &Barrier) -> Result<()> {
         self.driver.stages.check_balance(self.taken, self.written)?;
         let durable: Durable = persist!(self, "make records durable", barrier(barrier))?;
+        self.full &= barrier.kind != BarrierKind::Cut;
         for event in &durable.events {
             info!(sink = %self.driver.step, "{event}");
         }

@@ -31,6 +31,7 @@ struct State {
     marked: Vec<Stored>,
     poison: Option<Vec<u8>>,
     room: Option<usize>,
+    cuts: Vec<usize>,
 }
 
 /// A record as it was stored.
@@ -94,6 +95,11 @@ impl MemoryStore {
     /// Asks for a cut once so many records wait for one.
     pub fn set_room(&self, records: usize) {
         self.state().room = Some(records);
+    }
+
+    /// How many records each cut stored that stored any.
+    pub fn cuts(&self) -> Vec<usize> {
+        self.state().cuts.clone()
     }
 
     /// What is stored, in order.
@@ -176,6 +182,7 @@ impl Sink for MemorySink {
         self.store.faults.pass(Call::Barrier).await?;
         if barrier.kind == BarrierKind::Cut || self.store.cut_interval.is_none() {
             let mut state = self.store.state();
+            state.cuts.extend(Some(self.taken.len()).filter(|stored| *stored > 0));
             state.records.append(&mut self.taken);
             state.marked.clear();
             state.positions.advance_all(&barrier.positions);

@@ -26,6 +26,12 @@ use catchwater_sdk::Registry;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+/// Pages and columns of a megabyte come and go with every row group: glibc gives them back to the system each time, and
+/// the system clears them anew.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Gathers events off message brokers, leads them to a data lake, and leads them back again.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]

@@ -4,11 +4,14 @@
 //! may be a number that a pin wanted as text, a float may have been an integer, a time may have been written in many ways. Then
 //! all that it may have been is asked: any makes the row one that may match, all one that must.
 
+use std::ops::Bound;
+
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
+use catchwater_query::condition::Range;
 use catchwater_query::number::{Decimal, Number};
 use catchwater_query::{Bounds, Condition, Scalar};
 
@@ -89,10 +92,7 @@ fn here(column: &ArrayRef, holds: Holds, condition: &Condition) -> Bounds<Boolea
         }
         (Holds::Integer, DataType::Int64) => integers::<Int64Type>(column, condition),
         (Holds::Integer, DataType::Int32) => integers::<Int32Type>(column, condition),
-        (Holds::Double, DataType::Float64) => {
-            let values = column.as_primitive::<Float64Type>().values();
-            between(len, |row| of_float(condition, values[row]))
-        }
+        (Holds::Double, DataType::Float64) => floats(column.as_primitive::<Float64Type>().values(), condition),
         (Holds::Decimal, DataType::Decimal128(_, 0)) => {
             let values = column.as_primitive::<Decimal128Type>().values();
             exactly(len, |row| condition.matches(Scalar::Number(Number::Digits(&values[row].to_string()))))
@@ -145,7 +145,40 @@ fn integers<T: ArrowPrimitiveType<Native: Into<i64>>>(
     condition: &Condition,
 ) -> Bounds<BooleanBuffer> {
     let values = column.as_primitive::<T>().values();
-    exactly(values.len(), |row| condition.matches(Scalar::Number(Number::Int(values[row].into()))))
+    let matches = |row: usize| condition.matches(Scalar::Number(Number::Int(values[row].into())));
+    match ends(condition) {
+        Some(ends) => exactly(values.len(), |row| ends.hold(values[row].into() as f64, || matches(row))),
+        None => exactly(values.len(), matches),
+    }
+}
+
+fn floats(values: &[f64], condition: &Condition) -> Bounds<BooleanBuffer> {
+    let matches = |row: usize| condition.matches(Scalar::Number(Number::Float(values[row])));
+    match ends(condition) {
+        Some(ends) => exactly(values.len(), |row| ends.hold(values[row], || matches(row))),
+        None => between(values.len(), |row| of_float(condition, values[row])),
+    }
+}
+
+/// The ends of a range of numbers, each rounded to a float. Rounding keeps order: only at an end itself digits decide.
+#[derive(Clone, Copy)]
+struct Ends(f64, f64);
+
+fn ends(condition: &Condition) -> Option<Ends> {
+    let Condition::Within(Range::Number(interval)) = condition else { return None };
+    let end = |bound: &Bound<Decimal>, open| match bound {
+        Bound::Included(number) | Bound::Excluded(number) => number.nearest(),
+        Bound::Unbounded => open,
+    };
+    Some(Ends(end(&interval.lower, f64::NEG_INFINITY), end(&interval.upper, f64::INFINITY)))
+}
+
+impl Ends {
+    #[inline]
+    fn hold(self, value: f64, at_an_end: impl FnOnce() -> bool) -> bool {
+        let Ends(lower, upper) = self;
+        (lower < value && value < upper) || ((value == lower || value == upper) && at_an_end())
+    }
 }
 
 /// It may have been an integer, which is shown without a point.

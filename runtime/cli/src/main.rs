@@ -17,6 +17,7 @@ mod search;
 mod sql;
 #[cfg(feature = "kafka")]
 mod tap;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,6 +67,8 @@ enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Run the tests of pipelines: what comes out of records that the tests name. Contacts nothing.
+    Test(test::Arguments),
     /// Look after a lake: list it, look into it, verify it.
     #[command(subcommand)]
     Lake(lake::What),
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Command::Tap(arguments) => tap::tap(*arguments, &registry),
         Command::Search(arguments) => search::search(*arguments, &registry),
         Command::Check { paths } => check::check(&paths, &registry),
+        Command::Test(arguments) => test::test(&arguments, registry),
         Command::Lake(what) => lake::lake(what, &registry),
         #[cfg(feature = "sql")]
         Command::Sql(arguments) => sql::sql(&arguments, &registry),

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
 use crate::plan::Planned;
-use crate::spec::{Component, OnError, Retry, When};
+use crate::spec::{Component, OnError, Retry, Sink, When};
 use crate::status::Status;
 use crate::task::{Driver, Report, Router, Stage, Stages};
 
@@ -65,13 +65,17 @@ impl Blueprint {
         self.planned.spec.transforms.iter().map(|transform| self.build_stage(transform)).collect()
     }
 
+    /// The transforms of a sink's own branch.
+    pub(crate) fn build_branch(&self, sink: &Sink) -> Result<Vec<Stage>> {
+        sink.transforms.iter().map(|transform| self.build_stage(transform)).collect()
+    }
+
     /// The sinks in order; the dead letters' last.
     pub(crate) fn build_sinks(&self) -> Result<Vec<Parts>> {
         let spec = &self.planned.spec;
         let mut parts = Vec::with_capacity(spec.sinks.len() + 1);
         for sink in &spec.sinks {
-            let stages = sink.transforms.iter().map(|transform| self.build_stage(transform)).collect::<Result<_>>()?;
-            parts.push(self.build_sink(&sink.component, stages, false)?);
+            parts.push(self.build_sink(&sink.component, self.build_branch(sink)?, false)?);
         }
         if let Some(letters) = &spec.dead_letters {
             parts.push(self.build_sink(letters, Vec::new(), true)?);

@@ -16,6 +16,7 @@ pub mod spec;
 pub mod status;
 mod task;
 pub mod topology;
+pub mod trial;
 
 /// Positions that a data folder keeps for sources that have no other place.
 pub mod positions {

@@ -37,6 +37,11 @@ pub fn plan(paths: &[PathBuf], registry: &Registry) -> Result<Plan, Mistakes> {
     plan_documents(spec::load_documents(paths, registry)?, registry)
 }
 
+/// The same with the pipelines' tests, also those in files beside theirs.
+pub fn plan_tested(paths: &[PathBuf], registry: &Registry) -> Result<Plan, Mistakes> {
+    plan_documents(spec::load_tested(paths, registry)?, registry)
+}
+
 /// The same of files that are in memory: the name that messages show, and the text.
 pub fn plan_texts(files: &[(&Path, &str)], registry: &Registry) -> Result<Plan, Mistakes> {
     plan_documents(spec::load_texts(files, registry)?, registry)

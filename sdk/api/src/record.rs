@@ -71,6 +71,11 @@ impl FieldKind {
         NAMES[self as usize].1
     }
 
+    /// All there are.
+    pub fn all() -> impl Iterator<Item = FieldKind> {
+        NAMES.into_iter().map(|(kind, _)| kind)
+    }
+
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<FieldKind> {
         NAMES.into_iter().find(|(_, named)| *named == name).map(|(kind, _)| kind)

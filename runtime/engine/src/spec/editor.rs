@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::destination::DESTINATION;
 use super::pipeline_schema;
+use super::trial::{TESTS, TESTS_BESIDE};
 
 /// What stands for any value: put in when the file is read, so that the editor cannot know its type.
 const PLACEHOLDER: &str = r"^\$\{(env|file):";
@@ -18,11 +19,15 @@ pub fn editor_schema(catalog: &dyn Catalog) -> Value {
     for key in ["$schema", "title", "description", "definitions"] {
         whole.extend(schema.remove_entry(key));
     }
-    // A document with the key `destination` is one; any other is a pipeline.
-    whole.insert("if".to_owned(), json!({ "type": "object", "required": [DESTINATION] }));
-    whole.insert("then".to_owned(), json!({ "$ref": format!("#/definitions/{DESTINATION}") }));
-    whole.insert("else".to_owned(), Value::Object(schema));
+    // A document with the key `destination` is one; one with tests and no source stands beside its pipeline's file.
+    let beside = json!({ "required": [TESTS], "not": { "required": ["source"] } });
+    let other = either(beside, TESTS_BESIDE, Value::Object(schema));
+    whole.append(&mut into_map(either(json!({ "type": "object", "required": [DESTINATION] }), DESTINATION, other)));
     Value::Object(whole)
+}
+
+fn either(condition: Value, definition: &str, other: Value) -> Value {
+    json!({ "if": condition, "then": { "$ref": format!("#/definitions/{definition}") }, "else": other })
 }
 
 fn into_map(schema: Value) -> Map<String, Value> {

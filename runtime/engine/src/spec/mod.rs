@@ -19,18 +19,21 @@ mod schema;
 mod secrets;
 mod settings;
 mod traps;
+mod trial;
 mod walker;
 
 pub use catchwater_sdk::nearest;
 pub use component::{Component, OnError, Place, When};
 pub use destination::Destination;
 pub use editor::editor_schema;
-pub use load::{Documents, load, load_documents, load_texts, load_with};
+pub use load::{Documents, load, load_documents, load_tested, load_texts, load_with};
 pub use mistakes::{Located, Mistakes, SourceFile};
 pub use pipeline::{Pipeline, Sink};
+pub(crate) use routes::ROUTER;
 pub use routes::Unmatched;
 pub use schema::pipeline_schema;
 pub use settings::{Retry, Settings};
+pub use trial::{Content, Expected, Given, Named, Rejection, Trial, Trials};
 
 #[cfg(test)]
 mod tests;

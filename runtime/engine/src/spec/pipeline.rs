@@ -8,7 +8,7 @@ use catchwater_sdk::config::{Mistake, Node, Role};
 
 use super::component::{CommonKeys, When};
 use super::routes::{RouteSpans, Unmatched};
-use super::{Component, OnError, Place, Settings, SourceFile};
+use super::{Component, OnError, Place, Settings, SourceFile, Trials};
 
 /// A pipeline as it was asked for. Two are equal when they would run the same.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,8 @@ pub struct Pipeline {
     pub unmatched: Option<Unmatched>,
     /// How the engine treats it.
     pub settings: Settings,
+    /// What it is tested with, where that was asked for.
+    pub trials: Trials,
     /// Where its name stands.
     pub place: Place,
 }
@@ -70,6 +72,7 @@ impl Pipeline {
             dead_letters,
             unmatched: unmatched.as_ref().map(Node::read).transpose()?,
             settings: root.read()?,
+            trials: Trials::default(),
             place: reader.place(name_span, String::new()),
         };
         pipeline.check_names()?;

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use super::Pipeline;
 use super::component::When;
 
+/// The step that a dead letter names which no sink's `when` asked for.
+pub(crate) const ROUTER: &str = "sinks";
+
 /// What becomes of a record that no sink's `when` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -7,6 +7,7 @@ use super::component::CommonKeys;
 use super::destination::DESTINATION;
 use super::routes::Unmatched;
 use super::settings::Settings;
+use super::trial::{TESTS, TESTS_BESIDE, beside_schema, trials_schema};
 
 /// The schema of a pipeline document, draft 7. A role is a `oneOf` over the connectors, told apart by `type`.
 pub fn pipeline_schema(catalog: &dyn Catalog) -> Value {
@@ -15,8 +16,10 @@ pub fn pipeline_schema(catalog: &dyn Catalog) -> Value {
         let component = component_schema(catalog, *role, &extra(catalog), &mut definitions);
         definitions.insert((*name).to_owned(), component);
     }
+    definitions.insert(TESTS_BESIDE.to_owned(), beside_schema());
     let mut properties = pipeline_keys();
     properties.append(&mut keys_of(schema_of::<Settings>()));
+    properties.insert(TESTS.to_owned(), trials_schema());
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "pipeline",

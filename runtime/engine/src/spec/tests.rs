@@ -17,6 +17,7 @@ mod editor;
 mod files;
 mod fuzz;
 mod routes;
+mod trials;
 
 /// Records of a Kafka cluster.
 #[derive(Deserialize, JsonSchema)]

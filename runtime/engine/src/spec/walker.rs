@@ -14,7 +14,6 @@ use std::ops::Range;
 use catchwater_sdk::config::{Document, Kind, Mistake, Node, Problem};
 use serde_json::Value;
 
-use super::destination::{DESTINATION, Destination};
 use super::traps;
 
 /// What the walk of one document found.
@@ -24,12 +23,11 @@ pub(super) struct Found {
     pub(super) secrets: Vec<Range<usize>>,
 }
 
-/// Checks a document against `schema`, or against what it defines for destinations; `text` is its file.
-pub(super) fn walk(document: &Document, schema: &Value, text: &str) -> Found {
+/// Checks a document against `schema`, whose references lead into `root`; `text` is its file.
+pub(super) fn walk<'a>(document: &Document, root: &'a Value, schema: &'a Value, text: &'a str) -> Found {
     let found = Found { mistakes: Vec::new(), secrets: Vec::new() };
-    let mut walker = Walker { root: schema, text, incomplete: document.incomplete, path: String::new(), found };
-    let of_destination = Destination::is_in(&document.root).then(|| &schema["definitions"][DESTINATION]);
-    walker.value(&document.root, of_destination.unwrap_or(schema));
+    let mut walker = Walker { root, text, incomplete: document.incomplete, path: String::new(), found };
+    walker.value(&document.root, schema);
     walker.found
 }
 

@@ -35,7 +35,7 @@ use self::flow::Flow;
 use self::letters::Letters;
 use self::owned::Owned;
 use self::pace::Pace;
-pub(crate) use self::router::Router;
+pub(crate) use self::router::{Routed, Router};
 pub(crate) use self::stages::{Stage, Stages, StepRejected};
 use self::upstream::Upstream;
 pub(crate) use self::wish::Wish;

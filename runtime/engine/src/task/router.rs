@@ -8,12 +8,10 @@ use catchwater_sdk::value::Decoded;
 use catchwater_sdk::{Batch, Error, Result};
 
 use super::stages::StepRejected;
-use crate::spec::{Unmatched, When};
+use crate::spec::{ROUTER, Unmatched, When};
 
 /// Why a record that no sink asked for is a dead letter.
 const REASON: &str = "no sink's `when` asks for it";
-/// The step that such a dead letter names.
-const STEP: &str = "sinks";
 
 /// The sinks' conditions.
 pub(crate) struct Router {
@@ -27,13 +25,13 @@ pub(crate) struct Router {
 }
 
 /// A batch, divided.
-pub(super) struct Routed {
+pub(crate) struct Routed {
     /// What goes to each sink, in their order.
-    pub(super) to: Vec<Batch>,
+    pub(crate) to: Vec<Batch>,
     /// How many records were dropped on purpose.
     pub(super) dropped: u64,
     /// What goes to the dead letters.
-    pub(super) rejected: Vec<StepRejected>,
+    pub(crate) rejected: Vec<StepRejected>,
 }
 
 // === impl Router ===
@@ -45,7 +43,7 @@ impl Router {
     }
 
     /// Divides a batch among the sinks.
-    pub(super) fn route(&mut self, batch: &Batch) -> Routed {
+    pub(crate) fn route(&mut self, batch: &Batch) -> Routed {
         self.routed += batch.len() as u64;
         if self.routes.iter().all(|when| *when == When::Always) {
             self.matched += batch.len() as u64;
@@ -80,7 +78,7 @@ impl Router {
                 None => REASON.to_owned(),
             };
             StepRejected {
-                step: Arc::from(STEP),
+                step: Arc::from(ROUTER),
                 attempts: 1,
                 rejected: Rejected { records: rest.select(numbers), reason },
             }

@@ -112,12 +112,19 @@ impl Stages {
         Stages { stages }
     }
 
+    /// The same with each rejected record handed out, also where that stops the pipeline.
+    pub(crate) fn handing_out(mut self) -> Stages {
+        let failing = self.stages.iter_mut().filter(|stage| stage.on_error == OnError::Fail);
+        failing.for_each(|stage| stage.on_error = OnError::DeadLetter);
+        self
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.stages.is_empty()
     }
 
     /// Sends a batch through all transforms. What cannot be processed is added to `rejected`.
-    pub(super) fn apply(&mut self, batch: Batch, rejected: &mut Vec<StepRejected>) -> Result<Vec<Batch>> {
+    pub(crate) fn apply(&mut self, batch: Batch, rejected: &mut Vec<StepRejected>) -> Result<Vec<Batch>> {
         let mut batches = vec![batch];
         for stage in &mut self.stages {
             let mut next = Vec::with_capacity(batches.len());

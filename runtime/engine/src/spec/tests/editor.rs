@@ -28,5 +28,5 @@ fn allows_what_check_allows() {
     let sinks = schema["definitions"]["sink"]["oneOf"].as_array().expect("branches");
     let lake = sinks.iter().find(|sink| sink["title"] == "lake").expect("it is known");
     assert_eq!(lake["properties"]["file_size"]["anyOf"][1], placeholder);
-    assert_eq!(schema["else"]["properties"]["tasks"]["anyOf"][1], placeholder);
+    assert_eq!(schema["else"]["else"]["properties"]["tasks"]["anyOf"][1], placeholder);
 }

@@ -109,7 +109,7 @@ error: strat: unknown key
 2 | strat: x
   | ^^^^^
   |
-help: there are: checkpoint_interval, dead_letters, drain_timeout, idle, retry, tasks, transforms, unmatched
+help: there are: checkpoint_interval, dead_letters, drain_timeout, idle, retry, tasks, tests, transforms, unmatched
 
 1 mistake in 1 file";
     let start = report.find("--> ").expect("a place") + 4;

@@ -44,7 +44,7 @@ fn draw_all(text: &str, schema: &serde_json::Value) {
     let mut mistakes = parsed.mistakes;
     for mut document in parsed.documents {
         resolve(&mut document.root, &Fixed, &mut mistakes);
-        mistakes.extend(super::super::walker::walk(&document, schema, text).mistakes);
+        mistakes.extend(super::super::walker::walk(&document, schema, schema, text).mistakes);
     }
     let file = SourceFile::new(std::path::Path::new("x.yaml"), text.to_owned());
     for mistake in mistakes {

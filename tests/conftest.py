@@ -22,10 +22,10 @@ LOG_CHARACTERS_MAX = 5000
 
 
 def pytest_addoption(parser):
-    """Here rather than beside the crash suite, so that one command line fits every part."""
-    group = parser.getgroup("crash suite")
+    """Here rather than beside the suites, so that one command line fits every part."""
+    group = parser.getgroup("crash and fault suites")
     group.addoption("--rounds", type=int, default=20, help="how often SIGKILL strikes at a random moment")
-    group.addoption("--minutes", type=float, help="go on with such rounds for this long instead of counting them")
+    group.addoption("--minutes", type=float, help="go on with such rounds, or with such weather, for this long")
     group.addoption("--seed", type=int, default=int(time.time()), help="of all that is random; printed by every run")
 
 

@@ -26,8 +26,8 @@ controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listeners=CONTROLLER://127.0.0.1:{controller},{listeners}
-advertised.listeners={listeners}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL
+advertised.listeners={advertised}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL
 log.dirs={data}
 auto.create.topics.enable=false
 broker.heartbeat.interval.ms=500
@@ -63,13 +63,20 @@ class Broker:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.java = java
-        plain, sasl, tls, controller = free_ports(4)
+        plain, sasl, tls, proxied, self._controller = free_ports(5)
+        # Whoever comes by this address is sent on to the proxy's: a broker tells its clients where to find it.
+        self.proxied_address = f"127.0.0.1:{proxied}"
         self.address = f"127.0.0.1:{plain}"
         self.sasl_address = f"127.0.0.1:{sasl}"
         self.tls_address = f"127.0.0.1:{tls}"
         self.certificates = Certificates.make(self.folder / "certificates") if secured else None
         self.process: subprocess.Popen | None = None
-        self._write_properties(controller)
+        self._write_properties()
+
+    def behind(self, proxy: str) -> "Broker":
+        """Before it starts: what connects through a proxy in front of `proxied_address` stays on that way."""
+        self._write_properties(proxy)
+        return self
 
     def start(self) -> "Broker":
         """Formats the data folder the first time; returns once the broker answers."""
@@ -119,13 +126,16 @@ class Broker:
         rest = [argument for argument in arguments if not argument.startswith("-X")]
         return ["java", *self.java, *options, "-cp", f"{jars('kafka-pom.xml') / 'libs'}/*", *rest]
 
-    def _write_properties(self, controller: int) -> None:
+    def _write_properties(self, proxy: str | None = None) -> None:
         listeners = f"PLAINTEXT://{self.address}"
         security = ""
         if self.certificates:
             listeners += f",SASL://{self.sasl_address},TLS://{self.tls_address}"
             security = SECURITY.format(user=USER, password=PASSWORD, server=self.certificates.server, authority=self.certificates.authority)
-        text = PROPERTIES.format(controller=controller, listeners=listeners, data=self.folder / "data")
+        advertised = listeners
+        if proxy:
+            listeners, advertised = f"{listeners},PROXIED://{self.proxied_address}", f"{advertised},PROXIED://{proxy}"
+        text = PROPERTIES.format(controller=self._controller, listeners=listeners, advertised=advertised, data=self.folder / "data")
         (self.folder / "server.properties").write_text(text + security)
 
 

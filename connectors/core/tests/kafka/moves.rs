@@ -122,7 +122,7 @@ async fn two_processes_of_one_name_go_on_until_one_is_refused() {
     first.until(|reader| reader.positions.len() == 1).await;
     let mut second = Reader::open(&config(&topic, &group), "same").await;
     second.until(|reader| reader.positions.len() == 1).await;
-    // Fenced once a member joins anew, as an engine has it do: brokers that were restarted fence a member that is alone.
+    // Fenced a few times a member joins anew, as an engine has it do: brokers in trouble fence a member that is alone.
     let error = 'refused: loop {
         for reader in [&mut first, &mut second] {
             match reader.step().await {

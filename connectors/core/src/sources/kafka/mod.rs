@@ -58,8 +58,8 @@ struct Kafka {
     look_at: Instant,
     /// When the last move was answered; `None` before the first.
     settled: Option<Instant>,
-    /// When another took over this member's name, if one ever did.
-    fenced: Option<Instant>,
+    /// When another took over this member's name, of late.
+    fenced: Vec<Instant>,
     orphans: Orphans,
 }
 
@@ -78,7 +78,7 @@ impl Kafka {
             failed: None,
             look_at: Instant::now(),
             settled: None,
-            fenced: None,
+            fenced: Vec::new(),
             orphans: Orphans::new(),
         }
     }

@@ -20,9 +20,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A member without partitions has reached the end once it was given none for this long: a group that just grew hands
 /// out partitions in two steps.
 const EMPTY_FOR: Duration = Duration::from_millis(2500);
-/// A member that is fenced again this soon shares its name with another. Once is no proof: brokers that were restarted have
-/// been seen to fence a member that was alone.
-const FENCED_AGAIN: Duration = Duration::from_secs(60);
+/// A member that is fenced more often than this within that time shares its name with another, and both would go on for ever.
+/// Less is no proof: brokers that were restarted, or whose answers came late, fence a member that is alone, by its own request
+/// to join that it had to repeat.
+const FENCED_MAX: usize = 3;
+const FENCED_WITHIN: Duration = Duration::from_secs(60);
 
 impl Kafka {
     /// Waits for what comes next. `None`: look at everything else first. Cancel safe.
@@ -123,9 +125,7 @@ impl Kafka {
         self.partitions = Partitions::default();
         (self.resolving, self.unanswered, self.settled) = (None, false, None);
         self.queued.push_back(Polled::Lost(partitions));
-        let fenced = code == Code::FencedInstanceId;
-        let before = if fenced { self.fenced.replace(Instant::now()) } else { None };
-        if before.is_some_and(|before| before.elapsed() < FENCED_AGAIN) {
+        if code == Code::FencedInstanceId && self.is_fenced_too_often() {
             let name = &self.plan.member;
             let text =
                 format!("another process is in the group as `{name}`: give each process a data folder of its own");
@@ -133,5 +133,11 @@ impl Kafka {
         }
         warn!(%code, "the group has thrown this member out, it joins anew");
         Ok(())
+    }
+
+    fn is_fenced_too_often(&mut self) -> bool {
+        self.fenced.retain(|before| before.elapsed() < FENCED_WITHIN);
+        self.fenced.push(Instant::now());
+        self.fenced.len() > FENCED_MAX
     }
 }

@@ -1,0 +1,55 @@
+"""A lake in a bucket whose server fails, slows down, hangs up, and does what it was asked without saying so."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from faults.weather import on_the_way, storm
+from harness.bucket import BucketWorkspace
+from services.fault_gateway import LOST_REPLY, RESET, FaultGateway
+
+SLOW_DOWN = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
+INTERNAL = b'<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>'
+FAULTS = [(500, INTERNAL), (503, SLOW_DOWN), RESET, LOST_REPLY]
+SHARE = 0.15
+ROWS = 6000
+
+
+@pytest.mark.timeout(0)
+def test_a_store_that_answers_badly_loses_and_doubles_nothing(kafka, s3, tmp_path, scene_of, seeds):
+    for seed in seeds:
+        dice, met = random.Random(seed), Counter()
+
+        def fault(method: str, path: str, headers: dict):
+            if dice.random() > SHARE:
+                return None
+            chosen = dice.choice(FAULTS)
+            met[f"{method} {chosen if isinstance(chosen, str) else chosen[0]}"] += 1
+            return chosen
+        with FaultGateway(s3.address, fault) as gateway:
+            with scene_of(kafka, seed, bucket(tmp_path, s3, seed).by(gateway.address)) as scene:
+                scene.load()
+                process = scene.start()
+                scene.grows(process, rows=ROWS)
+                scene.catch_up(process)
+        assert len(met) >= 4, f"little has happened: {met}"
+        print(f"seed {seed}: {dict(met)}", flush=True)
+
+
+@pytest.mark.timeout(0)
+def test_a_way_to_the_store_under_weather_loses_and_doubles_nothing(kafka, s3, tmp_path, toxiproxy, scene_of, seeds):
+    proxy = toxiproxy.proxy(s3.address)
+    for seed in seeds:
+        with scene_of(kafka, seed, bucket(tmp_path, s3, seed).by(proxy.address)) as scene:
+            scene.load()
+            process = scene.start()
+            scene.grows(process)
+            storm(on_the_way(proxy), scene.random, lambda: scene.grows(process))
+            scene.catch_up(process)
+
+
+def bucket(tmp_path, s3, seed: int) -> BucketWorkspace:
+    folder = tmp_path / f"bucket-{seed}"
+    folder.mkdir()
+    return BucketWorkspace(folder, s3)

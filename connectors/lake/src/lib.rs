@@ -39,6 +39,7 @@ use std::sync::Arc;
 use catchwater_sdk::{Context, Registry};
 
 use self::config::Config;
+pub use self::hot_log::{Forgotten, forgotten as forgotten_hot_logs};
 
 /// Makes the lake known. Tasks that are built from one registry share a committer for each table.
 pub fn register(registry: &mut Registry) {

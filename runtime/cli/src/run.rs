@@ -1,21 +1,23 @@
 //! `catchwater run`: pipelines without a server; ends with their sources.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use catchwater_engine::data_dir::DataDir;
 use catchwater_engine::plan::{Plan, plan};
+use catchwater_engine::spec::Pipeline;
 use catchwater_engine::status::Status;
 use catchwater_engine::topology::{Host, Stopper, Topology};
+use catchwater_lake::{Forgotten, forgotten_hot_logs};
 use catchwater_sdk::clock::SystemClock;
 use catchwater_sdk::config::Size;
 use catchwater_sdk::{Error, Registry, Result, ResultExt};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::output::{complain, complaints_have_colours};
 use crate::progress::Progress;
@@ -110,6 +112,7 @@ async fn run_until_ended<B: Beside>(
 ) -> Result<bool> {
     let signals = Signals::listen()?;
     let (host, _slot) = host(means)?;
+    warn_of_forgotten_logs(&host.data_dir, plan);
     let mut topology = Topology::new(Arc::new(registry), host);
     topology.apply(plan).await?;
     let statuses: BTreeMap<_, _> = topology.statuses().into_iter().collect();
@@ -133,6 +136,23 @@ async fn run_until_ended<B: Beside>(
         let _ = companion.await; // so that it says nothing after the end
     }
     Ok(well)
+}
+
+/// A sink brings in what its own hot log was left with. One that was renamed has another.
+fn warn_of_forgotten_logs(data_dir: &Path, plan: &Plan) {
+    let sinks = |pipeline: &Pipeline| -> Vec<(String, String)> {
+        let components = pipeline.sinks.iter().map(|sink| &sink.component).chain(&pipeline.dead_letters);
+        components.map(|component| (pipeline.name.clone(), component.name.clone())).collect()
+    };
+    let known: Vec<_> = plan.pipelines.iter().flat_map(|planned| sinks(&planned.spec)).collect();
+    let known = known.iter().map(|(pipeline, sink)| (pipeline.as_str(), sink.as_str()));
+    for Forgotten { path, pipeline, sink } in forgotten_hot_logs(data_dir, known) {
+        warn!(
+            path = %path.display(), %pipeline, %sink,
+            "records in a hot log are in no table, and no pipeline and sink of these names run here; were they renamed? run \
+             them once more under the old names, and what the log holds is brought in"
+        );
+    }
 }
 
 fn ended(name: &str, status: &Status) {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! All numbers are little-endian. Log and segment are in each frame, so that bytes of another file are never taken for one
-//! of this. A sync covers exactly one frame: a bad frame before a good one can therefore not be a write that a crash cut
-//! short, it is damage.
+//! of this. A sync covers exactly one frame, and the next is written once it is done: so only the last frame can be a write
+//! that a crash cut short. A bad one before another frame, good or not, is damage.
 
 use std::hash::Hasher;
 use std::ops::Range;
@@ -40,9 +40,10 @@ pub(super) struct Frame<'a> {
 pub(super) struct Scan<'a> {
     /// The good frames, in order.
     pub(super) frames: Vec<Frame<'a>>,
-    /// Bytes before a good frame that are none themselves, with the number of that frame in the list above.
+    /// Bytes before another frame that are no good one themselves, with the number of that frame in the list above; the number
+    /// behind the last is that of a frame which is not good itself.
     pub(super) damage: Vec<(Range<usize>, usize)>,
-    /// Bytes behind the last good frame.
+    /// Bytes behind all that, of at most one frame.
     pub(super) torn: Range<usize>,
 }
 
@@ -87,8 +88,24 @@ pub(super) fn scan(bytes: &[u8], place: Place) -> Scan<'_> {
             None => at = next_magic(bytes, at + 1),
         }
     }
-    scan.torn = good..bytes.len();
+    let torn = last_head(&bytes[good..], place).map_or(good, |at| good + at);
+    if torn > good {
+        scan.damage.push((good..torn, scan.frames.len()));
+    }
+    scan.torn = torn..bytes.len();
     scan
+}
+
+/// Where the last frame of a place begins, whether it is good or not.
+fn last_head(bytes: &[u8], place: Place) -> Option<usize> {
+    let (mut last, mut at) = (None, next_magic(bytes, 0));
+    while at < bytes.len() {
+        if bytes.get(at..at + HEAD_BYTES).is_some_and(|head| place_of(head) == place) {
+            last = Some(at);
+        }
+        at = next_magic(bytes, at + 1);
+    }
+    last
 }
 
 /// The log that a segment belongs to, as its first good frame says.
@@ -112,8 +129,13 @@ fn read(bytes: &[u8]) -> Option<(Place, Frame<'_>)> {
     if checksum(&head[..CHECKSUM.start], body) != u64_at(CHECKSUM.start) {
         return None;
     }
+    Some((place_of(head), Frame { first: u64_at(32), records: u32_at(40), body }))
+}
+
+/// Where a frame stands, as its head says.
+fn place_of(head: &[u8]) -> Place {
     let log = Uuid::from_slice(&head[8..24]).expect("16 bytes");
-    Some((Place { log, segment: u64_at(24) }, Frame { first: u64_at(32), records: u32_at(40), body }))
+    Place { log, segment: u64::from_le_bytes(head[24..32].try_into().expect("eight bytes")) }
 }
 
 fn checksum(head: &[u8], body: &[u8]) -> u64 {

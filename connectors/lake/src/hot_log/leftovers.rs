@@ -99,7 +99,10 @@ impl Leftovers {
         }
         self.whole = false;
         if scan.frames.is_empty() {
-            return self.tell_damage(segment, scan.torn.clone(), None);
+            return self.tell_damage(segment, 0..scan.torn.end, None);
+        }
+        if let Some((damage, _)) = scan.damage.iter().find(|(_, before)| *before == scan.frames.len()) {
+            self.tell_damage(segment, damage.clone(), None);
         }
         let (file, offset) = (self.path(segment).display().to_string(), scan.torn.start);
         info!(

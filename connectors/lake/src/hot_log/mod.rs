@@ -17,6 +17,7 @@ mod bring_in;
 mod chunk;
 mod frame;
 mod leftovers;
+mod orphans;
 mod segments;
 mod slot;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use tokio::sync::{mpsc, watch};
 pub(crate) use self::bring_in::BringIn;
 pub(crate) use self::chunk::{ChunkBuilder, Target};
 pub(crate) use self::leftovers::Leftovers;
+pub use self::orphans::{Forgotten, forgotten};
 use self::slot::Slot;
 use self::writer::{Order, State, Writer, failure};
 

@@ -21,7 +21,12 @@ pub(super) struct Slot {
 /// The folder of all logs of a sink.
 pub(super) fn folder(context: &Context) -> PathBuf {
     let names = [&context.pipeline, &context.component].map(|name| file_name(name));
-    context.data_dir.join("hot-log").join(&names[0]).join(&names[1])
+    all(&context.data_dir).join(&names[0]).join(&names[1])
+}
+
+/// The folder of all logs of a data folder.
+pub(super) fn all(data_dir: &Path) -> PathBuf {
+    data_dir.join("hot-log")
 }
 
 // === impl Slot ===
@@ -74,7 +79,7 @@ pub(super) fn failed(doing: &str, path: &Path, error: std::io::Error) -> Error {
 }
 
 /// A name as a file's: what a file system may not take is written as `%XX`.
-fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     name.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02x}") }).collect()
 }

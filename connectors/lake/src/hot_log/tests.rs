@@ -98,6 +98,20 @@ fn a_tail_torn_at_any_byte_leaves_the_frames_before_it() {
 }
 
 #[test]
+fn of_several_bad_frames_at_the_end_only_the_last_can_be_torn() {
+    let (bytes, ends) = segment();
+    for (first, torn) in [(1, ends[2]), (2, ends[2]), (3, ends[2])] {
+        let mut bad = bytes.clone();
+        // The last byte of each frame's head: its checksum.
+        (first..ends.len()).for_each(|frame| bad[ends[frame - 1] + frame::HEAD_BYTES - 1] ^= 0x10);
+        let scan = scan(&bad, PLACE);
+        assert_eq!(scan.frames.len(), first, "bad from frame {first} on");
+        let damage = if torn > ends[first - 1] { vec![(ends[first - 1]..torn, first)] } else { vec![] };
+        assert_eq!((scan.damage, scan.torn), (damage, torn..bytes.len()), "bad from frame {first} on");
+    }
+}
+
+#[test]
 fn any_byte_that_flips_costs_its_frame_and_no_other() {
     let (bytes, ends) = segment();
     for at in 0..bytes.len() {
@@ -300,4 +314,24 @@ async fn a_disk_that_fails_is_said_and_tried_again() {
     assert_eq!(state.borrow().synced, 1);
     drop(writer);
     assert_eq!(left(folder.path()), [(0, 0)]);
+}
+
+// === logs that nobody asks for ===
+
+#[tokio::test]
+async fn a_log_of_a_name_that_nobody_runs_is_found_as_long_as_it_holds_records() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let context = context(folder.path());
+    let names = |forgotten: Vec<Forgotten>| forgotten.into_iter().map(|log| log.path).collect::<Vec<_>>();
+    let mut log = started(folder.path(), 1 << 20);
+    log.append(chunk(&batch(0, 3))).await.expect("taken");
+    log.synced().await.expect("safe");
+    assert_eq!(names(forgotten(folder.path(), [])), [PathBuf::new(); 0], "it is open");
+    drop(log);
+    let known = (&*context.pipeline, &*context.component);
+    assert_eq!(names(forgotten(folder.path(), [known])), [PathBuf::new(); 0], "it is brought in by its own sink");
+    let slot = slot::folder(&context).join("0");
+    assert_eq!(names(forgotten(folder.path(), [(known.0, "other")])), [slot.clone()]);
+    drop(started(folder.path(), 1 << 20));
+    assert_eq!(names(forgotten(folder.path(), [])), [PathBuf::new(); 0], "it holds nothing any more");
 }

@@ -105,7 +105,7 @@ def test_brokers_that_are_away(workspace):
     ("arguments", "words"),
     [
         (["kafak://h:9092/orders"], ["did you mean `kafka://`"]),
-        (["orders"], ["write a URL"]),
+        (["orders"], ["is no URL", "--pipelines"]),
         (["kafka://h:9092"], ["which topic?"]),
         (["kafka://me:s3cret@h:9092/orders"], ["sasl.password"]),
         (["kafka://h:9092/orders?sasl.mechanism=PLAIN&sasl.user=me&sasl.password=s3cret"], ["`user`", "`username`"]),

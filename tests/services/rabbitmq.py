@@ -7,6 +7,7 @@ As a command, for shell scripts:  python -m services.rabbitmq start DIR   prints
 """
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from services.install import cache
 from services.server import Server, end_by_id, free_ports
 
 PACKAGE, PROGRAM = "rabbitmq-server", Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+CONTROL = PROGRAM.with_name("rabbitmqctl")
 # Where Debian's scripts look whether a package may start its service.
 POLICY = Path("/usr/sbin/policy-rc.d")
 USER, PASSWORD = "guest", "guest"
@@ -90,6 +92,12 @@ class Broker(Server):
         """The id of Erlang's machine, which is the broker."""
         file = self.folder / "broker.pid"
         return int(file.read_text()) if file.exists() and file.read_text().strip() else None
+
+    def listed(self, what: str, *columns: str) -> list[dict]:
+        """What the broker itself tells of its queues, bindings, connections: each as a dictionary of these columns."""
+        command = [CONTROL, "--quiet", "--formatter", "json", f"list_{what}", *columns]
+        done = subprocess.run(command, env={**os.environ, **self._environment()}, capture_output=True, check=True, timeout=60)
+        return json.loads(done.stdout)
 
     def epmd_pid(self) -> int:
         return self._epmd.pid

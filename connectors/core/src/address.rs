@@ -25,6 +25,18 @@ pub fn kafka(rest: &str) -> Result<Map<String, Value>, String> {
     Ok(keys)
 }
 
+/// `user:password@host:5672/vhost/name`, as the URL of the broker with its virtual host, and what comes behind that: an exchange
+/// or a queue, empty where there is none.
+pub fn amqp(scheme: &str, rest: &str) -> Result<(String, String), String> {
+    let (broker, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if broker.rsplit('@').next().is_none_or(str::is_empty) {
+        return Err(format!("which broker? write {scheme}://host/vhost/exchange-or-queue"));
+    }
+    let (vhost, name) = path.split_once('/').unwrap_or((path, ""));
+    let vhost = if vhost.is_empty() { "%2F" } else { vhost };
+    Ok((format!("{scheme}://{broker}/{vhost}"), decoded(name)?))
+}
+
 /// Sets what stands behind the question mark: `key=value&outer.inner=value`.
 pub fn set_options(keys: &mut Map<String, Value>, options: &str) -> Result<(), String> {
     for (key, value) in options_of(options)? {

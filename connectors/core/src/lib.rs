@@ -14,7 +14,7 @@ mod rate;
 mod s3;
 pub mod sinks;
 pub mod sources;
-#[cfg(feature = "kafka")]
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 pub mod taps;
 #[cfg(test)]
 mod testing;

@@ -15,7 +15,7 @@ mod run;
 mod search;
 #[cfg(feature = "sql")]
 mod sql;
-#[cfg(feature = "kafka")]
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 mod tap;
 mod test;
 
@@ -55,7 +55,7 @@ enum Command {
     /// Run pipelines until their sources end, or Ctrl-C.
     Run(run::Arguments),
     /// Look at messages while they pass through a topic or queue, without a trace.
-    #[cfg(feature = "kafka")]
+    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
     Tap(Box<tap::Arguments>),
     /// Find events of a collection: the newest that match a query, or how many there are and when.
     Search(Box<search::Arguments>),
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::demo(&arguments, registry),
         Command::Run(arguments) => run::run(arguments, registry),
         Command::Replay(arguments) => replay::replay(*arguments, registry, &board),
-        #[cfg(feature = "kafka")]
+        #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
         Command::Tap(arguments) => tap::tap(*arguments, &registry),
         Command::Search(arguments) => search::search(*arguments, &registry),
         Command::Check { paths } => check::check(&paths, &registry),

@@ -14,6 +14,7 @@ pub mod plan;
 mod positions_file;
 pub mod spec;
 pub mod status;
+pub mod steps;
 mod task;
 pub mod topology;
 pub mod trial;

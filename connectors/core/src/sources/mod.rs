@@ -5,10 +5,10 @@ mod generate;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "kafka")]
-mod kafka;
+pub(crate) mod kafka;
 mod lines;
 #[cfg(feature = "rabbitmq")]
-mod rabbitmq;
+pub(crate) mod rabbitmq;
 #[cfg(feature = "s3")]
 mod s3;
 mod stdin;

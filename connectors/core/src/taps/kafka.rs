@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use catchwater_sdk::config::Node;
 use catchwater_sdk::{Batch, BatchBuilder, Error, Limit, Partition, Result, async_trait, nearest};
 use futures::{FutureExt, StreamExt};
 use rdkafka::ClientConfig;
@@ -17,13 +18,14 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use serde::Deserialize;
 use tracing::{debug, warn};
 
-use super::{Address, Begin, Tap, configuration};
+use super::{Address, Begin, Several, Tap, Way, configuration, read};
 use crate::address;
 use crate::kafka::connection::Connection;
 use crate::kafka::failure::failure;
 use crate::kafka::message::append;
 use crate::kafka::trouble::{self, Trouble};
 use crate::kafka::{ANSWER_WITHIN, ask, ffi, unknown_topics};
+use crate::sources::kafka;
 
 /// What a URL says.
 #[derive(Debug, Deserialize)]
@@ -71,10 +73,29 @@ struct Open {
 }
 
 /// A tap for `kafka://host:9092/topic`.
-pub(super) fn build(address: &Address<'_>, begin: Begin) -> Result<Box<dyn Tap>> {
+pub(super) fn build(address: &Address<'_>, way: Way) -> Result<Box<dyn Tap>> {
     let keys = address::kafka(address.rest).map_err(Error::config)?;
     let config: Config = configuration(keys, address.options)?;
     let topic = config.topic.ok_or_else(|| Error::config("which topic? write kafka://host:9092/topic"))?;
+    tap(&config.connection, topic, way)
+}
+
+/// A tap for what a source of a pipeline reads.
+pub(super) fn beside(source: &Node, way: Way) -> Result<Box<dyn Tap>> {
+    let source: kafka::Config = read(source)?;
+    let (connection, topics) = source.tapped();
+    if let Some(pattern) = topics.iter().find(|topic| topic.starts_with('^')) {
+        let text = format!("which topics match `{pattern}` is not looked up; tap one of them: kafka://host:9092/topic");
+        return Err(Error::config(text));
+    }
+    let taps = topics.into_iter().map(|topic| tap(&connection, topic, way)).collect::<Result<_>>()?;
+    Ok(Box::new(Several(taps)))
+}
+
+fn tap(connection: &Connection, topic: String, Way { begin, consume }: Way) -> Result<Box<dyn Tap>> {
+    if consume {
+        return Err(Error::config("a topic is read without being consumed: leave --consume out"));
+    }
     let defaults = [
         ("client.id", "catchwater-tap".to_owned()),
         ("group.id", NO_GROUP.to_owned()),
@@ -85,8 +106,8 @@ pub(super) fn build(address: &Address<'_>, begin: Begin) -> Result<Box<dyn Tap>>
         ("isolation.level", "read_committed".to_owned()),
         ("queued.max.messages.kbytes", "4096".to_owned()),
     ];
-    let client = config.connection.client_config(&defaults, &[])?;
-    Ok(Box::new(KafkaTap { client, brokers: config.connection.brokers, topic, begin, open: None }))
+    let client = connection.client_config(&defaults, &[])?;
+    Ok(Box::new(KafkaTap { client, brokers: connection.brokers.clone(), topic, begin, open: None }))
 }
 
 // === impl KafkaTap ===

@@ -2,10 +2,14 @@
 //!
 //! A tap is written as a URL. Each kind is one file with its configuration, the trait, and a line in `KINDS`.
 
+#[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 
-use catchwater_sdk::config::{ProcessEnvironment, parse, resolve};
+use catchwater_sdk::config::{Node, ProcessEnvironment, parse, resolve};
 use catchwater_sdk::{Batch, Error, Limit, Result, async_trait, nearest};
+use futures::future::select_all;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -35,20 +39,59 @@ pub enum Begin {
     Last(u32),
 }
 
+/// How to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Where to begin.
+    pub begin: Begin,
+    /// Whether messages may be taken from a queue where there is no other way to see them.
+    pub consume: bool,
+}
+
 /// What stands behind the scheme, for the one who knows the scheme.
 struct Address<'a> {
+    scheme: &'a str,
     /// Between `//` and the question mark.
     rest: &'a str,
     options: &'a str,
 }
 
-type Build = fn(&Address<'_>, Begin) -> Result<Box<dyn Tap>>;
+type Build = fn(&Address<'_>, Way) -> Result<Box<dyn Tap>>;
+type Beside = fn(&Node, Way) -> Result<Box<dyn Tap>>;
 
 /// What can be tapped: the scheme, how it is written, and who builds it.
-const KINDS: &[(&str, &str, Build)] = &[("kafka", "kafka://host:9092/topic", kafka::build)];
+const KINDS: &[(&str, &str, Build)] = &[
+    #[cfg(feature = "kafka")]
+    ("kafka", "kafka://host:9092/topic", kafka::build),
+    #[cfg(feature = "rabbitmq")]
+    ("amqp", "amqp://user:password@host/vhost/queue", rabbitmq::build),
+    #[cfg(feature = "rabbitmq")]
+    ("amqps", "amqps://host/vhost?exchange=NAME&routing_key=KEY", rabbitmq::build),
+];
+
+/// Sources beside which can be tapped.
+const SOURCES: &[(&str, Beside)] = &[
+    #[cfg(feature = "kafka")]
+    ("kafka", kafka::beside),
+    #[cfg(feature = "rabbitmq")]
+    ("rabbitmq", rabbitmq::beside),
+];
+
+/// A tap beside a source of that type with these keys; contacts nobody yet.
+pub fn beside(source: &str, keys: &Node, way: Way) -> Result<Box<dyn Tap>> {
+    let Some((_, beside)) = SOURCES.iter().find(|(name, _)| *name == source) else {
+        let names = SOURCES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        return Err(Error::config(format!("a source of type `{source}` cannot be tapped; those can: {names}")));
+    };
+    beside(keys, way)
+}
+
+fn read<T: DeserializeOwned>(keys: &Node) -> Result<T> {
+    keys.read().map_err(|mistake| Error::config(mistake.to_string()))
+}
 
 /// A tap for a URL; contacts nobody yet.
-pub fn build(url: &str, begin: Begin) -> Result<Box<dyn Tap>> {
+pub fn build(url: &str, way: Way) -> Result<Box<dyn Tap>> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(Error::config(format!("tap what? write a URL: {}", choices())));
     };
@@ -58,7 +101,25 @@ pub fn build(url: &str, begin: Begin) -> Result<Box<dyn Tap>> {
         return Err(Error::config(format!("`{scheme}://` cannot be tapped; {near}there are: {}", choices())));
     };
     let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
-    build(&Address { rest, options }, begin)
+    build(&Address { scheme, rest, options }, way)
+}
+
+/// Several taps as one.
+struct Several(Vec<Box<dyn Tap>>);
+
+#[async_trait]
+impl Tap for Several {
+    async fn open(&mut self) -> Result<()> {
+        for tap in &mut self.0 {
+            tap.open().await?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self, limit: Limit) -> Result<Batch> {
+        let (batch, ..) = select_all(self.0.iter_mut().map(|tap| tap.next(limit))).await;
+        batch
+    }
 }
 
 fn choices() -> String {
@@ -83,7 +144,7 @@ mod tests {
     use super::*;
 
     fn check(url: &str, words: &[&str]) {
-        let error = build(url, Begin::Latest).map(drop).expect_err(url).chain();
+        let error = build(url, Way::default()).map(drop).expect_err(url).chain();
         for word in words {
             assert!(error.contains(word), "{url}: {error}");
         }
@@ -97,6 +158,17 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "rabbitmq")]
+    fn mistakes_in_a_url_of_rabbitmq_are_named() {
+        check("amqp://me:s3cret@mq/shop", &["which queue?", "exchange="]);
+        check("amqp:///shop/orders", &["which broker?"]);
+        check("amqp://me:s3cret@mq/shop/orders?exchange=events", &["either a queue or an exchange"]);
+        check("amqp://me:s3cret@mq/shop?exchange=events&rooting_key=x", &["rooting_key"]);
+        check("amqp://me:s3cret@mq/shop?routing_key=x", &["which exchange?"]);
+    }
+
+    #[test]
+    #[cfg(feature = "kafka")]
     fn mistakes_in_a_url_of_kafka_are_named() {
         check("kafak://localhost:9092/orders", &["did you mean `kafka://`?"]);
         check("kafka://localhost:9092", &["which topic?"]);

@@ -100,14 +100,8 @@ fn kafka(rest: &str) -> Result<Map<String, Value>, String> {
 
 /// Behind the virtual host comes an exchange or a queue; without one every event goes through the exchange that it came from.
 fn amqp(scheme: &str, rest: &str) -> Result<Map<String, Value>, String> {
-    let (broker, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if broker.rsplit('@').next().is_none_or(str::is_empty) {
-        return Err(format!("which broker? write {scheme}://host/vhost/exchange-or-queue"));
-    }
-    let (vhost, name) = path.split_once('/').unwrap_or((path, ""));
-    let vhost = if vhost.is_empty() { "%2F" } else { vhost };
-    let mut sink = keys(json!({ "type": "rabbitmq", "url": format!("{scheme}://{broker}/{vhost}") }));
-    let name = address::decoded(name)?;
+    let (url, name) = address::amqp(scheme, rest)?;
+    let mut sink = keys(json!({ "type": "rabbitmq", "url": url }));
     if !name.is_empty() {
         sink.insert("to".to_owned(), name.into());
     }

@@ -1,17 +1,20 @@
 //! `catchwater tap`: messages while they pass. How each system is tapped is in the connectors; here they are chosen and shown.
 
+mod pipeline;
 mod show;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use catchwater_connectors::taps::{self, Begin, Tap};
+use catchwater_connectors::taps::{self, Begin, Tap, Way};
+use catchwater_engine::steps::Steps;
 use catchwater_query::Query;
 use catchwater_query::time::Moment;
 use catchwater_sdk::clock::{Clock, SystemClock};
 use catchwater_sdk::config::Duration;
 use catchwater_sdk::format::Format;
-use catchwater_sdk::{Limit, Registry, Result};
+use catchwater_sdk::{Batch, Limit, Registry, Result};
 use tokio::time::sleep;
 
 use crate::options::{finish, json};
@@ -22,9 +25,18 @@ use show::Show;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// What to tap: `kafka://host:9092[,host2]/topic?key=value`. Keys are those by which the `kafka` source reaches its
-    /// brokers, such as `tls.ca` and `sasl.username`; values may be `${env:NAME}`.
-    url: String,
+    /// What to tap: `kafka://host:9092[,host2]/topic?key=value`, `amqp://user:password@host/vhost?exchange=NAME&routing_key=KEY`,
+    /// `amqp://.../vhost/queue` with --consume, or a pipeline: NAME for what its source reads, NAME/STEP for what comes out of
+    /// a step of it. Keys are those by which the source reaches its brokers, such as `tls.ca`; values may be `${env:NAME}`.
+    #[arg(value_name = "URL|NAME[/STEP]")]
+    what: String,
+    /// Where pipelines are looked for by name: files, or folders of them.
+    #[arg(long, default_value = "./pipelines", value_name = "PATH", value_delimiter = ',')]
+    pipelines: Vec<PathBuf>,
+    /// Take messages out of the queue (RabbitMQ), where nothing else shows them. They are held, at most 1000, and go back when
+    /// this ends: marked as redelivered, and counted as a delivery by a quorum queue.
+    #[arg(long)]
+    consume: bool,
     /// Where to begin: earliest, latest, a time (RFC 3339, a date, or an age such as 1h), or -N for the last N offsets of
     /// each partition.
     #[arg(long, default_value = "latest", value_parser = begin, value_name = "PLACE", allow_hyphen_values = true)]
@@ -49,6 +61,8 @@ Examples:
   catchwater tap kafka://localhost:9092/orders --from -5 --match 'status:failed amount:>100'
   catchwater tap 'kafka://broker:9093/orders?tls.ca=ca.pem&sasl.mechanism=PLAIN&sasl.username=me&sasl.password=${env:PASSWORD}'
   catchwater tap kafka://localhost:9092/orders --from earliest --limit 100 --json | jq .key
+  catchwater tap 'amqp://guest:guest@localhost/%2F?exchange=events&routing_key=order.%23'
+  catchwater tap orders-archive/mask --pipelines ./pipelines
 
 Exits 0 at --limit, at --for and at Ctrl-C; 1 when there is nothing to tap, 2 on a mistake in the command.";
 
@@ -75,8 +89,8 @@ fn query(text: &str) -> std::result::Result<Query, String> {
 
 /// Exits 0 when it was looked, 1 when it could not be, 2 on a URL that says nothing.
 pub(crate) fn tap(arguments: Arguments, registry: &Registry) -> ExitCode {
-    let tap = match taps::build(&arguments.url, arguments.from) {
-        Ok(tap) => tap,
+    let tapped = match tapped(&arguments, registry) {
+        Ok(tapped) => tapped,
         Err(error) => {
             complain(&format!("error: {}", error.chain()));
             return ExitCode::from(2);
@@ -85,7 +99,7 @@ pub(crate) fn tap(arguments: Arguments, registry: &Registry) -> ExitCode {
     finish(1, async {
         let show = Show::new(&arguments.query, arguments.json);
         let mut view = View {
-            tap,
+            tapped,
             show,
             format: json(registry)?,
             left: arguments.limit.unwrap_or(u64::MAX),
@@ -106,9 +120,23 @@ pub(crate) fn tap(arguments: Arguments, registry: &Registry) -> ExitCode {
     })
 }
 
+/// A tap, and what happens to the messages before they are shown.
+struct Tapped {
+    tap: Box<dyn Tap>,
+    steps: Option<Steps>,
+}
+
+fn tapped(arguments: &Arguments, registry: &Registry) -> Result<Tapped> {
+    let way = Way { begin: arguments.from, consume: arguments.consume };
+    match arguments.what.contains("://") {
+        true => Ok(Tapped { tap: taps::build(&arguments.what, way)?, steps: None }),
+        false => pipeline::tapped(&arguments.what, &arguments.pipelines, way, registry),
+    }
+}
+
 /// A tap that somebody looks at.
 struct View<'a> {
-    tap: Box<dyn Tap>,
+    tapped: Tapped,
     show: Show,
     format: Arc<dyn Format>,
     left: u64,
@@ -118,22 +146,37 @@ struct View<'a> {
 impl View<'_> {
     /// Shows messages until there were enough, or nobody reads on.
     async fn look(&mut self) -> Result<()> {
-        self.tap.open().await?;
+        self.tapped.tap.open().await?;
         note(match self.arguments.from {
             Begin::Latest => "waiting for messages; Ctrl-C ends it, --from shows older ones",
             _ => "showing messages; Ctrl-C ends it",
         });
         while self.left > 0 {
-            let batch = self.tap.next(Limit::default()).await?;
+            let batch = self.tapped.tap.next(Limit::default()).await?;
             batch.set_format(&self.format);
-            for record in batch.iter().filter(|record| self.arguments.query.matches(record)) {
-                self.left -= 1;
-                if !is_heard(&self.show.line(record)) || self.left == 0 {
-                    return Ok(());
+            let batches = match &mut self.tapped.steps {
+                Some(steps) => {
+                    steps.apply(batch, |step, reason| note(&format!("{step} rejects a message: {reason}")))?
                 }
+                None => vec![batch],
+            };
+            if !batches.into_iter().all(|batch| self.show(&batch)) {
+                return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Whether somebody wants more.
+    fn show(&mut self, batch: &Batch) -> bool {
+        batch.set_format(&self.format);
+        for record in batch.iter().filter(|record| self.arguments.query.matches(record)) {
+            self.left -= 1;
+            if !is_heard(&self.show.line(record)) || self.left == 0 {
+                return false;
+            }
+        }
+        true
     }
 }
 

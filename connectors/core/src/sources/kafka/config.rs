@@ -57,6 +57,13 @@ pub(crate) enum Until {
     End,
 }
 
+impl Config {
+    /// What a tap beside the source has to know.
+    pub(crate) fn tapped(self) -> (Connection, Vec<String>) {
+        (self.connection, self.topics)
+    }
+}
+
 fn prefetch() -> Size {
     Size::mib(16)
 }

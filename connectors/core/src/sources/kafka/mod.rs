@@ -25,7 +25,8 @@ use catchwater_sdk::source::{Polled, Source, SourceTraits};
 use catchwater_sdk::{Batch, Context, Error, Limit, Partition, Positions, Registry, Result, async_trait};
 use rdkafka::error::KafkaError;
 
-use self::config::{Config, Plan};
+pub(crate) use self::config::Config;
+use self::config::Plan;
 use self::identity::Identity;
 use self::member::Member;
 use self::moves::Resolving;

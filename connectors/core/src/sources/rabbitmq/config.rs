@@ -7,6 +7,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rabbitmq::Bound;
 use crate::rabbitmq::connection::Connection;
 
 /// Takes messages from a queue of RabbitMQ, or of anything that speaks AMQP 0-9-1.
@@ -150,6 +151,17 @@ fn prefetch() -> u16 {
 // === impl Config ===
 
 impl Config {
+    /// What a tap beside the source has to know: the broker, the queue, and which messages are led there as far as it is said.
+    pub(crate) fn tapped(self) -> Result<(Connection, String, Vec<Bound>)> {
+        self.check()?;
+        let bound = |binding: &Binding| {
+            let (exchange, key) = (binding.exchange.clone(), binding.routing_key.clone());
+            Ok(Bound { exchange, routing_key: key, arguments: binding.arguments()? })
+        };
+        let bound = self.bindings.iter().map(bound).collect::<Result<_>>()?;
+        Ok((self.connection, self.queue, bound))
+    }
+
     /// Checks what a schema cannot say.
     pub(super) fn check(&self) -> Result<()> {
         if self.queue.is_empty() {

@@ -5,7 +5,6 @@
 
 mod config;
 mod live;
-mod message;
 
 use std::sync::Arc;
 
@@ -14,10 +13,12 @@ use catchwater_sdk::{
     Batch, BatchBuilder, Context, Error, ErrorKind, Limit, Partition, Positions, Registry, Result, async_trait,
 };
 
-use self::config::{Config, Until};
+pub(crate) use self::config::Config;
+use self::config::Until;
 use self::live::Live;
 use crate::rabbitmq::connection::Address;
 use crate::rabbitmq::failure::{failure, is_unreadable};
+use crate::rabbitmq::message;
 
 /// So often in a row a message that the client cannot read may break the connection.
 const UNREADABLE_MAX: u32 = 2;

@@ -11,7 +11,7 @@ use crate::rabbitmq::typed::{Held, held, micros};
 use crate::rabbitmq::{EXCHANGE, HEADERS};
 
 /// Appends a message; `position` is its number.
-pub(super) fn push(batch: &mut BatchBuilder, origin: u32, position: i64, delivery: &Delivery) {
+pub(crate) fn push(batch: &mut BatchBuilder, origin: u32, position: i64, delivery: &Delivery) {
     let mut headers = Vec::new();
     if let Some(table) = delivery.properties.headers() {
         headers.extend(table.into_iter().map(|(name, value)| (name.as_str(), held(value))));

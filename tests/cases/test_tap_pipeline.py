@@ -1,0 +1,74 @@
+"""`catchwater tap NAME` and `NAME/STEP`: a pipeline's source is tapped, and its steps tried on what passes; nothing of it runs."""
+
+import json
+
+import pytest
+
+from harness.pipelines import following, from_rabbitmq, generated, pipeline, to_file
+
+ORDERS = [b'{"id":%d,"status":"%s","card":"4111"}' % (number, b"paid" if number % 2 else b"test") for number in range(6)]
+STEPS = [
+    {"type": "filter", "where": "NOT status:test"},
+    {"type": "drop", "name": "mask", "fields": ["card"]},
+    {"type": "require", "name": "strict", "fields": ["customer"]},
+]
+
+
+@pytest.fixture
+def tapped(kafka, workspace):
+    """Taps the pipeline `orders`, which nobody runs, from its beginning; answers the payloads."""
+    topic = kafka.topic("orders")
+    kafka.produce(topic, ORDERS)
+    workspace.write("pipelines/orders.yaml", pipeline(following(kafka, topic), to_file("out.ndjson"), name="orders", transforms=STEPS))
+
+    def tap(what: str, *arguments):
+        return workspace.command("tap", what, "--from", "earliest", "--json", "--for", "5s", *arguments)
+    return tap
+
+
+def payloads(done) -> list[dict]:
+    return [json.loads(json.loads(line)["payload"]) for line in done.out.splitlines()]
+
+
+def test_a_name_taps_what_the_source_reads(workspace, tapped):
+    assert [order["id"] for order in payloads(tapped("orders", "--limit", "6").succeeded())] == list(range(6))
+    assert not (workspace.folder / "out.ndjson").exists(), "no sink was opened"
+    assert not workspace.data_dir.exists()
+
+
+def test_a_step_shows_what_comes_out_of_it(tapped):
+    assert [order["id"] for order in payloads(tapped("orders/filter", "--limit", "3").succeeded())] == [1, 3, 5]
+    assert payloads(tapped("orders/mask", "--limit", "3").succeeded()) == [{"id": number, "status": "paid"} for number in (1, 3, 5)]
+
+
+def test_what_a_step_rejects_is_told(tapped):
+    done = tapped("orders/strict").succeeded()
+    assert done.out == "" and done.err.count("strict rejects a message") == 3
+
+
+def test_bindings_of_a_pipeline_are_tapped_beside(rabbitmq, workspace):
+    queue, exchange = rabbitmq.queue(), rabbitmq.exchange("direct")
+    source = from_rabbitmq(rabbitmq, queue, bindings=[{"exchange": exchange, "routing_key": "a"}])
+    workspace.write("here.yaml", pipeline(source, to_file("out.ndjson"), name="orders"))
+    process = workspace.start("tap", "orders", "--pipelines", "here.yaml", "--json", "--limit", "2")
+    process.wait_until("it waits", lambda: "waiting for messages" in process.err)
+    rabbitmq.bind(queue, exchange, "a")
+    rabbitmq.publish("a", ORDERS[:2], exchange)
+    assert [order["id"] for order in payloads(process.wait().succeeded())] == [0, 1]
+    assert rabbitmq.ready(queue) == 2
+
+
+def test_what_there_is_is_offered(workspace, tapped):
+    workspace.write("pipelines/made.yaml", pipeline(generated(1), to_file("made.ndjson"), name="made"))
+    for what, words in [
+        ("order", ["did you mean `orders`?"]),
+        ("orders/filtre", ["did you mean `filter`?"]),
+        ("orders/nothing", ["filter, mask, strict"]),
+        ("made", ["source of type `generate` cannot be tapped", "kafka"]),
+    ]:
+        done = tapped(what)
+        assert done.status == 2, what
+        done.says(*words)
+    done = workspace.command("tap", "orders", "--pipelines", "nowhere")
+    assert done.status == 2
+    done.says("nowhere", "--pipelines")

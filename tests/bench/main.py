@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import peers
 from bench.measure import Cost, machine, measure, once
+from bench.memory import BUDGET_MB, measure_memory
 from bench.orders import orders_file
 from bench.search import Search
 from bench.table import table
@@ -147,16 +148,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--count", type=int, help="1,000,000 events by default, and ten times as many for search")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join(WAYS)}, search; all by default")
+    parser.add_argument("--memory-mb", type=int, default=BUDGET_MB, help="the budget of `memory`")
+    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join(WAYS)}, search, memory; all by default")
     options = parser.parse_args()
-    names = options.ways or [*WAYS, "search"]
-    ways = [name for name in names if name != "search"]
+    names = options.ways or [*WAYS, "search", "memory"]
+    ways = [name for name in names if name not in ("search", "memory")]
     with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
         if ways:
             measure_ways(Path(folder), ways, options.count or 1_000_000, options.seed, options.runs)
     with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
         if "search" in names:
             measure_search(Path(folder), options.count or 10_000_000, options.seed, options.runs)
+    with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
+        if "memory" in names and not measure_memory(Path(folder), options.count or 10_000_000, options.memory_mb):
+            raise SystemExit("bench: more than the budget was resident")
 
 
 if __name__ == "__main__":

@@ -66,6 +66,26 @@ def test_a_damaged_middle_is_told_and_what_stands_behind_it_is_stored(workspace,
     assert segments(workspace, "damaged")
 
 
+def test_of_two_bad_frames_at_the_end_one_is_damage(workspace, through):
+    segment = killed_after(workspace, through, b"good", b"to be flipped", b"torn")
+    content = segment.read_bytes().replace(b"to be flipped", b"TO BE FLIPPED")
+    segment.write_bytes(content[:-1])
+    finished = workspace.start_run(through).stop().succeeded()
+    finished.says("the hot log is damaged", "cut at its last good checksum")
+    assert workspace.table().payloads() == [b"good"]
+    assert segments(workspace, "damaged")
+
+
+def test_a_log_of_a_pipeline_that_was_renamed_is_warned_of_until_it_is_brought_in(workspace, through):
+    segment = killed_after(workspace, through, b"1")
+    renamed = pipeline(through["source"], workspace.lake("others"), name="renamed")
+    warned = workspace.start_run(renamed).stop().succeeded()
+    warned.says("records in a hot log are in no table", str(segment.parent), "pipeline=pipeline", "under the old names")
+    workspace.start_run(through).stop().succeeded()
+    assert workspace.table().payloads() == [b"1"]
+    assert "in no table" not in workspace.start_run(renamed).stop().succeeded().err
+
+
 def test_two_processes_do_not_share_a_log(workspace, through):
     """The numbers of the source are locked too, so a second process wants another data folder before it comes that far."""
     process = workspace.start_run(through)

@@ -27,7 +27,7 @@ def test_kafka_to_lake_loses_and_doubles_nothing(proxied_kafka, scene_of, seeds)
     broker, proxy = proxied_kafka
     for seed in seeds:
         with scene_of(Kafka(broker.address), seed) as scene:
-            scene.load()
+            scene.load(rate=500)
             process = scene.start(scene.pipeline(brokers=proxy.address))
             scene.grows(process)
             storm(on_the_way(proxy) + on_the_server(broker), scene.random, lambda: scene.grows(process))

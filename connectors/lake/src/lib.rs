@@ -24,6 +24,7 @@ mod names;
 pub mod read;
 pub mod replay;
 mod rows;
+mod salvage;
 pub mod search;
 mod shred;
 mod sink;

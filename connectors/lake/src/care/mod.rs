@@ -16,6 +16,7 @@ mod verify;
 
 pub use self::info::{Change, Day, Info, PartitionPosition, SMALL_FILE_BYTES};
 pub use self::overview::{Overview, files, overview};
+pub(crate) use self::verify::Findings;
 pub use self::verify::{Finding, Level, Progress, Verification, first_damage, gaps, verify};
 pub use crate::shred::Described;
 

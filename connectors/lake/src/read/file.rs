@@ -62,7 +62,8 @@ pub struct EventStream {
 // === impl DataFile ===
 
 impl DataFile {
-    pub(super) async fn open(store: &Store, file: &LiveFile, format: &Arc<dyn Format>) -> Result<DataFile> {
+    /// `Refused` when it is gone or damaged.
+    pub(crate) async fn open(store: &Store, file: &LiveFile, format: &Arc<dyn Format>) -> Result<DataFile> {
         let mut reader = Reader::new(store, &file.path, file.size);
         let metadata = match reader.metadata().await.and_then(|metadata| arrow_metadata(metadata.into())) {
             Ok(metadata) => metadata,

@@ -75,6 +75,11 @@ impl Lake {
         Err(Error::refused(format!("read the lake {}: {}", self.url(), no_collection(name, &collections))))
     }
 
+    /// The folder of a collection, whatever is left of it.
+    pub(crate) fn folder(&self, name: &str) -> Store {
+        self.store.at(name)
+    }
+
     async fn is_collection(&self, folder: &str) -> Result<bool> {
         Ok(self.store.folders(folder).await?.iter().any(|below| below == LOG))
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use catchwater_sdk::format::Format;
 use catchwater_sdk::{Error, Partition, Result, ResultExt};
 use catchwater_storage::Store;
@@ -11,7 +11,7 @@ use jiff::civil::Date;
 
 use super::file::DataFile;
 use super::stats::Stats;
-use crate::rows::envelope::DATE;
+use crate::rows::envelope::{DATE, envelope_fields};
 use crate::table::{Added, Contents, app_id};
 
 /// What a table was at one version: it does not change, and neither do the files it names.
@@ -23,6 +23,7 @@ pub struct Snapshot {
     schema: SchemaRef,
     positions: Vec<StoredPosition>,
     files: Vec<LiveFile>,
+    has_log: bool,
 }
 
 /// How far a capture had read a partition when the snapshot was committed.
@@ -68,7 +69,18 @@ impl Snapshot {
         let (version, positions) = (contents.version(), stored_positions(&contents));
         let files = contents.into_files().map(LiveFile::new).collect::<Result<_>>();
         let files = files.or_refused(doing)?;
-        Ok(Snapshot { version, schema, positions, files, store, format })
+        Ok(Snapshot { version, schema, positions, files, store, format, has_log: true })
+    }
+
+    /// Of files alone. What payloads are made of is then known of each file, and not of the table.
+    pub(crate) fn of_files(store: Store, format: Arc<dyn Format>, files: Vec<LiveFile>) -> Snapshot {
+        let schema = Arc::new(Schema::new(envelope_fields()));
+        Snapshot { version: 0, schema, positions: Vec::new(), files, store, format, has_log: false }
+    }
+
+    /// Whether there is a log, by which columns and positions are known.
+    pub(crate) fn has_log(&self) -> bool {
+        self.has_log
     }
 
     /// The version of the log.
@@ -127,6 +139,17 @@ impl LiveFile {
         let date = partition_values.get(DATE).and_then(Option::as_deref).filter(|date| !date.is_empty());
         let date = date.map(str::parse::<Date>).transpose().or_refused(|| format!("read the date of {path}"))?;
         Ok(LiveFile { path, date, size, tags, stats })
+    }
+
+    /// One that was found, and no log tells of. Its date is that of its folder, where there is one.
+    pub(crate) fn found(path: &str, size: u64) -> LiveFile {
+        let date = path.split('/').find_map(|part| part.strip_prefix("date=")?.parse().ok());
+        LiveFile { path: path.to_owned(), date, size, tags: HashMap::new(), stats: None }
+    }
+
+    /// With what its footer says of its columns.
+    pub(crate) fn with_stats(self, stats: String) -> LiveFile {
+        LiveFile { stats: Some(stats.into()), ..self }
     }
 
     /// What the log says of its columns: read anew at each call, since of many files it would take much memory.

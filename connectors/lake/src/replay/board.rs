@@ -22,8 +22,14 @@ pub struct Tally {
     pub replayed: AtomicU64,
     /// Left out since the same row was there before: a capture or a rewrite that stored it twice.
     pub doubled: AtomicU64,
+    /// Sent although a row of the same identity was: its contents are other ones. Only files without a log hold such.
+    pub differing: AtomicU64,
     /// Files of the collection.
     pub files: AtomicU64,
+    /// Files that were left out, since others replace them: only where files are read without a log.
+    pub files_replaced: AtomicU64,
+    /// How much of what files without a log say is damaged or not proven.
+    pub unproven: AtomicU64,
     /// Files that were not read, since nothing in them can match.
     pub files_ruled_out: AtomicU64,
     /// Row groups of files that were looked at.

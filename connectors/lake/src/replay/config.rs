@@ -36,6 +36,13 @@ pub struct Config {
     #[schemars(extend("x-names" = ["table", "topic", "stream"], "examples" = ["orders"]))]
     pub collection: String,
 
+    /// Read the collection's Parquet files alone, as when the table's log is lost. Rows that are there more than once, by an
+    /// orphan, half a commit or a rewrite, are sent once; what the files cannot prove is told in the log. Queries are asked of
+    /// every record then, and rule no file out.
+    #[serde(default)]
+    #[schemars(extend("x-names" = ["files_only", "salvage"]))]
+    pub files: bool,
+
     /// Which events, in the query language. Default: all.
     #[schemars(extend("x-names" = ["where", "filter"]))]
     pub query: Option<Query>,
@@ -140,6 +147,9 @@ impl Config {
                 Err(Error::config(format!("must be from 1 to {LAST_MAX}")).at_key("last"))
             }
             () if zero(self.limit) => Err(Error::config("must be 1 or more").at_key("limit")),
+            () if self.files && self.follow => {
+                Err(Error::config("new commits are told by the table's log, and `files` reads none").at_key("follow"))
+            }
             () if self.follow && self.rounds.is_some() => {
                 Err(Error::config("a replay that follows has no end from which it could begin again").at_key("loop"))
             }
@@ -169,9 +179,11 @@ impl Config {
 
     /// What decides which events are meant: an interrupted replay goes on only under the same.
     pub(super) fn fingerprint(&self) -> String {
-        let Config { path, collection, query, since, until, last, limit, partitions, positions, replayed, .. } = self;
+        let Config {
+            path, collection, files, query, since, until, last, limit, partitions, positions, replayed, ..
+        } = self;
         let query = query.as_ref().map(Query::as_str);
-        format!("{:?}", (path, collection, query, since, until, last, limit, partitions, positions, replayed))
+        format!("{:?}", (path, collection, files, query, since, until, last, limit, partitions, positions, replayed))
     }
 }
 

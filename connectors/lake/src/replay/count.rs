@@ -10,17 +10,18 @@ use futures::{StreamExt, TryStreamExt, future, stream};
 
 use super::config::Config;
 use super::prune::Prune;
+use super::recount::recount;
 use super::selection::{Selection, Verdict, believable_time, range_of};
 use super::settle::{selection, warn_of_unknown_fields};
 use super::view::View;
-use crate::read::{Event, Lake, LiveFile};
+use crate::read::{Event, LiveFile};
 use crate::rows::date::iso;
 use crate::task::Task;
 
 /// What was counted.
 #[derive(Clone, Debug, Default)]
 pub struct Count {
-    /// Events that would be sent. A row that was stored twice counts twice here.
+    /// Events that would be sent. A row that was stored twice counts twice here, but not where files alone are read.
     pub events: u64,
     /// Events that are left out since a replay had sent them before.
     pub replayed: u64,
@@ -28,6 +29,8 @@ pub struct Count {
     pub files: u64,
     /// Files that had to be read; of the others the log tells enough.
     pub files_read: u64,
+    /// How much of what files without a log say is damaged or not proven.
+    pub unproven: u64,
     /// Some of the events.
     pub samples: Vec<Sample>,
 }
@@ -63,6 +66,9 @@ struct Counter {
 
 /// Counts what the log alone tells; none if files have to be read.
 pub async fn quick_count(config: &Config, format: &Arc<dyn Format>) -> Result<Option<u64>> {
+    if config.files {
+        return Ok(None);
+    }
     let (view, selection) = look(config, format).await?;
     let prune = Prune::new(&selection, &view.snapshot);
     let mut events = 0;
@@ -79,6 +85,9 @@ pub async fn quick_count(config: &Config, format: &Arc<dyn Format>) -> Result<Op
 pub async fn count(config: &Config, format: &Arc<dyn Format>, samples: usize) -> Result<Count> {
     config.check()?;
     let (view, selection) = look(config, format).await?;
+    if config.files {
+        return recount(config, &view, selection, samples).await;
+    }
     warn_of_unknown_fields(&selection, &view);
     let files: Vec<LiveFile> = view.candidates(&selection).cloned().collect();
     let counter = Arc::new(Counter::new(config, view, &selection, samples));
@@ -94,8 +103,7 @@ pub async fn count(config: &Config, format: &Arc<dyn Format>, samples: usize) ->
 }
 
 async fn look(config: &Config, format: &Arc<dyn Format>) -> Result<(View, Selection)> {
-    let collection = Lake::open(&config.path, Arc::clone(format))?.collection(&config.collection).await?;
-    Ok((View::open(collection).await?, selection(config, SystemClock.now_micros())?))
+    Ok((View::of(config, format).await?, selection(config, SystemClock.now_micros())?))
 }
 
 /// Whether every row of a file would be sent.
@@ -193,9 +201,12 @@ impl Count {
 
 impl Sample {
     fn of(event: Event<'_>) -> Sample {
-        let record = event.record();
+        Sample::at(believable_time(event), event.record())
+    }
+
+    pub(super) fn at(micros: i64, record: RecordRef<'_>) -> Sample {
         Sample {
-            time: iso(believable_time(event)).unwrap_or_default(),
+            time: iso(micros).unwrap_or_default(),
             partition: record.partition().to_string(),
             position: record.position(),
             key: record.key().map(<[u8]>::to_vec),

@@ -1,7 +1,8 @@
 //! One partition: its rows in order, out of all files that hold some of them.
 //!
 //! Files are opened when the partition gets to the first position that they can hold. Runs that overlap are merged by place;
-//! a place that comes twice, since two captures or a rewrite stored it twice, is sent once.
+//! a place that comes twice, since two captures or a rewrite stored it twice, is sent once. Where no log tells which of two
+//! files counts, a place may hold two records: then both are sent.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use catchwater_sdk::{Partition, RecordRef, Result};
+use twox_hash::XxHash3_64;
 
 use super::board::Tally;
 use super::files::{Files, Piece};
@@ -30,6 +32,8 @@ pub(super) struct Lane {
     /// The newest time so far: what is older goes with it.
     micros: i64,
     last: Option<Place>,
+    /// What was handed out of the place at hand, where rows of one place may differ. Else none are compared.
+    contents: Option<Vec<u64>>,
 }
 
 /// Where a run is at.
@@ -60,7 +64,13 @@ impl Head {
 
 impl Lane {
     /// `files`, which can all hold something of the range, in order of the first position that each can hold.
-    pub(super) fn new(partition: Arc<Partition>, range: Range<i64>, files: Vec<(i64, usize, usize)>) -> Lane {
+    /// `may_differ`: whether rows of one place may hold several records, so that only equal ones are left out.
+    pub(super) fn new(
+        partition: Arc<Partition>,
+        range: Range<i64>,
+        files: Vec<(i64, usize, usize)>,
+        may_differ: bool,
+    ) -> Lane {
         Lane {
             partition,
             range,
@@ -70,6 +80,7 @@ impl Lane {
             head: None,
             micros: i64::MIN,
             last: None,
+            contents: may_differ.then(Vec::new),
         }
     }
 
@@ -100,21 +111,37 @@ impl Lane {
                 continue;
             }
             let cursor = self.cursors[number].as_ref().expect("a run in the order is being read");
-            let piece = Arc::clone(cursor.piece.as_ref().expect("a known place is in a piece"));
-            let chosen = piece.chosen[cursor.next];
-            if self.last == Some(place) {
+            let (piece, next) = (Arc::clone(cursor.piece.as_ref().expect("a known place is in a piece")), cursor.next);
+            let chosen = piece.chosen[next];
+            if self.is_doubled(place, piece.record(next), tally) {
                 tally.doubled.fetch_add(1, Relaxed);
             } else if chosen.replayed {
                 tally.replayed.fetch_add(1, Relaxed);
                 self.last = Some(place);
             } else {
                 self.micros = self.micros.max(chosen.micros);
-                self.head = Some(Head { place, cursor: number, chosen: cursor.next, piece });
+                self.head = Some(Head { place, cursor: number, chosen: next, piece });
                 return Ok(());
             }
             self.step(number, files).await?;
         }
         Ok(())
+    }
+
+    /// Whether the record was handed out before.
+    fn is_doubled(&mut self, place: Place, record: RecordRef<'_>, tally: &Tally) -> bool {
+        let is_again = self.last == Some(place);
+        let Some(contents) = &mut self.contents else { return is_again };
+        if !is_again {
+            contents.clear();
+        }
+        let content = content(record);
+        if contents.contains(&content) {
+            return true;
+        }
+        contents.push(content);
+        tally.differing.fetch_add(u64::from(is_again), Relaxed);
+        false
     }
 
     /// The run with the least place, after every file that could hold a lesser one was opened.
@@ -187,4 +214,10 @@ impl Lane {
             self.cursors.pop();
         }
     }
+}
+
+/// A number by which records are told apart: their key and payload.
+fn content(record: RecordRef<'_>) -> u64 {
+    let of = |bytes: Option<&[u8]>| bytes.map_or(1, XxHash3_64::oneshot);
+    of(record.key()).rotate_left(1) ^ of(record.payload())
 }

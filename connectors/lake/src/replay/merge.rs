@@ -102,7 +102,7 @@ impl Merge {
         sheets_of.iter().flatten().for_each(|sheet| *readers.entry(sheet.file).or_default() += 1);
         let lane = |(part, sheets): (&Part, Vec<Sheet>)| {
             let files = sheets.into_iter().map(|Sheet { first, file, .. }| (first, file, readers[&file])).collect();
-            Lane::new(Arc::clone(&part.partition), part.range.clone(), files)
+            Lane::new(Arc::clone(&part.partition), part.range.clone(), files, !snapshot.has_log())
         };
         let lanes: Vec<Lane> = parts.iter().zip(sheets_of).map(lane).collect();
         let read = parts.iter().filter(|part| !part.range.is_empty());

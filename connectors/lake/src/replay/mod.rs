@@ -23,6 +23,7 @@ mod merge;
 mod pace;
 mod prune;
 mod reading;
+mod recount;
 mod rows;
 mod runs;
 mod selection;

@@ -29,9 +29,10 @@ pub(super) fn selection(config: &Config, now_micros: i64) -> Result<Selection> {
 
 /// Warns of fields that no event of the collection has: mostly a typing error, and else nothing would be said of it.
 pub(super) fn warn_of_unknown_fields(selection: &Selection, view: &View) {
+    let Some(collection) = view.collection() else { return };
     for (field, near) in unknown_fields(&selection.query, &view.snapshot) {
         let help = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        warn!("no event of {} has a field `{field}`{help}", view.collection());
+        warn!("no event of {collection} has a field `{field}`{help}");
     }
 }
 

@@ -24,7 +24,6 @@ use super::selection::{Selection, range_of};
 use super::settle::{selection, sent_as, settle, warn_of_unknown_fields};
 use super::survey::Surveyed;
 use super::view::View;
-use crate::read::Lake;
 
 /// As good as no deadline: what one round sent is made durable before the next begins.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -95,8 +94,9 @@ impl Replay {
     }
 
     async fn look(&self) -> Result<View> {
-        let lake = Lake::open(&self.config.path, Arc::clone(&self.format))?;
-        View::open(lake.collection(&self.config.collection).await?).await
+        let view = View::of(&self.config, &self.format).await?;
+        view.warn_of_findings(&self.tally);
+        Ok(view)
     }
 
     /// What was settled before an interruption, or else now.

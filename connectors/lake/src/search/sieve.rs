@@ -2,7 +2,7 @@
 
 use arrow::array::{BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
-use catchwater_query::Bounds;
+use catchwater_query::{Bounds, Query};
 use catchwater_sdk::Result;
 
 use super::effort::Meter;
@@ -17,6 +17,8 @@ use crate::read::{DataFile, EventBatch, LiveFile, Snapshot, Stats};
 pub(crate) struct Sieve {
     plan: Plan,
     meter: Meter,
+    /// Whether the plan asks for less than was asked for, so that nothing is certain.
+    is_weaker: bool,
 }
 
 /// The rows of a file that may match.
@@ -29,13 +31,17 @@ pub(crate) struct Sifted {
 }
 
 impl Sieve {
+    /// Without a log nobody knows in which columns the query's fields are: then only times rule out.
     pub(crate) fn new(filter: Filter, snapshot: &Snapshot) -> Sieve {
-        Sieve { plan: Plan::new(filter, snapshot), meter: Meter::default() }
+        let is_weaker = !snapshot.has_log();
+        let filter = if is_weaker { Filter { query: Query::everything(), ..filter } } else { filter };
+        Sieve { plan: Plan::new(filter, snapshot), meter: Meter::default(), is_weaker }
     }
 
     /// Whether events of a file may match, and whether all must, as far as the log tells.
     pub(crate) fn file(&self, file: &LiveFile) -> Bounds<bool> {
-        self.plan.file(file.stats().as_ref())
+        let bounds = self.plan.file(file.stats().as_ref());
+        Bounds { must: bounds.must && !self.is_weaker, ..bounds }
     }
 
     /// The events of some rows that the bytes of their payloads do not rule out.

@@ -16,6 +16,7 @@ use parquet::file::metadata::ParquetMetaData;
 pub(crate) use self::footer::Footer;
 pub use self::footer::{Covered, FileFooter};
 use self::properties::{Profile, properties};
+pub(crate) use self::stats::delta_stats;
 use crate::rows::{Bucket, Cut, FileShape};
 
 /// A file that is not stored yet.
@@ -43,7 +44,7 @@ impl<'a> Encoder<'a> {
     /// Writes the rows of one bucket. It costs a core for up to a second, so the caller says so to the runtime.
     pub(crate) fn encode(&self, bucket: &Bucket, footer: &Footer<'_>) -> Result<Encoded> {
         let (bytes, metadata) = self.write(bucket, footer).or_bug(|| "write rows as parquet".to_owned())?;
-        Ok(Encoded { bytes: bytes.into(), stats: stats::delta_stats(&metadata) })
+        Ok(Encoded { bytes: bytes.into(), stats: delta_stats(&metadata) })
     }
 
     fn write(&self, bucket: &Bucket, footer: &Footer<'_>) -> Result<(Vec<u8>, ParquetMetaData), ParquetError> {

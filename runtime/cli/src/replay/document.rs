@@ -64,8 +64,9 @@ pub(super) fn job(arguments: &Arguments, registry: &Registry) -> Result<Job, Vec
         }
         sink.insert("partition".to_owned(), json!("keep"));
     }
-    let source = source(arguments);
-    let name = arguments.name.clone().unwrap_or_else(|| name(&arguments.collection, &source, &to));
+    let what = what(arguments).map_err(|mistake| vec![format!("--files: {mistake}")])?;
+    let source = source(arguments, &what);
+    let name = arguments.name.clone().unwrap_or_else(|| name(&what.collection, &source, &to));
     let document = json!({
         "name": name,
         "source": source,
@@ -84,13 +85,44 @@ pub(super) fn job(arguments: &Arguments, registry: &Registry) -> Result<Job, Vec
     Ok(Job { name, pipeline, to, is_lasting })
 }
 
-fn source(arguments: &Arguments) -> Value {
+/// A collection, and where it is.
+#[derive(Debug, PartialEq)]
+struct What {
+    path: String,
+    collection: String,
+}
+
+fn what(arguments: &Arguments) -> Result<What, String> {
+    match (&arguments.files, &arguments.collection) {
+        (None, collection) => {
+            Ok(What { path: arguments.lake.clone(), collection: collection.clone().unwrap_or_default() })
+        }
+        (Some(folder), Some(collection)) => Ok(What { path: folder.clone(), collection: collection.clone() }),
+        (Some(folder), None) => folder_of_files(folder),
+    }
+}
+
+/// A collection is named by its folder.
+fn folder_of_files(folder: &str) -> Result<What, String> {
+    let is_url = folder.contains("://");
+    let folder = match is_url {
+        true => folder.to_owned(),
+        false => std::path::absolute(folder).map_err(|error| error.to_string())?.display().to_string(),
+    };
+    let cut = folder.trim_end_matches('/').rsplit_once('/').filter(|(path, _)| !path.ends_with('/'));
+    let (path, collection) =
+        cut.ok_or("name the folder of a collection, such as s3://bucket/orders or ./lake/orders")?;
+    let path = if path.is_empty() { "/" } else { path };
+    Ok(What { path: path.to_owned(), collection: collection.to_owned() })
+}
+
+fn source(arguments: &Arguments, what: &What) -> Value {
     let text = |text: &str| Value::from(text.replace("${", "$${"));
     let mut source = Map::new();
     let mut set = |key: &str, value: Option<Value>| source.extend(value.map(|value| (key.to_owned(), value)));
     set("type", Some("replay".into()));
-    set("path", Some(text(&arguments.lake)));
-    set("collection", Some(text(&arguments.collection)));
+    set("path", Some(text(&what.path)));
+    set("collection", Some(text(&what.collection)));
     set("query", arguments.query.as_ref().map(|query| text(query.as_str())));
     set("since", arguments.since.as_deref().map(text));
     set("until", arguments.until.as_deref().map(text));
@@ -113,6 +145,7 @@ fn source(arguments: &Arguments) -> Value {
     set("gap_max", arguments.gap_max.map(|gap| gap.to_string().into()));
     set("loop", arguments.rounds.map(|rounds| rounds.to_string().into()));
     for (key, is_set) in [
+        ("files", arguments.files.is_some()),
         ("replayed", arguments.replayed),
         ("follow", arguments.follow),
         ("provenance", arguments.provenance),
@@ -206,6 +239,23 @@ mod tests {
         assert_eq!(position_range("3:..200"), Ok(range(None, None, Some(200))));
         for bad in ["3", "x:1..2", "3:1-2", "3:a..b"] {
             assert!(position_range(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn files_are_those_of_a_folder() {
+        let check = |folder: &str, path: &str, collection: &str| {
+            let what = What { path: path.to_owned(), collection: collection.to_owned() };
+            assert_eq!(folder_of_files(folder), Ok(what), "{folder}");
+        };
+        check("s3://bucket/orders", "s3://bucket", "orders");
+        check("s3://bucket/lake/orders/", "s3://bucket/lake", "orders");
+        check("/lake/orders", "/lake", "orders");
+        check("/orders", "/", "orders");
+        let here = std::env::current_dir().expect("a folder").display().to_string();
+        check("orders", &here, "orders");
+        for none in ["s3://bucket", "s3://bucket/", "/"] {
+            assert!(folder_of_files(none).is_err(), "{none}");
         }
     }
 

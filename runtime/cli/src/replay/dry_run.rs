@@ -20,7 +20,7 @@ pub(super) fn dry_run(job: &Job, samples: usize, registry: &Registry) -> ExitCod
     match runtime().block_on(counted(job, samples, registry)) {
         Ok(count) => {
             say(&told(job, &count));
-            ExitCode::SUCCESS
+            if count.unproven == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             complain(&format!("error: {}", error.chain()));
@@ -57,6 +57,9 @@ fn told(job: &Job, count: &Count) -> String {
     ));
     if count.replayed > 0 {
         text.push_str(&format!("left out: {} that a replay had sent before\n", HumanCount(count.replayed)));
+    }
+    if count.unproven > 0 {
+        text.push_str(&format!("{}\n", super::report::unproven(count.unproven)));
     }
     for sample in &count.samples {
         text.push_str(&format!("  {}\n", shown(sample)));

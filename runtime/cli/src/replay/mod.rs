@@ -24,7 +24,13 @@ use crate::run::Means;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The collection.
-    collection: String,
+    #[arg(required_unless_present = "files")]
+    collection: Option<String>,
+    /// Read the Parquet files below this folder alone, a path or `s3://bucket/prefix`: for when the table's log is lost. Rows
+    /// that are there more than once are sent once; what the files cannot prove is told. The folder is that of a collection,
+    /// or a lake's if COLLECTION is given too.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "follow")]
+    files: Option<String>,
     /// The lake: the folder that its collections are in, a path or `s3://bucket/prefix`.
     #[arg(long, env = "CATCHWATER_LAKE", default_value = "./lake", value_name = "PATH")]
     lake: String,
@@ -113,8 +119,10 @@ Examples:
   catchwater replay orders --last 500 --to file:fixtures/orders.ndjson
   catchwater replay orders --since 1d --speed 10x --gap-max 5s --to http://localhost:8080/events
   catchwater replay orders --query status:failed --dry-run
+  catchwater replay --files s3://acme-events/orders --since 2026-11-01 --to kafka://localhost:9092
 
-Exits 0 when all was sent, 1 when it failed or was interrupted, 2 on a mistake in the command.";
+Exits 0 when all was sent, 1 when it failed, was interrupted, or --files left open whether that was all, 2 on a mistake in
+the command.";
 
 /// As it was written, once it is known to be a time.
 fn time(text: &str) -> Result<String, String> {

@@ -43,6 +43,10 @@ pub(super) fn report(job: &Job, arguments: &Arguments, outcome: &Outcome, tally:
     if outcome.dropped > 0 {
         note(&format!("{} were refused and dropped", HumanCount(outcome.dropped)));
     }
+    let left_open = tally.unproven.load(Relaxed);
+    if left_open > 0 {
+        note(&unproven(left_open));
+    }
     let go_on = match job.is_lasting && outcome.has_begun {
         true => "\n  the same command goes on where it was, --restart begins anew",
         false => "",
@@ -50,6 +54,7 @@ pub(super) fn report(job: &Job, arguments: &Arguments, outcome: &Outcome, tally:
     match &outcome.failure {
         Some(failure) => complain(&format!("error: {}{go_on}", failure.chain())),
         None if outcome.is_interrupted => note(&format!("interrupted{go_on}")),
+        None if left_open > 0 => {}
         // Whoever read standard output had enough.
         None if !job.is_lasting => return ExitCode::SUCCESS,
         None if !outcome.is_done => note(&format!("not all of it is confirmed{go_on}")),
@@ -57,6 +62,12 @@ pub(super) fn report(job: &Job, arguments: &Arguments, outcome: &Outcome, tally:
         None => {}
     }
     ExitCode::FAILURE
+}
+
+/// That the files may not have been all.
+pub(super) fn unproven(findings: u64) -> String {
+    let warnings = if findings == 1 { "warning above leaves" } else { "warnings above leave" };
+    format!("{findings} {warnings} open whether the files hold all of it")
 }
 
 /// How many are known to have arrived, where that is not all.
@@ -91,6 +102,16 @@ fn left_out(tally: &Tally) -> Option<String> {
     }
     if doubled > 0 {
         parts.push(format!("{} rows that were stored twice", HumanCount(doubled)));
+    }
+    let [differing, replaced] = [&tally.differing, &tally.files_replaced].map(|count| count.load(Relaxed));
+    if replaced > 0 {
+        parts.push(format!("{} files that others replace", HumanCount(replaced)));
+    }
+    if differing > 0 {
+        note(&format!(
+            "sent {} rows beside others of the same identity, as their contents differ",
+            HumanCount(differing)
+        ));
     }
     let unread = [
         ("files", &tally.files_ruled_out, &tally.files),

@@ -30,35 +30,40 @@ pub struct Finding {
 
 /// All that was found, bounded.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     list: Vec<Finding>,
     more: usize,
 }
 
 impl Finding {
-    pub(super) fn damage(place: impl Into<String>, what: impl Into<String>, advice: impl Into<String>) -> Finding {
+    pub(crate) fn damage(place: impl Into<String>, what: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding { level: Level::Damage, place: place.into(), what: what.into(), advice: advice.into() }
     }
 
-    pub(super) fn note(place: impl Into<String>, what: impl Into<String>, advice: impl Into<String>) -> Finding {
+    pub(crate) fn note(place: impl Into<String>, what: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding { level: Level::Note, ..Finding::damage(place, what, advice) }
     }
 }
 
 impl Findings {
-    pub(super) fn push(&mut self, finding: Finding) {
+    pub(crate) fn push(&mut self, finding: Finding) {
         match self.list.len() < FINDINGS_MAX {
             true => self.list.push(finding),
             false => self.more += 1,
         }
     }
 
-    pub(super) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+    pub(crate) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
         findings.into_iter().for_each(|finding| self.push(finding));
     }
 
+    /// Whether nothing was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// The worst first, and how many there are besides.
-    pub(super) fn into_parts(mut self) -> (Vec<Finding>, usize) {
+    pub(crate) fn into_parts(mut self) -> (Vec<Finding>, usize) {
         self.list.sort_by_key(|finding| finding.level);
         (self.list, self.more)
     }

@@ -28,7 +28,7 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use self::file::{Checked, Depth, check};
-use self::finding::Findings;
+pub(crate) use self::finding::Findings;
 pub use self::finding::{Finding, Level};
 use self::ranges::Ranges;
 use crate::read::{Collection, Snapshot};

@@ -1,7 +1,7 @@
 //! Runs the tests of a pipeline: its own transforms, conditions and branches over the records of the test.
 //!
 //! Architecture Invariant: nothing is contacted. Transforms are built, which touches nothing (Invariant 6); no source and no
-//! sink is opened. What runs is what a task runs, [`Stages`] and [`Router`], so that a test cannot be kinder than the task.
+//! sink is opened. What runs is what a task runs, its stages and its router, so that a test cannot be kinder than the task.
 
 mod align;
 mod compare;

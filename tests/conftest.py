@@ -23,8 +23,8 @@ LOG_CHARACTERS_MAX = 5000
 
 def pytest_addoption(parser):
     """Here rather than beside the suites, so that one command line fits every part."""
-    group = parser.getgroup("crash and fault suites")
-    group.addoption("--rounds", type=int, default=20, help="how often SIGKILL strikes at a random moment")
+    group = parser.getgroup("crash, fault and reload suites")
+    group.addoption("--rounds", type=int, default=20, help="how often SIGKILL strikes at a random moment, or a pipeline is changed")
     group.addoption("--minutes", type=float, help="go on with such rounds, or with such weather, for this long")
     group.addoption("--seed", type=int, default=int(time.time()), help="of all that is random; printed by every run")
 

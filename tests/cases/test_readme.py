@@ -6,9 +6,11 @@ commands find `catchwater` on the PATH, the repository's `pipelines/`, a broker 
 empty one `orders-again`, a RabbitMQ at RABBITMQ_URL, and an empty bucket BUCKET where AWS's variables say.
 """
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -69,7 +71,10 @@ def home(tmp_path, own_broker: Broker, rabbitmq: RabbitMQ, s3: S3):
     # The pages say `python`: theirs is the one that has the readers.
     path = f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     found = {"PATH": path, "KAFKA_BROKERS": own_broker.address, "RABBITMQ_URL": rabbitmq.url, "BUCKET": s3.bucket(), **s3.environment}
-    return folder, {**os.environ, **found, "NO_COLOR": "1"}
+    yield folder, {**os.environ, **found, "NO_COLOR": "1"}
+    if (folder / "serve.pid").exists():  # left when the page did not come to its end
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int((folder / "serve.pid").read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

@@ -10,9 +10,13 @@ mod marks;
 mod options;
 mod output;
 mod progress;
+#[cfg(feature = "server")]
+mod remote;
 mod replay;
 mod run;
 mod search;
+#[cfg(feature = "server")]
+mod serve;
 #[cfg(feature = "sql")]
 mod sql;
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
@@ -40,7 +44,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// What to log: a level, or levels by module (`info,catchwater_lake=debug`).
-    /// Default: `info` for `run` and `demo`, else `warn`.
+    /// Default: `info` for `run`, `serve` and `demo`, else `warn`.
     #[arg(long, global = true, env = "CATCHWATER_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// Log one JSON object per line.
@@ -54,6 +58,19 @@ enum Command {
     Demo(demo::Arguments),
     /// Run pipelines until their sources end, or Ctrl-C.
     Run(run::Arguments),
+    /// Keep the pipelines of a folder running, and change them while they run.
+    #[cfg(feature = "server")]
+    Serve(Box<serve::Arguments>),
+    /// Look after the pipelines of a server.
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Pipelines(remote::pipelines::What),
+    /// Show what would change on a server if it had these pipelines, and a hash for `apply`; changes nothing.
+    #[cfg(feature = "server")]
+    Plan(Box<remote::plan::Arguments>),
+    /// Give a server these pipelines, if that changes just what was planned.
+    #[cfg(feature = "server")]
+    Apply(Box<remote::plan::ApplyArguments>),
     /// Look at messages while they pass through a topic or queue, without a trace.
     #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
     Tap(Box<tap::Arguments>),
@@ -103,6 +120,14 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Demo(arguments) => demo::demo(&arguments, registry),
         Command::Run(arguments) => run::run(arguments, registry),
+        #[cfg(feature = "server")]
+        Command::Serve(arguments) => serve::serve(&arguments, registry),
+        #[cfg(feature = "server")]
+        Command::Pipelines(what) => remote::pipelines::pipelines(what),
+        #[cfg(feature = "server")]
+        Command::Plan(arguments) => remote::plan::plan(&arguments),
+        #[cfg(feature = "server")]
+        Command::Apply(arguments) => remote::plan::apply(&arguments),
         Command::Replay(arguments) => replay::replay(*arguments, registry, &board),
         #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
         Command::Tap(arguments) => tap::tap(*arguments, &registry),
@@ -128,6 +153,8 @@ fn registry(board: &Board) -> Registry {
 fn start_log(arguments: &Arguments) -> Result<(), String> {
     let default = match arguments.command {
         Command::Demo(_) | Command::Run(_) => "info",
+        #[cfg(feature = "server")]
+        Command::Serve(_) => "info",
         // Other commands say themselves how they ended.
         _ => "warn,catchwater_engine::topology=off",
     };

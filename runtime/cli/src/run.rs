@@ -114,7 +114,7 @@ async fn run_until_ended<B: Beside>(
     let (host, _slot) = host(means)?;
     warn_of_forgotten_logs(&host.data_dir, plan);
     let mut topology = Topology::new(Arc::new(registry), host);
-    topology.apply(plan).await?;
+    topology.apply(plan).await;
     let statuses: BTreeMap<_, _> = topology.statuses().into_iter().collect();
     let companions = [
         tokio::spawn(Progress::new(topology.statuses()).run()),

@@ -8,10 +8,11 @@ use std::time::Duration;
 use catchwater_sdk::claim::Claims;
 use catchwater_sdk::clock::Clock;
 use catchwater_sdk::config::Mistake;
+use catchwater_sdk::files::Files;
 use catchwater_sdk::format::Format;
 use catchwater_sdk::sink::BoxSink;
 use catchwater_sdk::source::{BoxSource, SourceTraits};
-use catchwater_sdk::{Context, Error, Registry, Result};
+use catchwater_sdk::{Context, Error, Positions, Registry, Result};
 use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
@@ -115,6 +116,7 @@ impl Blueprint {
             clock: Arc::clone(&self.host.clock),
             format: Some(Arc::clone(&self.planned.format)),
             claims: Claims::default(),
+            files: Files::default(),
         }
     }
 
@@ -127,6 +129,7 @@ impl Blueprint {
     ) -> Driver {
         Driver {
             number,
+            task: self.number,
             step: part.step,
             sink: part.sink,
             stages: Stages::new(part.stages),
@@ -139,7 +142,7 @@ impl Blueprint {
     }
 
     /// The source's traits with its capture named.
-    fn named(&self, source: &SourceTraits) -> SourceTraits {
+    pub(crate) fn named(&self, source: &SourceTraits) -> SourceTraits {
         let capture = source.capture.clone().unwrap_or_else(|| self.planned.spec.name.as_str().into());
         SourceTraits { capture: Some(capture), ..source.clone() }
     }
@@ -198,7 +201,8 @@ impl Blueprint {
         &self.status
     }
 
-    pub(crate) fn note_commit(&self) {
+    pub(crate) fn note_commit(&self, positions: &Positions) {
+        self.status.note_committed(positions);
         self.status.committed_micros.store(self.host.clock.now_micros(), Relaxed);
     }
 }

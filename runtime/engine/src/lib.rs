@@ -10,6 +10,7 @@ pub mod data_dir;
 pub mod dead_letters;
 pub mod diff;
 pub mod docs;
+pub mod offsets;
 pub mod plan;
 mod positions_file;
 pub mod spec;

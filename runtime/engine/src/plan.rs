@@ -1,10 +1,13 @@
 //! What should run: specs whose components were all built once, which proves them sound and touches nothing.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catchwater_sdk::claim::Claims;
-use catchwater_sdk::config::Mistake;
+use catchwater_sdk::config::{Environment, Mistake};
+use catchwater_sdk::files::Files;
 use catchwater_sdk::format::Format;
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Context, Registry};
@@ -30,6 +33,8 @@ pub struct Planned {
     pub tasks: u16,
     /// How payloads are understood.
     pub format: Arc<dyn Format>,
+    /// The files that its components read, each with a hash of what stood in it; none for one that could not be read.
+    pub files: BTreeMap<PathBuf, Option<u64>>,
 }
 
 /// Reads files and folders and plans all pipelines in them; every mistake of every file otherwise. (Invariant 6)
@@ -47,15 +52,25 @@ pub fn plan_texts(files: &[(&Path, &str)], registry: &Registry) -> Result<Plan, 
     plan_documents(spec::load_texts(files, registry)?, registry)
 }
 
+/// The same of files on disk and files in memory together, with the values from outside that `environment` knows.
+pub fn plan_beside(
+    paths: &[PathBuf],
+    texts: &[(&Path, &str)],
+    registry: &Registry,
+    environment: &dyn Environment,
+) -> Result<Plan, Mistakes> {
+    plan_documents(spec::load_beside(paths, texts, registry, environment)?, registry)
+}
+
 fn plan_documents(documents: Documents, registry: &Registry) -> Result<Plan, Mistakes> {
     let Documents { pipelines, destinations } = documents;
     let mistakes = destinations.iter().flat_map(|destination| check_destination(destination, registry)).collect();
-    Ok(Plan { destinations, ..plan_beside(pipelines, mistakes, registry)? })
+    Ok(Plan { destinations, ..plan_specs(pipelines, mistakes, registry)? })
 }
 
 /// Plans pipelines that were read already.
 pub fn plan_pipelines(specs: Vec<Pipeline>, registry: &Registry) -> Result<Plan, Mistakes> {
-    plan_beside(specs, Vec::new(), registry)
+    plan_specs(specs, Vec::new(), registry)
 }
 
 /// Builds what a destination names, which touches nothing, and names every mistake.
@@ -74,7 +89,7 @@ pub fn check_destination(destination: &Destination, registry: &Registry) -> Vec<
     mistakes
 }
 
-fn plan_beside(specs: Vec<Pipeline>, mut mistakes: Vec<Located>, registry: &Registry) -> Result<Plan, Mistakes> {
+fn plan_specs(specs: Vec<Pipeline>, mut mistakes: Vec<Located>, registry: &Registry) -> Result<Plan, Mistakes> {
     let (mut pipelines, mut claimed) = (Vec::new(), Claimed::default());
     for spec in specs {
         match plan_pipeline(spec, registry, &mut claimed) {
@@ -90,14 +105,19 @@ fn plan_beside(specs: Vec<Pipeline>, mut mistakes: Vec<Located>, registry: &Regi
 
 fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> Result<Planned, Vec<Located>> {
     let mut mistakes = Vec::new();
-    let claims = Claims::default();
+    let (claims, files) = (Claims::default(), Files::default());
     let mut note = |component: &Component, result: Result<(), Mistake>| {
         mistakes.extend(result.err().map(|mistake| component.place.located(mistake)));
         mistakes.extend(claimed.note(&spec.name, component, claims.take()));
     };
     let context = |component: &Component| {
         let unattached = Context::unattached(&spec.name, PathBuf::new());
-        Context { component: component.name.as_str().into(), claims: claims.clone(), ..unattached }
+        Context {
+            component: component.name.as_str().into(),
+            claims: claims.clone(),
+            files: files.clone(),
+            ..unattached
+        }
     };
     let source = registry.build_source(&spec.source.type_name, &spec.source.node, &context(&spec.source));
     let traits = source.as_ref().map(|source| source.traits()).ok();
@@ -113,9 +133,20 @@ fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> 
     note(&spec.source, tasks.as_ref().map(drop).map_err(Clone::clone));
     let format = registry.find_format(&spec.format).cloned();
     match (tasks, format, mistakes.is_empty()) {
-        (Ok(tasks), Some(format), true) => Ok(Planned { spec, tasks, format }),
+        (Ok(tasks), Some(format), true) => {
+            let files = files.take().into_iter().map(|path| (hash_of(&path), path)).map(|(hash, path)| (path, hash));
+            Ok(Planned { spec, tasks, format, files: files.collect() })
+        }
         _ => Err(mistakes),
     }
+}
+
+/// Only ever compared with another of this process.
+fn hash_of(path: &Path) -> Option<u64> {
+    let bytes = std::fs::read(path).ok()?;
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// As many copies as asked for; else one per core, where the source can be shared.
@@ -138,6 +169,9 @@ fn tasks(spec: &Pipeline, traits: &SourceTraits) -> Result<u16, Mistake> {
 impl Planned {
     /// Whether `other` would run the same.
     pub fn same_as(&self, other: &Planned) -> bool {
-        self.spec == other.spec && self.tasks == other.tasks && self.format.name() == other.format.name()
+        self.spec == other.spec
+            && self.tasks == other.tasks
+            && self.format.name() == other.format.name()
+            && self.files == other.files
     }
 }

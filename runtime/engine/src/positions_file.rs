@@ -89,6 +89,17 @@ impl PositionsFile {
     pub(crate) fn commit(&mut self, positions: &Positions) -> Result<()> {
         let mut next = self.committed.clone();
         next.advance_all(positions); // Invariant 2
+        self.replace(next)
+    }
+
+    /// Sets positions as an operator wants them, and be it backward.
+    pub(crate) fn reset(&mut self, positions: &Positions) -> Result<()> {
+        let mut next = self.committed.clone();
+        positions.iter().for_each(|(partition, position)| next.set(Arc::clone(partition), position));
+        self.replace(next)
+    }
+
+    fn replace(&mut self, mut next: Positions) -> Result<()> {
         if next == self.committed {
             return Ok(());
         }

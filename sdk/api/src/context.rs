@@ -1,10 +1,11 @@
 //! What a component is told when it is built.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::claim::{Claim, Claims};
 use crate::clock::{Clock, SystemClock};
+use crate::files::Files;
 use crate::format::Format;
 
 /// Where a component stands. Building one has no side effects (Invariant 6), so nothing here may be touched before `open`.
@@ -30,6 +31,8 @@ pub struct Context {
     pub format: Option<Arc<dyn Format>>,
     /// What the component says that it works on alone.
     pub claims: Claims,
+    /// Which files the component says that it reads.
+    pub files: Files,
 }
 
 impl Context {
@@ -46,11 +49,17 @@ impl Context {
             clock: Arc::new(SystemClock),
             format: None,
             claims: Claims::default(),
+            files: Files::default(),
         }
     }
 
     /// Says, while the component is built, that it works on something that bears no second one.
     pub fn claim(&self, claim: Claim) {
         self.claims.add(claim);
+    }
+
+    /// Says, while the component is built, that it reads this file once it is opened: a certificate, a schema.
+    pub fn reads(&self, path: &Path) {
+        self.files.add(path);
     }
 }

@@ -15,6 +15,7 @@ pub mod config;
 pub mod conformance;
 pub mod context;
 pub mod error;
+pub mod files;
 pub mod format;
 mod nearest;
 pub mod position;

@@ -11,6 +11,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("catchwater-connectors", &["catchwater-sdk", "catchwater-query", "catchwater-storage"]),
     ("catchwater-lake", &["catchwater-sdk", "catchwater-query", "catchwater-storage"]),
     ("catchwater-engine", &["catchwater-sdk", "catchwater-query"]),
+    ("catchwater-server", &["catchwater-sdk", "catchwater-engine"]),
     ("catchwater-sql", &["catchwater-sdk", "catchwater-lake"]),
     (
         "catchwater",
@@ -20,6 +21,7 @@ const OURS: &[(&str, &[&str])] = &[
             "catchwater-connectors",
             "catchwater-lake",
             "catchwater-engine",
+            "catchwater-server",
             "catchwater-sql",
         ],
     ),

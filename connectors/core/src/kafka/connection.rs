@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use catchwater_sdk::config::Secret;
-use catchwater_sdk::{Error, Result};
+use catchwater_sdk::{Context, Error, Result};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -110,6 +110,12 @@ impl Connection {
         }
         check(&client)?;
         Ok(client)
+    }
+
+    /// Says which files the client will read.
+    pub(crate) fn note_files(&self, context: &Context) {
+        let files = self.tls.iter().flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key]);
+        files.flatten().for_each(|file| context.reads(file));
     }
 
     fn check_features(&self) -> Result<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration as StdDuration;
 
 use catchwater_sdk::config::{Duration, Secret};
-use catchwater_sdk::{Error, Result, ResultExt};
+use catchwater_sdk::{Context, Error, Result, ResultExt};
 use lapin::ConnectionProperties;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
@@ -66,6 +66,12 @@ pub(crate) struct Address {
 }
 
 impl Connection {
+    /// Says which files the client will read.
+    pub(crate) fn note_files(&self, context: &Context) {
+        let files = self.tls.iter().flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key]);
+        files.flatten().for_each(|file| context.reads(file));
+    }
+
     /// Checks what a schema cannot say.
     pub(crate) fn address(&self) -> Result<Address> {
         let uri = self.uri()?;

@@ -48,7 +48,7 @@ async fn run(job: &Job, arguments: &Arguments, registry: Registry, tally: &Arc<T
     let plan = plan_pipelines(vec![job.pipeline.clone()], &registry)
         .map_err(|mistakes| Error::bug(format!("what was planned before cannot be planned now: {mistakes}")))?;
     let mut topology = Topology::new(Arc::new(registry), host);
-    topology.apply(&plan).await?;
+    topology.apply(&plan).await;
     let status = topology.statuses().remove(0).1;
     let is_interrupted = Arc::new(AtomicBool::new(false));
     let stopping = tokio::spawn(stop(signals, topology.stopper(), Arc::clone(&is_interrupted)));

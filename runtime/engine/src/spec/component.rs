@@ -116,6 +116,11 @@ impl Place {
         Located { file: Arc::clone(&self.file), mistake }
     }
 
+    /// The file.
+    pub fn file(&self) -> &SourceFile {
+        &self.file
+    }
+
     /// `file:line:column`.
     pub fn describe(&self) -> String {
         self.file.describe(self.span.start)

@@ -56,6 +56,19 @@ pub fn load_texts(files: &[(&Path, &str)], catalog: &dyn Catalog) -> Result<Docu
     read_with(catalog, &ProcessEnvironment, Tests::PassedOver, read)
 }
 
+/// The same of files on disk and of files that are in memory, with another environment than the process's own.
+pub fn load_beside(
+    paths: &[PathBuf],
+    texts: &[(&Path, &str)],
+    catalog: &dyn Catalog,
+    environment: &dyn Environment,
+) -> Result<Documents, Mistakes> {
+    read_with(catalog, environment, Tests::PassedOver, |loader| {
+        paths.iter().for_each(|path| loader.path(path));
+        texts.iter().for_each(|(path, text)| loader.text(path, text));
+    })
+}
+
 /// The same with another environment than the process's own.
 pub fn load_with(
     paths: &[PathBuf],

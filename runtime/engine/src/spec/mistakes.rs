@@ -42,7 +42,8 @@ impl SourceFile {
         &self.path
     }
 
-    pub(super) fn text(&self) -> &str {
+    /// Its text, with secrets starred out.
+    pub fn text(&self) -> &str {
         &self.text
     }
 
@@ -52,7 +53,8 @@ impl SourceFile {
         format!("{}:{line}:{column}", self.path.display())
     }
 
-    pub(super) fn line_and_column(&self, offset: usize) -> (usize, usize) {
+    /// Where a byte of it stands: line and column from 1, the column in characters.
+    pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let before = &self.text[..self.text.floor_char_boundary(offset)];
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         (1 + before.matches('\n').count(), 1 + before[start..].chars().count())

@@ -60,6 +60,7 @@ pub(super) struct Branch {
 /// What it takes to run a branch.
 pub(crate) struct Driver {
     pub(crate) number: usize,
+    pub(crate) task: u16,
     pub(crate) step: Arc<str>,
     pub(crate) sink: BoxSink,
     pub(crate) stages: Stages,
@@ -161,6 +162,7 @@ impl Running {
             opened => opened?,
         }
         self.worked();
+        self.driver.status.opened(self.driver.task, &self.driver.step);
         Ok(())
     }
 

@@ -37,9 +37,9 @@ use self::owned::Owned;
 use self::pace::Pace;
 pub(crate) use self::router::{Routed, Router};
 pub(crate) use self::stages::{Stage, Stages, StepRejected};
-use self::upstream::Upstream;
-pub(crate) use self::wish::Wish;
-use self::wish::stop_wished;
+pub(crate) use self::upstream::Upstream;
+pub(crate) use self::wish::{Wish, stop_wished};
+
 use crate::backoff::Backoff;
 use crate::blueprint::Blueprint;
 
@@ -204,7 +204,11 @@ impl Task {
             let opened = self.upstream.open(self.blueprint.data_dir(), self.blueprint.pipeline()).await;
             match opened {
                 Err(error) if error.kind() == ErrorKind::Unavailable && !self.is_stopping() => self.wait(error).await?,
-                other => return other,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.blueprint.status().opened(self.blueprint.number(), &self.blueprint.source_step());
+                    return Ok(());
+                }
             }
         }
     }

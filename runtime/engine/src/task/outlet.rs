@@ -112,7 +112,7 @@ impl Task {
         match self.upstream.commit(&positions).await {
             Ok(()) => {
                 self.owned.committed(&positions);
-                self.blueprint.note_commit();
+                self.blueprint.note_commit(&positions);
             }
             Err(error) => info!(error = %error.chain(), "positions not committed upstream, the next checkpoint will"),
         }

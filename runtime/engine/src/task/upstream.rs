@@ -9,23 +9,23 @@ use catchwater_sdk::{Limit, Partition, Positions, Result};
 use crate::positions_file::PositionsFile;
 
 /// A source and its committed positions.
-pub(super) struct Upstream {
+pub(crate) struct Upstream {
     source: BoxSource,
     traits: SourceTraits,
     file: Option<PositionsFile>,
 }
 
 impl Upstream {
-    pub(super) fn new(source: BoxSource) -> Upstream {
+    pub(crate) fn new(source: BoxSource) -> Upstream {
         Upstream { traits: source.traits(), source, file: None }
     }
 
-    pub(super) fn traits(&self) -> &SourceTraits {
+    pub(crate) fn traits(&self) -> &SourceTraits {
         &self.traits
     }
 
     /// Connects; the first time also takes the positions file, where the source needs one.
-    pub(super) async fn open(&mut self, data_dir: &Path, pipeline: &str) -> Result<()> {
+    pub(crate) async fn open(&mut self, data_dir: &Path, pipeline: &str) -> Result<()> {
         if !self.traits.keeps_positions && self.file.is_none() {
             self.file = Some(PositionsFile::open(data_dir, pipeline)?);
         }
@@ -33,7 +33,7 @@ impl Upstream {
     }
 
     /// As [`Source::poll`](catchwater_sdk::source::Source::poll); an assignment starts at what the file has.
-    pub(super) async fn poll(&mut self, limit: Limit) -> Result<Polled> {
+    pub(crate) async fn poll(&mut self, limit: Limit) -> Result<Polled> {
         let mut polled = self.source.poll(limit).await?;
         let Some(file) = &mut self.file else { return Ok(polled) };
         if let Polled::Lost(partitions) = &polled {
@@ -66,6 +66,14 @@ impl Upstream {
         self.source.commit(positions).await
     }
 
+    /// Commits, and be it backward.
+    pub(crate) async fn reset(&mut self, positions: &Positions) -> Result<()> {
+        match &mut self.file {
+            Some(file) => file.reset(positions),
+            None => self.source.commit(positions).await,
+        }
+    }
+
     pub(super) async fn release(&mut self, partitions: &[Arc<Partition>]) -> Result<()> {
         if let Some(file) = &mut self.file {
             file.give_up(partitions);
@@ -73,7 +81,7 @@ impl Upstream {
         self.source.release(partitions).await
     }
 
-    pub(super) async fn close(self, leave: bool) -> Result<()> {
+    pub(crate) async fn close(self, leave: bool) -> Result<()> {
         self.source.close(leave).await
     }
 

@@ -21,7 +21,7 @@ pub(crate) enum Wish {
 }
 
 /// Waits for a stop to be wished; answers its deadline.
-pub(super) async fn stop_wished(wish: &mut watch::Receiver<Wish>) -> Instant {
+pub(crate) async fn stop_wished(wish: &mut watch::Receiver<Wish>) -> Instant {
     loop {
         if let Wish::Stop { deadline, .. } = *wish.borrow_and_update() {
             return deadline;

@@ -139,14 +139,14 @@ impl Scene {
     /// Starts a pipeline.
     pub(crate) async fn start(&self, lines: &str) -> Topology {
         let mut topology = self.topology();
-        topology.apply(&self.plan(lines)).await.expect("starts");
+        topology.apply(&self.plan(lines)).await;
         topology
     }
 
     /// Runs a pipeline that tries again as it says to its end.
     pub(crate) async fn run_with(&self, retry: &str, lines: &str) -> Result<()> {
         let mut topology = self.topology();
-        topology.apply(&self.plan_with(retry, lines)).await.expect("starts");
+        topology.apply(&self.plan_with(retry, lines)).await;
         ended(topology).await
     }
 

@@ -182,6 +182,7 @@ impl Plan {
     /// Checks what a schema cannot say.
     pub(super) fn new(config: Config, context: &Context) -> Result<Plan> {
         check_url(&config.url)?;
+        config.tls.iter().for_each(|tls| tls.note_files(context));
         let mut headers = Vec::with_capacity(config.headers.len());
         for (name, value) in &config.headers {
             let at = || format!("headers.{name}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 #[cfg(feature = "http-tls")]
 use catchwater_sdk::ResultExt;
-use catchwater_sdk::{Error, Result};
+use catchwater_sdk::{Context, Error, Result};
 use reqwest::ClientBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,6 +20,11 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
+    /// Says which files the client will read.
+    pub(super) fn note_files(&self, context: &Context) {
+        self.ca.iter().for_each(|file| context.reads(file));
+    }
+
     /// Makes a client trust these authorities, and no other.
     #[cfg(feature = "http-tls")]
     pub(super) fn trust(&self, client: ClientBuilder) -> Result<ClientBuilder> {

@@ -133,6 +133,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Checks what a schema cannot say.
     pub(super) fn new(config: Config, context: &Context) -> Result<Plan> {
+        config.connection.note_files(context);
         if config.topic.constant() == Some("") {
             return Err(Error::config("a topic needs a name").at_key("topic"));
         }

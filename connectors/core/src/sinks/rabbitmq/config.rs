@@ -90,6 +90,7 @@ impl Plan {
     /// Checks what a schema cannot say.
     pub(super) fn new(config: Config, context: &Context) -> Result<Plan> {
         let address = config.connection.address()?;
+        config.connection.note_files(context);
         if let Some(name) = config.properties.keys().find(|name| !message::is_property(name)) {
             let there_are = message::PROPERTIES.join(", ");
             let text = format!("`{name}` is no property of AMQP that can be set; there are {there_are}");

@@ -89,6 +89,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Checks what a schema cannot say.
     pub(super) fn new(config: Config, context: &Context) -> Result<Plan> {
+        config.connection.note_files(context);
         check_topics(&config.topics)?;
         let group = config.group.clone().unwrap_or_else(|| format!("catchwater-{}", context.pipeline));
         let member = plain(&format!("catchwater-{}-{}-{}", context.instance, context.pipeline, context.task));

@@ -48,6 +48,7 @@ impl RabbitMq {
     fn new(config: Config, context: &Context) -> Result<RabbitMq> {
         config.check()?;
         let address = config.connection.address()?;
+        config.connection.note_files(context);
         let partition = Partition {
             // Two processes that consume one queue number its messages on their own.
             source: format!("rabbitmq:{}:{}", address.shown, context.instance).into(),

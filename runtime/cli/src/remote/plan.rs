@@ -1,0 +1,144 @@
+//! `catchwater plan` and `catchwater apply`: what would change on a server, and making it so.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use catchwater_sdk::{Error, Result, ResultExt};
+use serde_json::{Value, json};
+
+use super::client::{Client, ServerOption};
+use crate::output::say;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Pipeline files, or folders of them.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Pipelines that the server was given before and that are not among these go.
+    #[arg(long)]
+    prune: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerOption,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ApplyArguments {
+    /// What `catchwater plan` printed.
+    #[arg(long, value_name = "HASH")]
+    plan: String,
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+/// Exits 0 also when nothing would change, 1 when the server refuses or cannot be asked.
+pub(crate) fn plan(arguments: &Arguments) -> ExitCode {
+    arguments.server.with(|client| planned(client, arguments))
+}
+
+/// Exits 0 when all is as planned, 1 when a pipeline was put back, or when nothing was changed.
+pub(crate) fn apply(arguments: &ApplyArguments) -> ExitCode {
+    arguments.arguments.server.with(|client| applied(client, arguments))
+}
+
+async fn planned(client: Client, arguments: &Arguments) -> Result<ExitCode> {
+    let outlook = client.post(&["v1", "plan"], &[], Some(&arguments.wish()?)).await?;
+    say(&if arguments.json { format!("{outlook:#}\n") } else { described(&outlook) });
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn applied(client: Client, arguments: &ApplyArguments) -> Result<ExitCode> {
+    let wish = arguments.arguments.wish()?;
+    let done = client.post(&["v1", "apply"], &[("hash", &arguments.plan)], Some(&wish)).await?;
+    if arguments.arguments.json {
+        say(&format!("{done:#}\n"));
+    }
+    let changes = list(&done, "changes");
+    for change in changes.iter().filter(|_| !arguments.arguments.json) {
+        let said = match change["trouble"].as_str() {
+            None => format!("{}: {}\n", text(change, "pipeline"), past(text(change, "change"))),
+            Some(trouble) => format!("{}: put back as it was: {trouble}\n", text(change, "pipeline")),
+        };
+        say(&said);
+    }
+    let is_well = changes.iter().all(|change| change["trouble"].is_null());
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Arguments {
+    fn wish(&self) -> Result<Value> {
+        let mut files = Vec::new();
+        for path in &self.paths {
+            for file in files_in(path)? {
+                let text = std::fs::read_to_string(&file).or_refused(|| format!("read {}", file.display()))?;
+                files.push(json!({ "name": file.display().to_string(), "text": text }));
+            }
+        }
+        Ok(json!({ "files": files, "prune": self.prune }))
+    }
+}
+
+/// The files of a folder in their order, as `run` reads them; or the file itself.
+fn files_in(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let reading = || format!("read the folder {}", path.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).or_refused(reading)? {
+        let file = entry.or_refused(reading)?.path();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+        // Tests beside a pipeline are not a server's.
+        if is_yaml && !name.ends_with(".test.yaml") && !name.ends_with(".test.yml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    match files.is_empty() {
+        true => Err(Error::refused(format!("the folder {} holds no `*.yaml` or `*.yml` file", path.display()))),
+        false => Ok(files),
+    }
+}
+
+fn described(outlook: &Value) -> String {
+    let changes = list(outlook, "changes");
+    let mut said = String::new();
+    for change in changes {
+        let _ = writeln!(said, "{} {}", text(change, "change"), text(change, "pipeline"));
+        for (sign, key) in [("+", "added"), ("~", "changed"), ("-", "removed")] {
+            for component in list(change, key) {
+                let _ = writeln!(said, "  {sign} {}", component.as_str().unwrap_or_default());
+            }
+        }
+        if change["settings"] == true {
+            said.push_str("  ~ settings\n");
+        }
+        if change["change"] == "replace" {
+            said.push_str("  it drains, and goes on where it was\n");
+        }
+    }
+    let _ = writeln!(said, "{} to change, {} unchanged", changes.len(), outlook["unchanged"]);
+    let _ = writeln!(said, "plan {}", text(outlook, "hash"));
+    said
+}
+
+fn past(change: &str) -> &str {
+    match change {
+        "start" => "started",
+        "replace" => "replaced",
+        "stop" => "stopped",
+        other => other,
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,22 @@
+//! The server: pipelines from a folder and from its API, kept running, changed while they run.
+//!
+//! [`Server`] is what it does, without a word of HTTP; [`http`] leads requests to it, by version. Whoever changes what runs,
+//! a file, a signal or a request, goes through one door: what should run is planned as a whole, and the topology makes it so.
+//!
+//! Architecture Invariant: a change that cannot be planned changes nothing (Invariant 6), and one that was accepted does not
+//! depend on whoever asked for it: a client that hangs up stops nothing half-way.
+
+mod access;
+pub mod http;
+mod metrics;
+mod server;
+mod store;
+mod time;
+pub mod v1;
+mod watch;
+mod wrong;
+
+pub use access::{Access, Token};
+pub use server::{Described, Expected, Origin, Outlook, Reload, Reloaded, Server, Settings, Wanted, Wish, WishedFile};
+pub use watch::watch;
+pub use wrong::Wrong;

@@ -1,0 +1,206 @@
+//! What would change, and making it so if it still would.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+
+use catchwater_engine::diff::{Differences, differences};
+use catchwater_engine::plan::{Plan, plan_texts};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Intended, Texts};
+use super::{Origin, Reload, Reloaded, Server};
+use crate::wrong::Wrong;
+
+/// Pipelines that somebody wants a server to have.
+#[derive(Clone, Debug, Deserialize, Hash, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// Their files.
+    pub files: Vec<WishedFile>,
+    /// Whether pipelines that were made through the API and are not in these files go.
+    #[serde(default)]
+    pub prune: bool,
+}
+
+/// A file of pipelines.
+#[derive(Clone, Debug, Deserialize, Hash, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WishedFile {
+    /// How messages call it.
+    pub name: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// What a wish would change.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Outlook {
+    /// Stands for the wish and for what runs: `apply` takes no other.
+    pub hash: String,
+    /// Pipelines that would change, by name.
+    pub changes: Vec<Expected>,
+    /// How many would not.
+    pub unchanged: usize,
+}
+
+/// What would become of a pipeline.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Expected {
+    /// Its name.
+    pub pipeline: String,
+    /// `create`, `replace` or `delete`.
+    pub change: &'static str,
+    /// Components that are new.
+    pub added: Vec<String>,
+    /// Components that are otherwise than before.
+    pub changed: Vec<String>,
+    /// Components that are no longer there.
+    pub removed: Vec<String>,
+    /// Whether the pipeline's own settings differ.
+    pub settings: bool,
+}
+
+/// A wish that was understood.
+struct Weighed {
+    intended: Intended,
+    /// Documents to keep, by pipeline.
+    documents: BTreeMap<String, String>,
+    /// Pipelines that go.
+    gone: Vec<String>,
+    outlook: Outlook,
+}
+
+impl Server {
+    /// Says what a wish would change, and changes nothing.
+    pub fn plan(&self, wish: &Wish) -> Result<Outlook, Wrong> {
+        self.weigh(wish).map(|weighed| weighed.outlook)
+    }
+
+    /// Makes it so, if that still is what was planned.
+    pub async fn apply(&self, wish: Wish, hash: String) -> Result<Reloaded, Wrong> {
+        self.undisturbed(move |server, topology| {
+            Box::pin(async move {
+                let Weighed { intended, documents, gone, outlook } = server.weigh(&wish)?;
+                if outlook.hash != hash {
+                    let text = "what runs, or what is wanted, is no longer what the plan was made of: plan again";
+                    return Err(Wrong::Conflict(text.into()));
+                }
+                for (name, document) in &documents {
+                    server.0.store.keep(name, document)?;
+                }
+                for name in &gone {
+                    server.0.store.remove(name)?;
+                }
+                Ok(server.make(topology, intended, server.0.store.wishes()?, Reload::Asked).await)
+            })
+        })
+        .await
+    }
+
+    fn weigh(&self, wish: &Wish) -> Result<Weighed, Wrong> {
+        let documents = self.documents(wish)?;
+        let mut texts = self.0.store.texts()?;
+        let gone = if wish.prune { self.not_among(&documents) } else { Vec::new() };
+        for name in &gone {
+            texts.remove(&self.0.store.path(name));
+        }
+        texts.extend(documents.iter().map(|(name, text)| (self.0.store.path(name), text.clone())));
+        let intended = self.intend(&texts)?;
+        let (changes, unchanged) = self.expect(&intended.plan);
+        let hash = self.hash(wish, &texts);
+        Ok(Weighed { intended, documents, gone, outlook: Outlook { hash, changes, unchanged } })
+    }
+
+    /// Each pipeline's own document. Mistakes are named in the files as they were sent.
+    fn documents(&self, wish: &Wish) -> Result<BTreeMap<String, String>, Wrong> {
+        let files: Vec<_> = wish.files.iter().map(|file| (Path::new(&file.name), file.text.as_str())).collect();
+        let plan = plan_texts(&files, &self.0.registry)?;
+        for planned in &plan.pipelines {
+            self.own_or_new(&planned.spec.name)?;
+        }
+        let documents = wish.files.iter().flat_map(|file| documents_in(&file.text));
+        let mut named = BTreeMap::new();
+        for document in documents {
+            let plan = plan_texts(&[(Path::new("document"), &document)], &self.0.registry)?;
+            if let [planned] = plan.pipelines.as_slice() {
+                named.insert(planned.spec.name.clone(), document);
+            }
+        }
+        Ok(named)
+    }
+
+    fn not_among(&self, documents: &BTreeMap<String, String>) -> Vec<String> {
+        let view = self.view();
+        let own = view.pipelines.iter().filter(|(_, shown)| shown.origin == Origin::Api);
+        own.map(|(name, _)| name.clone()).filter(|name| !documents.contains_key(name)).collect()
+    }
+
+    fn expect(&self, plan: &Plan) -> (Vec<Expected>, usize) {
+        let view = self.view();
+        let mut changes = Vec::new();
+        for planned in &plan.pipelines {
+            let name = planned.spec.name.clone();
+            match view.pipelines.get(&name) {
+                None => changes.push(Expected::new(name, "create", Differences::default())),
+                Some(shown) if shown.planned.same_as(planned) => {}
+                Some(shown) => changes.push(Expected::new(name, "replace", differences(&shown.planned, planned))),
+            }
+        }
+        let unchanged = plan.pipelines.len() - changes.len();
+        let wanted = |name: &String| plan.pipelines.iter().any(|planned| planned.spec.name == *name);
+        let gone = view.pipelines.keys().filter(|name| !wanted(name));
+        changes.extend(gone.map(|name| Expected::new(name.clone(), "delete", Differences::default())));
+        changes.sort_by(|one, other| one.pipeline.cmp(&other.pipeline));
+        (changes, unchanged)
+    }
+
+    /// Another one after every change of what runs, and after a restart of the server.
+    fn hash(&self, wish: &Wish, texts: &Texts) -> String {
+        let mut hasher = DefaultHasher::new();
+        (wish, texts, self.0.started_micros, self.view().last.generation).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+}
+
+impl Expected {
+    fn new(pipeline: String, change: &'static str, differences: Differences) -> Expected {
+        let Differences { added, changed, removed, settings } = differences;
+        Expected { pipeline, change, added, changed, removed, settings }
+    }
+}
+
+/// The documents of a file: at the beginning of a line, `---` begins one wherever it stands.
+fn documents_in(text: &str) -> Vec<String> {
+    let mut documents = vec![String::new()];
+    for line in text.split_inclusive('\n') {
+        let is_marker =
+            line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        if is_marker {
+            documents.push(String::new());
+        }
+        documents.last_mut().expect("there is one").push_str(line);
+    }
+    documents.retain(|document| {
+        document.lines().any(|line| !matches!(line.trim(), "" | "---") && !line.trim().starts_with('#'))
+    });
+    documents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str]) {
+        assert_eq!(documents_in(text), expected);
+    }
+
+    #[test]
+    fn documents_are_told_apart() {
+        check("a: 1\n", &["a: 1\n"]);
+        check("---\na: 1\n---\nb: |\n  ---\n", &["---\na: 1\n", "---\nb: |\n  ---\n"]);
+        check("# only a comment\n--- \n---a: 1\n", &["--- \n---a: 1\n"]);
+        check("", &[]);
+    }
+}

@@ -1,0 +1,165 @@
+//! What is done to one pipeline.
+
+use catchwater_engine::plan::Plan;
+use catchwater_engine::topology::Topology;
+
+use super::{Described, Origin, Reload, Server, Wanted};
+use crate::wrong::Wrong;
+
+impl Server {
+    /// Makes a pipeline out of its document and keeps it on disk. `wanted` says whether it starts.
+    pub async fn create(&self, text: String, wanted: Wanted) -> Result<Described, Wrong> {
+        self.undisturbed(move |server, topology| {
+            Box::pin(async move {
+                let name = server.name_in(&text)?;
+                if server.view().pipelines.contains_key(&name) {
+                    return Err(Wrong::Exists(name));
+                }
+                server.put(topology, &name, &text, Some(wanted)).await
+            })
+        })
+        .await
+    }
+
+    /// Puts another document in the place of a pipeline's, or makes the pipeline.
+    pub async fn replace(&self, name: &str, text: String) -> Result<Described, Wrong> {
+        let name = name.to_owned();
+        self.undisturbed(move |server, topology| {
+            Box::pin(async move {
+                let within = server.name_in(&text)?;
+                if within != name {
+                    return Err(Wrong::Malformed(format!("the document is of pipeline `{within}`, not of `{name}`")));
+                }
+                server.own_or_new(&name)?;
+                server.put(topology, &name, &text, None).await
+            })
+        })
+        .await
+    }
+
+    /// Stops a pipeline and forgets it; what was committed stays committed.
+    pub async fn delete(&self, name: &str) -> Result<(), Wrong> {
+        let name = name.to_owned();
+        self.undisturbed(move |server, topology| {
+            Box::pin(async move {
+                server.get(&name)?;
+                server.own_or_new(&name)?;
+                let mut texts = server.0.store.texts()?;
+                texts.remove(&server.0.store.path(&name));
+                let intended = server.intend(&texts)?;
+                server.0.store.remove(&name)?;
+                server.wish(&name, Wanted::Running)?;
+                server.make(topology, intended, server.0.store.wishes()?, Reload::Asked).await;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Stops it for now.
+    pub async fn pause(&self, name: &str) -> Result<Described, Wrong> {
+        self.want(name, Wanted::Paused).await
+    }
+
+    /// Lets it run.
+    pub async fn resume(&self, name: &str) -> Result<Described, Wrong> {
+        self.want(name, Wanted::Running).await
+    }
+
+    /// Stops it until it is resumed.
+    pub async fn stop(&self, name: &str) -> Result<Described, Wrong> {
+        self.want(name, Wanted::Stopped).await
+    }
+
+    /// Stops it and starts it from where it was; also one that waits to be tried again, or that has ended.
+    pub async fn restart(&self, name: &str) -> Result<Described, Wrong> {
+        let name = name.to_owned();
+        self.undisturbed(move |server, topology| {
+            Box::pin(async move {
+                let before = server.get(&name)?;
+                if before.wanted != Wanted::Running {
+                    let state = before.state();
+                    return Err(Wrong::Conflict(format!("pipeline `{name}` is {state}; resume it instead")));
+                }
+                topology.restart(&name).await?;
+                server.get(&name)
+            })
+        })
+        .await
+    }
+
+    async fn want(&self, name: &str, wanted: Wanted) -> Result<Described, Wrong> {
+        let name = name.to_owned();
+        self.undisturbed(move |server, topology| {
+            Box::pin(async move {
+                server.get(&name)?;
+                server.wish(&name, wanted)?;
+                server.turn(topology, &name, wanted).await;
+                server.get(&name)
+            })
+        })
+        .await
+    }
+
+    /// Starts or stops what is known already, whatever has become of the files meanwhile.
+    async fn turn(&self, topology: &mut Topology, name: &str, wanted: Wanted) {
+        if let Some(shown) = self.view().pipelines.get_mut(name) {
+            shown.wanted = wanted;
+        }
+        let plan = {
+            let view = self.view();
+            let running = view.pipelines.iter().filter(|(_, shown)| shown.wanted == Wanted::Running);
+            let pipelines = running.map(|(name, shown)| topology.planned(name).unwrap_or(&shown.planned).clone());
+            Plan { pipelines: pipelines.collect(), destinations: Vec::new() }
+        };
+        topology.apply(&plan).await;
+    }
+
+    /// Keeps a document once everything was planned with it.
+    async fn put(
+        &self,
+        topology: &mut Topology,
+        name: &str,
+        text: &str,
+        wanted: Option<Wanted>,
+    ) -> Result<Described, Wrong> {
+        let mut texts = self.0.store.texts()?;
+        texts.insert(self.0.store.path(name), text.to_owned());
+        let intended = self.intend(&texts)?;
+        if let Some(wanted) = wanted {
+            self.wish(name, wanted)?;
+        }
+        self.0.store.keep(name, text)?;
+        self.make(topology, intended, self.0.store.wishes()?, Reload::Asked).await;
+        self.get(name)
+    }
+
+    /// The name of the one pipeline in a document.
+    fn name_in(&self, text: &str) -> Result<String, Wrong> {
+        let path = std::path::Path::new("request");
+        let plan = catchwater_engine::plan::plan_texts(&[(path, text)], &self.0.registry)?;
+        match (plan.pipelines.as_slice(), plan.destinations.as_slice()) {
+            ([planned], []) => Ok(planned.spec.name.clone()),
+            _ => Err(Wrong::Malformed("a request makes one pipeline: send one document".into())),
+        }
+    }
+
+    pub(super) fn own_or_new(&self, name: &str) -> Result<(), Wrong> {
+        match self.view().pipelines.get(name).map(|shown| &shown.origin) {
+            Some(Origin::File(file)) => Err(Wrong::FromFile { name: name.to_owned(), file: file.clone() }),
+            Some(Origin::Api) | None => Ok(()),
+        }
+    }
+
+    fn wish(&self, name: &str, wanted: Wanted) -> Result<(), Wrong> {
+        let mut wishes = self.0.store.wishes()?;
+        let before = match wanted {
+            Wanted::Running => wishes.remove(name),
+            other => wishes.insert(name.to_owned(), other),
+        };
+        if before.unwrap_or_default() != wanted {
+            self.0.store.keep_wishes(&wishes)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! The pipelines of a server, and everything that can be done to them.
+
+mod apply;
+mod change;
+mod offsets;
+mod plan;
+mod reload;
+mod shapes;
+mod view;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use catchwater_engine::topology::Topology;
+use catchwater_sdk::clock::{Clock, SystemClock};
+use catchwater_sdk::{Registry, Result};
+
+pub use self::apply::{Expected, Outlook, Wish, WishedFile};
+pub use self::reload::{Reload, Reloaded};
+pub use self::shapes::{Described, Origin, Wanted};
+pub(crate) use self::view::View;
+use crate::store::Store;
+use crate::wrong::Wrong;
+
+/// What a server works on.
+pub struct Settings {
+    /// Pipelines in files.
+    pub folder: PathBuf,
+    /// What the server keeps is under here.
+    pub data_dir: PathBuf,
+}
+
+/// A running server without its HTTP; clones are the same server.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+struct Inner {
+    registry: Arc<Registry>,
+    folder: PathBuf,
+    store: Store,
+    /// Tells one run of the server from another.
+    started_micros: i64,
+    /// Whoever changes what runs holds it; one change at a time.
+    topology: tokio::sync::Mutex<Topology>,
+    /// What is shown; never held while anything is waited for.
+    view: Mutex<View>,
+}
+
+impl Server {
+    /// Takes the data folder, and starts everything that is wanted. A mistake in a file, and nothing starts.
+    pub async fn start(settings: Settings, registry: Arc<Registry>, topology: Topology) -> Result<Server, Wrong> {
+        let store = Store::open(&settings.data_dir)?;
+        let inner = Inner {
+            registry,
+            folder: settings.folder,
+            store,
+            started_micros: SystemClock.now_micros(),
+            topology: tokio::sync::Mutex::new(topology),
+            view: Mutex::new(View::default()),
+        };
+        let server = Server(Arc::new(inner));
+        server.reload(Reload::Start).await?;
+        Ok(server)
+    }
+
+    /// Every pipeline, by name.
+    pub fn list(&self) -> Vec<Described> {
+        self.view().pipelines.values().map(shapes::described).collect()
+    }
+
+    /// One pipeline.
+    pub fn get(&self, name: &str) -> Result<Described, Wrong> {
+        let view = self.view();
+        view.pipelines.get(name).map(shapes::described).ok_or_else(|| Wrong::Unknown(name.to_owned()))
+    }
+
+    /// How the last reloads went.
+    pub fn reloads(&self) -> Reloaded {
+        self.view().last.clone()
+    }
+
+    /// The connectors that pipelines are made of.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.0.registry
+    }
+
+    /// The folder that is watched.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.0.folder
+    }
+
+    pub(crate) fn view(&self) -> MutexGuard<'_, View> {
+        self.0.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,68 @@
+//! `/v1/pipelines/{name}/offsets`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use catchwater_engine::offsets::{Move, Offset};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::server::Server;
+use crate::wrong::Wrong;
+
+/// Where a partition goes on.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Place {
+    /// Topic, queue or file.
+    stream: String,
+    /// The number of the partition.
+    partition: i32,
+    /// Its next position.
+    position: i64,
+    /// Whether that was committed; else the source's `start` leads there.
+    committed: bool,
+}
+
+/// Other places for some partitions.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Places {
+    /// The partitions that are not among them stay where they are.
+    offsets: Vec<Target>,
+}
+
+/// Another place for a partition.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    /// Topic, queue or file.
+    stream: String,
+    /// The number of the partition.
+    partition: i32,
+    /// Its next position.
+    position: i64,
+}
+
+/// Where a pipeline goes on: what was committed since the start, or, of one that does not run, what its source says.
+pub(super) async fn show(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<Vec<Place>>, Wrong> {
+    server.offsets(&name).await.map(places)
+}
+
+/// Moves a stopped pipeline to other places.
+pub(super) async fn change(
+    State(server): State<Server>,
+    Path(name): Path<String>,
+    Json(places): Json<Places>,
+) -> Result<Json<Vec<Place>>, Wrong> {
+    let to = |target: Target| Move { stream: target.stream, partition: target.partition, position: target.position };
+    server.set_offsets(&name, places.offsets.into_iter().map(to).collect()).await.map(self::places)
+}
+
+fn places(offsets: Vec<Offset>) -> Json<Vec<Place>> {
+    let place = |offset: Offset| Place {
+        stream: offset.partition.stream.to_string(),
+        partition: offset.partition.number,
+        position: offset.position,
+        committed: offset.is_committed,
+    };
+    Json(offsets.into_iter().map(place).collect())
+}

@@ -1,0 +1,135 @@
+"""`catchwater plan`, `apply` and `pipelines`: a server's pipelines from the command line of another machine."""
+
+import re
+
+import pytest
+
+from harness.kafka import Message
+from harness.pipelines import following, pipeline, to_file
+from harness.process import Finished
+from harness.server import Server
+
+
+@pytest.fixture
+def server(workspace) -> Server:
+    return Server(workspace).start()
+
+
+def tell(server: Server, *arguments) -> Finished:
+    """A command that asks this server."""
+    return server.workspace.command(*arguments, "--server", f"http://127.0.0.1:{server.port}")
+
+
+def planned(server: Server, *arguments) -> tuple[str, str]:
+    """What a plan says, and its hash."""
+    out = tell(server, "plan", *arguments).succeeded().out
+    return out, re.search(r"^plan (\w+)$", out, re.M)[1]
+
+
+def test_a_plan_shows_what_would_change_and_apply_makes_it_so(server, kafka):
+    topic, folder = kafka.topic(), server.workspace.folder / "mine"
+    orders = pipeline(following(kafka, topic), to_file(server.workspace.folder / "out"), name="orders")
+    other = pipeline(following(kafka, topic), to_file(server.workspace.folder / "other"), name="other")
+    server.workspace.write("mine/all.yaml", [orders, other])
+    out, plan = planned(server, folder)
+    assert "create orders" in out and "create other" in out and "2 to change, 0 unchanged" in out
+    assert server.get("/v1/pipelines") == [], "a plan changes nothing"
+    assert "orders: started" in tell(server, "apply", folder, "--plan", plan).succeeded().out
+    server.until_state("orders", "running")
+    orders["transforms"] = [{"type": "filter", "where": "id:>0"}]
+    orders["idle"] = "5s"
+    server.workspace.write("mine/all.yaml", [orders])
+    out, plan = planned(server, folder)
+    assert "replace orders\n  + filter\n  ~ settings\n" in out and "1 to change, 1 unchanged" in out
+    out, plan = planned(server, folder, "--prune")
+    assert "delete other" in out
+    assert "orders: replaced" in tell(server, "apply", folder, "--plan", plan, "--prune").succeeded().out
+    assert [one["name"] for one in server.get("/v1/pipelines")] == ["orders"]
+    server.stop().succeeded()
+    server.start()
+    assert [one["name"] for one in server.get("/v1/pipelines")] == ["orders"], "it is kept over a restart"
+
+
+def test_apply_refuses_when_the_server_or_the_files_moved_on(server, kafka):
+    file = server.workspace.write("orders.yaml", pipeline(following(kafka, kafka.topic()), to_file(server.workspace.folder / "out"), name="orders"))
+    _, plan = planned(server, file)
+    server.ask("POST", "/v1/pipelines", pipeline(following(kafka, kafka.topic()), to_file(server.workspace.folder / "x"), name="another")).says(201)
+    tell(server, "apply", file, "--plan", plan).failed().says("plan again")
+    _, plan = planned(server, file)
+    file.write_text(file.read_text() + "idle: 5s\n")
+    tell(server, "apply", file, "--plan", plan).failed().says("plan again")
+    assert [one["name"] for one in server.get("/v1/pipelines")] == ["another"]
+
+
+def test_a_plan_names_every_mistake_in_the_files_as_they_are_called_here(server):
+    file = server.workspace.write("wrong.yaml", "name: wrong\nsource: {type: kafak}\nsinks: [{type: stdout}]\n")
+    tell(server, "plan", file).failed().says("wrong.yaml:2:", "kafak", "kafka")
+
+
+def test_what_stands_in_a_file_of_the_server_is_not_applied_over(server, kafka):
+    document = pipeline(following(kafka, kafka.topic()), to_file(server.workspace.folder / "out"), name="orders")
+    server.write(document)
+    server.until("it is served", lambda: server.get("/v1/pipelines"))
+    tell(server, "plan", server.workspace.write("mine.yaml", document)).failed().says("orders.yaml", "change or delete it there")
+
+
+def test_pipelines_are_listed_looked_at_and_told_what_to_do(server, kafka):
+    server.write(pipeline(following(kafka, kafka.topic()), to_file(server.workspace.folder / "out"), name="orders"))
+    server.until("it runs", lambda: server.get("/v1/pipelines") and server.state("orders") == "running")
+    listed = tell(server, "pipelines", "ls").succeeded().out
+    assert re.search(r"^orders +running +kafka +file +\d+ +.*orders.yaml$", listed, re.M), listed
+    assert tell(server, "pipelines", "pause", "orders").succeeded().out == "orders: paused\n"
+    assert tell(server, "pipelines", "status", "orders").succeeded().out.startswith("orders: paused\n")
+    tell(server, "pipelines", "restart", "orders").failed().says("resume")
+    tell(server, "pipelines", "resume", "orders").succeeded()
+    server.until_state("orders", "running")
+    assert tell(server, "pipelines", "stop", "orders").succeeded().out == "orders: stopped\n"
+    tell(server, "pipelines", "status", "none").failed().says("there is no pipeline `none`")
+
+
+def test_a_server_that_is_not_there_is_named(workspace):
+    workspace.command("pipelines", "ls", "--server", "http://127.0.0.1:1").failed().says("http://127.0.0.1:1")
+
+
+def test_offsets_are_shown_and_a_stopped_pipeline_is_moved(server, kafka):
+    topic, out = kafka.topic(partitions=2), server.workspace.folder / "out"
+    for partition in (0, 1):
+        kafka.produce(topic, [Message(b"%d" % number, partition=partition) for number in range(10)])
+    server.write(pipeline(following(kafka, topic), to_file(out), name="orders"))
+    server.until("all is read", lambda: server.get("/v1/pipelines") and server.status("orders")["records"] == 20)
+    at = lambda: {offset["partition"]: offset["position"] for offset in server.get("/v1/pipelines/orders/offsets")}
+    server.until("all is committed", lambda: at() == {0: 10, 1: 10})
+    tell(server, "pipelines", "offsets", "orders", "--set", f"{topic}/0=4").failed().says("stop it before")
+    tell(server, "pipelines", "stop", "orders").succeeded()
+    shown = tell(server, "pipelines", "offsets", "orders").succeeded().out
+    assert re.search(rf"^{topic} +1 +10  committed$", shown, re.M), shown
+    tell(server, "pipelines", "offsets", "orders", "--set", f"{topic}/7=0").failed().says(f"{topic}[7]", f"{topic}[0], {topic}[1]")
+    shown = tell(server, "pipelines", "offsets", "orders", "--set", f"{topic}/0=4").succeeded().out
+    assert re.search(rf"^{topic} +0 +4  committed$", shown, re.M), shown
+    tell(server, "pipelines", "resume", "orders").succeeded()
+    server.until("six come again", lambda: len(out.read_bytes().splitlines()) == 26)
+
+
+def test_offsets_of_a_source_that_keeps_none_itself_are_moved_as_well(server):
+    """A file's positions are in the data folder."""
+    lines = server.workspace.write("in.ndjson", b"".join(b'{"id":%d}\n' % number for number in range(10)))
+    out = server.workspace.folder / "out"
+    server.write(pipeline({"type": "file", "path": str(lines)}, to_file(out), name="lines"))
+    server.until("all is read", lambda: server.get("/v1/pipelines") and server.status("lines")["records"] == 10)
+    tell(server, "pipelines", "stop", "lines").succeeded()
+    [offset] = server.get("/v1/pipelines/lines/offsets")
+    assert offset["position"] == lines.stat().st_size and offset["committed"]
+    tell(server, "pipelines", "offsets", "lines", "--set", f"{offset['stream']}/{offset['partition']}=0").succeeded()
+    tell(server, "pipelines", "resume", "lines").succeeded()
+    server.until("all come again", lambda: len(out.read_bytes().splitlines()) == 20)
+
+
+def test_offsets_that_a_table_keeps_are_not_moved_behind_its_back(server, kafka):
+    topic = kafka.topic()
+    kafka.produce(topic, [b"{}"] * 10)
+    server.write(pipeline(following(kafka, topic), server.workspace.lake(), name="orders"))
+    server.until("it is stored", lambda: server.workspace.table().count() == 10)
+    tell(server, "pipelines", "stop", "orders").succeeded()
+    tell(server, "pipelines", "offsets", "orders", "--set", f"{topic}/0=0").failed().says("sink `lake` keeps positions", "replay")
+    tell(server, "pipelines", "resume", "orders").succeeded()
+    server.until_state("orders", "running")

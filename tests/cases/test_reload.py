@@ -1,0 +1,174 @@
+"""Hot reload: a folder, a signal or the API changes what runs, and nothing else."""
+
+import os
+import signal
+import socket
+
+import pytest
+
+from harness.pipelines import following, pipeline, to_file
+from harness.server import Server
+
+ORDERS = [b'{"id":%d}' % number for number in range(1000)]
+
+
+@pytest.fixture
+def server(workspace) -> Server:
+    return Server(workspace, "--put-back-after", "4s")
+
+
+def generation(server: Server) -> int:
+    return server.reloaded()["generation"]
+
+
+def test_a_new_file_starts_its_pipeline_and_one_that_went_stops_its_own(server, kafka):
+    topic = kafka.topic()
+    kafka.produce(topic, ORDERS)
+    server.start()
+    file = server.write(pipeline(following(kafka, topic), server.workspace.lake(), name="orders"))
+    server.until("it is stored", lambda: server.workspace.table().count() == len(ORDERS))
+    file.unlink()
+    server.until("it is gone", lambda: server.get("/v1/pipelines") == [])
+    assert server.reloaded()["changes"] == [{"pipeline": "orders", "change": "stop", "trouble": None}]
+
+
+def test_a_changed_pipeline_goes_on_where_it_was_and_the_other_never_notices(server, kafka):
+    """The unchanged one is asked by the broker: a member that left and came back has another id."""
+    changed, unchanged = kafka.topic(), kafka.topic()
+    lake = server.workspace.lake
+    before = pipeline(following(kafka, changed), lake("changed"), name="changed")
+    server.write(before)
+    kept = following(kafka, unchanged)
+    server.write(pipeline(kept, lake("unchanged"), name="unchanged"))
+    server.start()
+    for topic in (changed, unchanged):
+        kafka.produce(topic, ORDERS)
+    server.until("both flow", lambda: all(server.workspace.table(name).count() == len(ORDERS) for name in ("changed", "unchanged")))
+    members = kafka.members(kept["group"])
+    server.write({**before, "transforms": [{"type": "filter", "where": "id:>=0"}]})
+    server.until("it is replaced", lambda: generation(server) == 2)
+    assert [change["pipeline"] for change in server.reloaded()["changes"]] == ["changed"]
+    for topic in (changed, unchanged):
+        kafka.produce(topic, ORDERS)
+    server.until("both go on", lambda: all(server.workspace.table(name).count() == 2 * len(ORDERS) for name in ("changed", "unchanged")))
+    assert kafka.members(kept["group"]) == members and members
+    assert server.process.err.count("starting pipeline=unchanged") == 1
+    server.stop().succeeded()
+    for name in ("changed", "unchanged"):
+        assert server.workspace.table(name).payloads() == ORDERS * 2
+
+
+def test_a_bad_file_changes_nothing_and_says_why(server, kafka):
+    topic = kafka.topic()
+    good = pipeline(following(kafka, topic), server.workspace.lake(), name="good")
+    server.write(good)
+    server.start()
+    server.until_state("good", "running")
+    server.write({**good, "checkpoint_interval": "2s"})
+    server.until("it is replaced", lambda: generation(server) == 2)
+    bad = server.write({"name": "bad", "source": {"type": "kafak"}, "sinks": [{"type": "lake"}]})
+    server.write({**good, "checkpoint_interval": "3s"})
+    server.until("the mistake is told", lambda: server.reloaded()["error"])
+    assert "kafak" in server.reloaded()["error"] and "bad.yaml:" in server.reloaded()["error"]
+    server.process.says("kafak", "nothing was changed")
+    assert server.metric("catchwater_config_reloads_total", outcome="refused") >= 1
+    assert generation(server) == 2 and server.state("good") == "running"
+    server.ask("POST", "/v1/reload").says(422, "kafak")
+    kafka.produce(topic, ORDERS)
+    server.until("it flows", lambda: server.workspace.table().count() == len(ORDERS))
+    bad.unlink()
+    server.until("the change comes after all", lambda: generation(server) == 3 and server.reloaded()["error"] is None)
+
+
+def test_nothing_changes_when_a_file_is_saved_unchanged(server, kafka):
+    document = pipeline(following(kafka, kafka.topic()), to_file(server.workspace.folder / "out"), name="orders")
+    server.write(document)
+    server.start()
+    server.write(document)
+    server.until("it was looked at", lambda: server.metric("catchwater_config_reloads_total", outcome="done") == 2)
+    assert generation(server) == 1 and server.reloaded()["changes"] == []
+
+
+@pytest.mark.parametrize("ask", ["signal", "api"])
+def test_a_reload_is_made_when_asked(server, kafka, ask):
+    """The file is the same; what stands in the environment cannot be: so the change is one that only a reload finds."""
+    server.start()
+    before = server.reloaded()["at"]
+    if ask == "signal":
+        server.process.popen.send_signal(signal.SIGHUP)
+        server.until("it was reloaded", lambda: server.reloaded()["at"] != before)
+    else:
+        assert server.ask("POST", "/v1/reload").says(200).json["error"] is None
+
+
+def test_a_swung_link_as_kubernetes_does_it_is_a_change(workspace, kafka):
+    """A config map is a folder of links into `..data`, which is itself a link that is swung round."""
+    server = Server(workspace)
+    topic = kafka.topic()
+    for number in (1, 2):
+        version = server.folder / f"..{number}"
+        version.mkdir()
+        document = pipeline(following(kafka, topic), workspace.lake(f"events{number}"), name="orders")
+        workspace.write(f"pipelines/..{number}/orders.yaml", document)
+    (server.folder / "..data").symlink_to("..1")
+    (server.folder / "orders.yaml").symlink_to("..data/orders.yaml")
+    server.start()
+    kafka.produce(topic, ORDERS)
+    server.until("it is stored", lambda: workspace.table("events1").count() == len(ORDERS))
+    (server.folder / "..swing").symlink_to("..2")
+    os.replace(server.folder / "..swing", server.folder / "..data")
+    server.until("it is replaced", lambda: generation(server) == 2)
+    kafka.produce(topic, ORDERS)
+    server.until("it goes on", lambda: workspace.table("events2").count() == len(ORDERS))
+    assert workspace.table("events1").count() == len(ORDERS)
+
+
+def test_a_changed_secret_is_a_change(server, kafka):
+    """The file of the pipeline is the same; the one that it names is not."""
+    group = server.workspace.write("secrets/group", "before")
+    topic = kafka.topic()
+    kafka.produce(topic, ORDERS)
+    server.write(pipeline(following(kafka, topic, group=f"${{file:{group}}}-{topic}"), server.workspace.lake(), name="orders"))
+    server.start()
+    server.until_state("orders", "running")
+    server.workspace.write("secrets/draft", "after").rename(group)
+    server.until("it is replaced", lambda: generation(server) == 2)
+    server.until("the new one is used", lambda: kafka.members(f"after-{topic}"))
+
+
+def test_a_change_that_does_not_start_is_put_back(server, kafka):
+    topic = kafka.topic()
+    good = pipeline(following(kafka, topic), server.workspace.lake(), name="orders")
+    server.write(good)
+    server.start()
+    server.until_state("orders", "running")
+    in_the_way = server.workspace.write("in-the-way", "")
+    server.write({**good, "sinks": [*good["sinks"], to_file(in_the_way / "out.ndjson")]})
+    server.until("it is put back", lambda: server.status("orders").get("put_back"))
+    status = server.status("orders")
+    assert "in-the-way" in status["put_back"]
+    assert [change["pipeline"] for change in server.reloaded()["changes"] if "in-the-way" in (change["trouble"] or "")] == ["orders"]
+    assert server.metric("catchwater_config_reloads_total", outcome="put_back") == 1
+    server.until_state("orders", "running")
+    kafka.produce(topic, ORDERS)
+    server.until("what ran before runs", lambda: server.workspace.table().count() == len(ORDERS))
+    server.write(pipeline(following(kafka, kafka.topic()), to_file(server.workspace.folder / "out"), name="another"))
+    server.until("another starts", lambda: len(server.get("/v1/pipelines")) == 2)
+    assert [change["pipeline"] for change in server.reloaded()["changes"]] == ["another"], "it is not tried again for another's change"
+    server.write(good)
+    server.until("it is what is wanted again", lambda: not server.status("orders").get("put_back"))
+
+
+def test_an_exclusive_port_is_handed_over(server):
+    """The new pipeline listens where the old one did."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    source = {"type": "http", "listen": f"127.0.0.1:{port}"}
+    first = server.write(pipeline(source, to_file(server.workspace.folder / "first"), name="first"))
+    server.start()
+    server.until_state("first", "running")
+    second = server.workspace.write("second.yaml", pipeline(source, to_file(server.workspace.folder / "second"), name="second"))
+    os.rename(second, first)
+    server.until("it is handed over", lambda: [one["name"] for one in server.get("/v1/pipelines")] == ["second"])
+    server.until_state("second", "running")

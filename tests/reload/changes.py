@@ -1,0 +1,42 @@
+"""What is done to a folder of pipelines while it is served. None of it changes a record, so that one audit holds for all."""
+
+from collections.abc import Callable
+from random import Random
+
+FILTERS = ("NOT impossible:value", "NOT impossible:other", "*")
+INTERVALS = ("200ms", "300ms", "400ms")
+
+
+def another(dice: Random, now, choices: tuple):
+    return dice.choice([choice for choice in choices if choice != now])
+
+
+def change_a_transform(dice: Random, pipeline: dict) -> None:
+    now = pipeline["transforms"][0]["where"] if pipeline.get("transforms") else None
+    pipeline["transforms"] = [{"type": "filter", "where": another(dice, now, FILTERS)}]
+
+
+def remove_the_transforms(dice: Random, pipeline: dict) -> None:
+    if not pipeline.pop("transforms", None):
+        change_a_transform(dice, pipeline)
+
+
+def change_the_sink(dice: Random, pipeline: dict) -> None:
+    sink = pipeline["sinks"][0]
+    sink["commit_interval"] = another(dice, sink["commit_interval"], INTERVALS)
+
+
+def change_a_setting(dice: Random, pipeline: dict) -> None:
+    pipeline["checkpoint_interval"] = another(dice, pipeline["checkpoint_interval"], INTERVALS)
+
+
+def change_the_source(dice: Random, pipeline: dict) -> None:
+    pipeline["source"]["name"] = another(dice, pipeline["source"].get("name"), ("one", "two"))
+
+
+def change_the_tasks(dice: Random, pipeline: dict) -> None:
+    pipeline["tasks"] = another(dice, pipeline.get("tasks"), (1, 2, 3))
+
+
+CHANGES: tuple[Callable[[Random, dict], None], ...] = (
+    change_a_transform, remove_the_transforms, change_the_sink, change_a_setting, change_the_source, change_the_tasks)

@@ -6,6 +6,8 @@
 pub mod address;
 pub mod formats;
 #[cfg(feature = "kafka")]
+pub mod groups;
+#[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;

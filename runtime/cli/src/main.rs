@@ -1,5 +1,7 @@
 //! The `catchwater` binary: wiring and subcommands, nothing else.
 
+#[cfg(all(feature = "server", feature = "kafka"))]
+mod brokers;
 mod check;
 mod columns;
 mod connectors;
@@ -29,7 +31,7 @@ use std::process::ExitCode;
 use catchwater_lake::replay::Board;
 use catchwater_sdk::Registry;
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload};
 
 /// Pages and columns of a megabyte come and go with every row group: glibc gives them back to the system each time, and
 /// the system clears them anew.
@@ -160,13 +162,32 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
     };
     let log = arguments.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(log).map_err(|error| format!("--log {log}: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let log = log.with_ansi(output::complaints_have_colours());
+    let begun_with = log.to_owned();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_target(false).with_ansi(output::complaints_have_colours());
     match arguments.log_json {
-        true => log.json().init(),
-        false => log.init(),
+        true => {
+            let log = log.json().with_filter_reloading();
+            let_levels_change(log.reload_handle(), begun_with);
+            log.init();
+        }
+        false => {
+            let log = log.with_filter_reloading();
+            let_levels_change(log.reload_handle(), begun_with);
+            log.init();
+        }
     }
     Ok(())
+}
+
+/// A server's log can be changed while it runs: what is asked for comes on top of what it began with.
+#[cfg_attr(not(feature = "server"), allow(unused_variables))]
+fn let_levels_change<S: 'static>(handle: reload::Handle<EnvFilter, S>, begun_with: String) {
+    #[cfg(feature = "server")]
+    catchwater_server::on_level_change(move |directives| {
+        let filter = EnvFilter::try_new(format!("{begun_with},{directives}")).map_err(|error| error.to_string())?;
+        handle.reload(filter).map_err(|error| error.to_string())
+    });
 }
 
 /// glibc gives each of many threads an arena of its own and returns little of them: with large buffers that pass from

@@ -9,7 +9,7 @@ use catchwater_engine::spec::Retry;
 use catchwater_engine::topology::Topology;
 use catchwater_sdk::config::Duration;
 use catchwater_sdk::{Registry, Result, ResultExt};
-use catchwater_server::{Access, Reload, Server, Settings, Token, Wrong, http, watch};
+use catchwater_server::{Access, Brokers, Reload, Server, Settings, Token, Wrong, http, watch};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -58,7 +58,8 @@ async fn serve_until_stopped(arguments: &Arguments, registry: Arc<Registry>) -> 
     let (host, _slot) = host(&arguments.means)?;
     let listener =
         TcpListener::bind(arguments.listen).await.or_refused(|| format!("listen on {}", arguments.listen))?;
-    let settings = Settings { folder: arguments.folder.clone(), data_dir: arguments.means.data_dir.clone() };
+    let (folder, data_dir) = (arguments.folder.clone(), arguments.means.data_dir.clone());
+    let settings = Settings { folder, data_dir, brokers: brokers() };
     let topology =
         Topology::new(Arc::clone(&registry), host).recovering(recovery()).with_patience(arguments.put_back_after.get());
     let server = Server::start(settings, registry, topology).await?;
@@ -84,6 +85,16 @@ async fn reload_when_asked(server: Server, mut hang_ups: Signal) {
     while hang_ups.recv().await.is_some() {
         let _ = server.reload(Reload::Asked).await; // it has said itself what is wrong
     }
+}
+
+#[cfg(feature = "kafka")]
+fn brokers() -> Option<Arc<dyn Brokers>> {
+    Some(Arc::new(crate::brokers::Kafka))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn brokers() -> Option<Arc<dyn Brokers>> {
+    None
 }
 
 /// Soon at first, then ever more rarely.

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::access::{Access, guard};
 use crate::server::Server;
-use crate::{metrics, v1};
+use crate::{connect, metrics, v1};
 
 /// The largest request: a document of a pipeline is far smaller. (Invariant 9)
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -36,7 +36,7 @@ fn router(server: Server, access: Access) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
         .with_state(server.clone());
-    let api = Router::new().merge(v1::router(server)).merge(health);
+    let api = Router::new().merge(connect::router(server.clone())).merge(v1::router(server)).merge(health);
     api.fallback(unknown).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(from_fn_with_state(access, guard))
 }
 

@@ -7,6 +7,7 @@
 //! depend on whoever asked for it: a client that hangs up stops nothing half-way.
 
 mod access;
+mod connect;
 pub mod http;
 mod metrics;
 mod server;
@@ -17,6 +18,8 @@ mod watch;
 mod wrong;
 
 pub use access::{Access, Token};
+pub use connect::brokers::{Brokers, GroupOffset};
+pub use connect::on_level_change;
 pub use server::{Described, Expected, Origin, Outlook, Reload, Reloaded, Server, Settings, Wanted, Wish, WishedFile};
 pub use watch::watch;
 pub use wrong::Wrong;

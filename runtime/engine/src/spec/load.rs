@@ -26,6 +26,9 @@ pub struct Documents {
     pub destinations: Vec<Destination>,
 }
 
+/// In a folder of pipelines the settings of the server that serves it.
+const SETTINGS: &str = "catchwater.yaml";
+
 /// What is done about the tests of pipelines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tests {
@@ -120,7 +123,7 @@ impl Loader<'_> {
             return self.file(path);
         }
         match yaml_files(path) {
-            Ok((pipelines, _)) if pipelines.is_empty() => {
+            Ok((pipelines, _)) if pipelines.is_empty() && !path.join(SETTINGS).is_file() => {
                 self.about(path, Problem::new("the folder holds no `*.yaml` or `*.yml` file"));
             }
             Ok((pipelines, tests)) => {
@@ -285,7 +288,7 @@ fn yaml_files(folder: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml && path.is_file() {
+        if is_yaml && path.is_file() && !path.ends_with(SETTINGS) {
             files.push(path);
         }
     }

@@ -19,6 +19,7 @@ pub use self::apply::{Expected, Outlook, Wish, WishedFile};
 pub use self::reload::{Reload, Reloaded};
 pub use self::shapes::{Described, Origin, Wanted};
 pub(crate) use self::view::View;
+use crate::connect::brokers::Brokers;
 use crate::store::Store;
 use crate::wrong::Wrong;
 
@@ -28,6 +29,8 @@ pub struct Settings {
     pub folder: PathBuf,
     /// What the server keeps is under here.
     pub data_dir: PathBuf,
+    /// Who speaks to Kafka itself, where the binary can.
+    pub brokers: Option<Arc<dyn Brokers>>,
 }
 
 /// A running server without its HTTP; clones are the same server.
@@ -37,6 +40,7 @@ pub struct Server(Arc<Inner>);
 struct Inner {
     registry: Arc<Registry>,
     folder: PathBuf,
+    brokers: Option<Arc<dyn Brokers>>,
     store: Store,
     /// Tells one run of the server from another.
     started_micros: i64,
@@ -53,6 +57,7 @@ impl Server {
         let inner = Inner {
             registry,
             folder: settings.folder,
+            brokers: settings.brokers,
             store,
             started_micros: SystemClock.now_micros(),
             topology: tokio::sync::Mutex::new(topology),
@@ -82,6 +87,16 @@ impl Server {
     /// The connectors that pipelines are made of.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.0.registry
+    }
+
+    /// Who speaks to Kafka itself, where the binary can.
+    pub(crate) fn brokers(&self) -> Option<Arc<dyn Brokers>> {
+        self.0.brokers.clone()
+    }
+
+    /// The text of a pipeline that the server keeps, as it was given.
+    pub(crate) fn kept(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.0.store.texts()?.remove(&self.0.store.path(name)))
     }
 
     /// The folder that is watched.

@@ -1,0 +1,39 @@
+//! What the server asks of Kafka itself, answered by the client of the `kafka` source.
+
+use catchwater_connectors::groups::Group;
+use catchwater_sdk::config::Node;
+use catchwater_sdk::{Result, async_trait};
+use catchwater_server::{Brokers, GroupOffset};
+
+/// The clusters that settings lead to.
+pub(crate) struct Kafka;
+
+#[async_trait]
+impl Brokers for Kafka {
+    async fn cluster(&self, source: &Node) -> Result<String> {
+        Group::of(source, "catchwater-server")?.cluster().await
+    }
+
+    async fn committed(&self, source: &Node, group: &str) -> Result<Vec<GroupOffset>> {
+        let committed = Group::of(source, group)?.committed().await?.into_iter();
+        Ok(committed.map(|(topic, partition, at)| GroupOffset { topic, partition, offset: Some(at) }).collect())
+    }
+
+    /// An offset that goes alone cannot be forgotten alone: the group is, and then has the others again.
+    async fn commit(&self, source: &Node, group: &str, offsets: &[GroupOffset]) -> Result<()> {
+        let group = Group::of(source, group)?;
+        let is_named = |topic: &str, partition| offsets.iter().any(|at| at.topic == topic && at.partition == partition);
+        let mut wanted: Vec<_> = Vec::new();
+        if offsets.iter().any(|at| at.offset.is_none()) {
+            let others = group.clone().committed().await?.into_iter();
+            wanted.extend(others.filter(|(topic, partition, _)| !is_named(topic, *partition)));
+            group.clone().forget().await?;
+        }
+        wanted.extend(offsets.iter().filter_map(|at| Some((at.topic.clone(), at.partition, at.offset?))));
+        if wanted.is_empty() { Ok(()) } else { group.commit(wanted).await }
+    }
+
+    async fn forget(&self, source: &Node, group: &str) -> Result<()> {
+        Group::of(source, group)?.forget().await
+    }
+}

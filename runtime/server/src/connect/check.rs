@@ -1,0 +1,123 @@
+//! Whether a configuration can become a pipeline: what Kafka Connect's form says of it, and then what `check` would.
+
+use std::path::Path;
+
+use catchwater_engine::plan::{Plan, plan_texts};
+use catchwater_engine::spec::{Located, Mistakes};
+use catchwater_sdk::Registry;
+use catchwater_sdk::config::Role;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::class::Class;
+use super::definitions::{self, Definition};
+use super::document::{Made, World, make};
+use super::flat::Flat;
+use super::invalid::Invalid;
+
+/// The document of a connector, or all that is wrong.
+pub(crate) fn check(name: &str, flat: &Flat, class: &Class, world: World<'_>) -> Result<Value, Vec<Invalid>> {
+    let mut made = make(name, flat, class, world);
+    let mut wrong = std::mem::take(&mut made.wrong);
+    if world.kafka.is_none() {
+        return Err(wrong);
+    }
+    // A mistake that is known hides none, but what it concerns is not told again in the pipeline's own words.
+    if let Err(mistakes) = plan(name, &mut made, class, world.registry) {
+        let found = mistakes.list().iter().map(|located| told(located, &made, flat));
+        let fresh: Vec<_> = found.filter(|one| !wrong.iter().any(|known| known.key == one.key)).collect();
+        wrong.extend(fresh);
+    }
+    if wrong.is_empty() { Ok(made.document) } else { Err(wrong) }
+}
+
+fn plan(name: &str, made: &mut Made, class: &Class, registry: &Registry) -> Result<Plan, Mistakes> {
+    let plan_of = |document: &Value| plan_texts(&[(Path::new(name), &document.to_string())], registry);
+    // `tasks.max` is a maximum: a source that cannot be shared has one task.
+    if class.role == Role::Source {
+        let mut alone = made.document.clone();
+        alone.as_object_mut().and_then(|keys| keys.remove("tasks"));
+        let plan = plan_of(&alone)?;
+        if plan.pipelines.iter().all(|planned| planned.tasks == 1) {
+            made.document = alone;
+            return Ok(plan);
+        }
+    }
+    plan_of(&made.document)
+}
+
+/// A mistake in the document, told of the key.
+fn told(located: &Located, made: &Made, flat: &Flat) -> Invalid {
+    let mistake = &located.mistake;
+    let key = made.key_of(mistake.key.as_deref().unwrap_or_default());
+    let text = flat.get(&key);
+    if text.is_none() && mistake.message == "is missing" {
+        return Invalid::missing(&key);
+    }
+    let help = mistake.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+    Invalid::value(&key, text.unwrap_or("null"), &format!("{}{help}", mistake.message))
+}
+
+/// The outcome as Kafka Connect shows it: each key with its definition, its value and what is wrong with it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Validated {
+    name: String,
+    error_count: usize,
+    groups: Vec<String>,
+    configs: Vec<Validity>,
+}
+
+#[derive(Debug, Serialize)]
+struct Validity {
+    definition: Option<Definition>,
+    value: Valued,
+}
+
+#[derive(Debug, Serialize)]
+struct Valued {
+    name: String,
+    value: Option<String>,
+    recommended_values: Vec<String>,
+    errors: Vec<String>,
+    visible: bool,
+}
+
+// === impl Validated ===
+
+impl Validated {
+    pub(crate) fn new(flat: &Flat, class: &Class, wrong: &[Invalid], registry: &Registry) -> Validated {
+        let mut definitions = definitions::of_class(class, registry);
+        for alias in flat.list("transforms") {
+            let type_name = flat.get(&format!("transforms.{alias}.type")).unwrap_or_default();
+            definitions.extend(definitions::of_transform(alias, type_name, registry));
+        }
+        let mut groups: Vec<String> = Vec::new();
+        for group in definitions.iter().filter_map(|definition| definition.group.clone()) {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        let defined: Vec<_> = definitions.iter().map(|definition| definition.name.clone()).collect();
+        let of_definition = |definition: Definition| {
+            let value = flat.get(&definition.name).map(str::to_owned).or_else(|| definition.default_value.clone());
+            Validity { value: Valued::new(&definition.name, value, wrong), definition: Some(definition) }
+        };
+        let mut configs: Vec<_> = definitions.into_iter().map(of_definition).collect();
+        let mut others: Vec<&str> = wrong.iter().map(|one| one.key.as_str()).collect();
+        others.dedup();
+        for key in others.into_iter().filter(|key| !defined.iter().any(|name| name == key)) {
+            if !configs.iter().any(|config| config.value.name == key) {
+                let value = Valued::new(key, flat.get(key).map(str::to_owned), wrong);
+                configs.push(Validity { definition: None, value });
+            }
+        }
+        Validated { name: class.name(), error_count: wrong.len(), groups, configs }
+    }
+}
+
+impl Valued {
+    fn new(name: &str, value: Option<String>, wrong: &[Invalid]) -> Valued {
+        let errors = wrong.iter().filter(|one| one.key == name).map(|one| one.message.clone()).collect();
+        Valued { name: name.to_owned(), value, recommended_values: Vec::new(), errors, visible: true }
+    }
+}

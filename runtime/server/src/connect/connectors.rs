@@ -1,0 +1,202 @@
+//! `/connectors`: what there is, made, shown, changed and deleted.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::body::{Create, Info};
+use super::check::check;
+use super::class::Class;
+use super::document::{World, make};
+use super::failure::Failure;
+use super::flat::{Flat, Given};
+use super::invalid::Invalid;
+use super::keys::HIDDEN;
+use super::request::Body;
+use super::worker::Worker;
+use super::{kept, plugins, settings};
+use crate::server::{Described, Origin, Wanted};
+use crate::wrong::Wrong;
+
+type Answer<T> = Result<T, Failure>;
+
+/// Their names, or with `expand` what is asked for of each.
+pub(super) async fn list(worker: Worker, RawQuery(query): RawQuery) -> Response {
+    let expanded: Vec<_> =
+        parameters(query.as_deref()).filter(|(name, _)| *name == "expand").map(|(_, what)| what).collect();
+    let pipelines = worker.server.list();
+    if expanded.is_empty() {
+        return Json(pipelines.iter().map(|pipeline| pipeline.name().to_owned()).collect::<Vec<_>>()).into_response();
+    }
+    let of = |pipeline: &Described| Expanded {
+        status: expanded.contains(&"status").then(|| worker.status(pipeline)),
+        info: expanded.contains(&"info").then(|| worker.info(pipeline)),
+    };
+    Json(
+        pipelines
+            .iter()
+            .map(|pipeline| (pipeline.name().to_owned(), of(pipeline)))
+            .collect::<std::collections::BTreeMap<_, _>>(),
+    )
+    .into_response()
+}
+
+#[derive(Serialize)]
+struct Expanded {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<super::body::Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    info: Option<Info>,
+}
+
+/// The parameters of a request, in order; one may come several times.
+pub(super) fn parameters(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
+    query.unwrap_or_default().split('&').map(|one| one.split_once('=').unwrap_or((one, "")))
+}
+
+pub(super) async fn create(worker: Worker, Body(asked): Body<Create>) -> Answer<Response> {
+    let name = asked.name.unwrap_or_default().trim().to_owned();
+    let wanted = match asked.initial_state.as_deref().map(str::to_uppercase).as_deref() {
+        None | Some("RUNNING") => Wanted::Running,
+        Some("PAUSED") => Wanted::Paused,
+        Some("STOPPED") => Wanted::Stopped,
+        Some(other) => {
+            let message = format!("read initial_state: there is no {other}, there are RUNNING, PAUSED and STOPPED");
+            return Err(Failure::internal(message));
+        }
+    };
+    let flat = named(&name, asked.config)?;
+    let text = sound_text(&worker, &name, &flat)?;
+    let made = worker.server.create(text, wanted).await?;
+    Ok(created(&worker, &made))
+}
+
+pub(super) async fn show(worker: Worker, Path(name): Path<String>) -> Answer<Json<Info>> {
+    Ok(Json(worker.info(&worker.get(&name)?)))
+}
+
+pub(super) async fn config(worker: Worker, Path(name): Path<String>) -> Answer<Json<Flat>> {
+    Ok(Json(worker.config(&worker.get(&name)?)))
+}
+
+pub(super) async fn put(worker: Worker, Path(name): Path<String>, Body(given): Body<Given>) -> Answer<Response> {
+    let flat = named(&name, given)?;
+    set(&worker, &name, flat).await
+}
+
+pub(super) async fn patch(worker: Worker, Path(name): Path<String>, Body(patch): Body<Given>) -> Answer<Response> {
+    let before = worker.config(&worker.get(&name)?);
+    let flat = before.patched(patch);
+    is_named(&name, &flat)?;
+    set(&worker, &name, flat).await
+}
+
+pub(super) async fn delete(worker: Worker, Path(name): Path<String>) -> Answer<StatusCode> {
+    worker.server.delete(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Puts a configuration in the place of another, or makes the connector.
+async fn set(worker: &Worker, name: &str, flat: Flat) -> Answer<Response> {
+    let before = worker.find(name);
+    if let Some(Origin::File(file)) = before.as_ref().map(|pipeline| &pipeline.origin) {
+        return Err(Wrong::FromFile { name: name.to_owned(), file: file.clone() }.into());
+    }
+    let flat = match before.is_some() {
+        true => with_secrets(worker, name, flat)?,
+        false => flat,
+    };
+    let text = sound_text(worker, name, &flat)?;
+    let made = worker.server.replace(name, text).await?;
+    Ok(match before {
+        Some(_) => Json(worker.info(&made)).into_response(),
+        None => created(worker, &made),
+    })
+}
+
+fn created(worker: &Worker, made: &Described) -> Response {
+    let location = format!("http://{}/connectors/{}", worker.id, made.name());
+    (StatusCode::CREATED, [(LOCATION, location)], Json(worker.info(made))).into_response()
+}
+
+/// What a client that was shown no secret sends back unchanged is meant to stay.
+fn with_secrets(worker: &Worker, name: &str, flat: Flat) -> Answer<Flat> {
+    if !flat.iter().any(|(_, text)| text == HIDDEN) {
+        return Ok(flat);
+    }
+    let document = worker
+        .server
+        .kept(name)
+        .map_err(|error| Failure::internal(error.chain()))?
+        .and_then(|text| kept::document_in(&text));
+    let (Some(document), Ok(class)) = (document, Class::of(&flat, &**worker.server.registry())) else {
+        return Ok(flat);
+    };
+    let kafka = settings::kafka(worker.server.folder())?;
+    let made = make(name, &flat, &class, world(worker, kafka.as_ref()));
+    Ok(kept::revealed(flat, &made, &document))
+}
+
+/// The configuration with its name in it, where the request has another place for that.
+fn named(name: &str, given: Given) -> Answer<Flat> {
+    let said = given.texts().get("name").map(str::to_owned);
+    if said.as_deref().is_some_and(|said| said.trim() != name) {
+        let said = said.unwrap_or_default();
+        let message = format!("Connector name configuration ({said}) doesn't match connector name in the URL ({name})");
+        return Err(Failure::bad_request(message));
+    }
+    let nulls = || Failure::invalid(&[Invalid::new("", "Null value can not be supplied as the configuration value.")]);
+    let mut flat = given.without_nulls().ok_or_else(nulls)?;
+    flat.set("name", name);
+    Ok(flat)
+}
+
+fn is_named(name: &str, flat: &Flat) -> Answer<()> {
+    match flat.get("name") {
+        Some(said) if said != name => {
+            let message =
+                format!("Connector name configuration ({said}) doesn't match connector name in the URL ({name})");
+            Err(Failure::bad_request(message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The text to keep, where the configuration can become a pipeline.
+fn sound_text(worker: &Worker, name: &str, flat: &Flat) -> Answer<String> {
+    let registry = worker.server.registry();
+    let class =
+        Class::of(flat, &**registry).map_err(|unknown| plugins::no_class(unknown.as_deref(), flat, registry))?;
+    if let Some(wrong) = wrong_name(name) {
+        return Err(Failure::invalid(&[wrong]));
+    }
+    let kafka = settings::kafka(worker.server.folder())?;
+    match check(name, flat, &class, world(worker, kafka.as_ref())) {
+        Ok(document) => Ok(kept::text(&kept::hidden(flat, &class, &**registry), &document)),
+        Err(wrong) => Err(Failure::invalid(&wrong)),
+    }
+}
+
+pub(super) fn world<'a>(worker: &'a Worker, kafka: Option<&'a Map<String, Value>>) -> World<'a> {
+    World { registry: worker.server.registry(), kafka }
+}
+
+/// What Kafka Connect says of names itself.
+pub(super) fn wrong_name(name: &str) -> Option<Invalid> {
+    let controls: Vec<_> = name.chars().filter(|c| c.is_control()).map(|c| u32::from(c).to_string()).collect();
+    match (name.is_empty(), controls.is_empty()) {
+        (true, _) => Some(Invalid::value("name", "", "String may not be empty")),
+        (false, true) => None,
+        (false, false) => {
+            let why = format!(
+                "String may not contain control sequences but had the following ASCII chars: {}",
+                controls.join(", ")
+            );
+            Some(Invalid::value("name", name, &why))
+        }
+    }
+}

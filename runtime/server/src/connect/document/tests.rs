@@ -1,0 +1,130 @@
+use catchwater_sdk::config::schema_of;
+use catchwater_sdk::{Context, Error};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code)]
+struct Lake {
+    path: String,
+    columns: Option<Vec<String>>,
+    limits: Option<Limits>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code)]
+struct Limits {
+    rows: u32,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code)]
+struct Filter {
+    r#where: String,
+}
+
+/// Connectors that can be described and not built.
+fn registry() -> Registry {
+    let mut registry = Registry::new();
+    registry.sink("lake", |_: Lake, _: &Context| Err(Error::bug("only drawn")));
+    registry.source("lake", |_: Lake, _: &Context| Err(Error::bug("only drawn")));
+    registry.transform("filter", |_: Filter, _: &Context| Err(Error::bug("only drawn")));
+    registry
+}
+
+fn made(role: Role, entries: &[(&str, &str)]) -> Made {
+    let flat: Flat = entries.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+    let kafka = Map::from_iter([("brokers".to_owned(), json!("b:1"))]);
+    make("n", &flat, &Class::new(role, "lake"), World { registry: &registry(), kafka: Some(&kafka) })
+}
+
+fn check(role: Role, entries: &[(&str, &str)], expected: Value) {
+    let made = made(role, entries);
+    assert_eq!(made.wrong, [], "{entries:?}");
+    assert_eq!(made.document, expected, "{entries:?}");
+}
+
+/// The keys that are wrong.
+fn refused(entries: &[(&str, &str)], expected: &[&str]) {
+    let wrong = made(Role::Sink, entries).wrong;
+    let keys: Vec<_> = wrong.iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(keys, expected, "{entries:?}: {wrong:?}");
+}
+
+#[test]
+fn a_sink_connector_reads_the_servers_kafka() {
+    let source =
+        json!({"type": "kafka", "brokers": "b:1", "group": "connect-n", "start": "earliest", "topics": ["a", "b"]});
+    check(
+        Role::Sink,
+        &[("topics", "a, b"), ("path", "x"), ("tasks.max", "3"), ("columns", "c,d"), ("limits.rows", "7")],
+        json!({
+            "name": "n", "tasks": "3", "source": source,
+            "sinks": [{"type": "lake", "path": "x", "columns": ["c", "d"], "limits": {"rows": "7"}}],
+        }),
+    );
+}
+
+#[test]
+fn clients_are_told_what_is_overridden() {
+    let entries = [
+        ("topics.regex", "a.*"),
+        ("consumer.override.group.id", "g"),
+        ("consumer.override.auto.offset.reset", "latest"),
+        ("consumer.override.fetch.min.bytes", "9"),
+    ];
+    let source = json!({
+        "type": "kafka", "brokers": "b:1", "group": "g", "start": "latest", "topics": ["^(a.*)$"],
+        "librdkafka": {"fetch.min.bytes": "9"},
+    });
+    check(Role::Sink, &entries, json!({"name": "n", "tasks": "1", "source": source, "sinks": [{"type": "lake"}]}));
+}
+
+#[test]
+fn a_source_connector_writes_to_its_topic() {
+    let sink = json!({"type": "kafka", "brokers": "b:1", "topic": "t", "on_error": "drop"});
+    check(
+        Role::Source,
+        &[("topic", "t"), ("path", "x"), ("errors.tolerance", "all")],
+        json!({"name": "n", "tasks": "1", "source": {"type": "lake", "path": "x", "on_error": "drop"}, "sinks": [sink]}),
+    );
+}
+
+#[test]
+fn steps_and_dead_letters_are_put_in_their_places() {
+    let entries = [
+        ("topics", "a"),
+        ("transforms", "one"),
+        ("transforms.one.type", "filter"),
+        ("transforms.one.where", "x"),
+        ("transforms.one.when", "y"),
+        ("errors.tolerance", "all"),
+        ("errors.deadletterqueue.topic.name", "dead"),
+    ];
+    let made = made(Role::Sink, &entries);
+    assert_eq!(made.wrong, []);
+    assert_eq!(made.document["transforms"], json!([{"name": "one", "type": "filter", "where": "x", "when": "y"}]));
+    assert_eq!(made.document["dead_letters"], json!({"type": "kafka", "brokers": "b:1", "topic": "dead"}));
+    assert_eq!(made.key_of("transforms[0].where"), "transforms.one.where");
+    assert_eq!(made.key_of("transforms[0].sort"), "transforms.one.sort");
+    assert_eq!(made.key_of("sinks[0].path"), "path");
+    assert_eq!(made.key_of("source.topics[0]"), "topics");
+}
+
+#[test]
+fn what_would_not_be_heeded_is_refused_by_name() {
+    refused(&[("topics", "a"), ("predicates", "p"), ("colour", "red")], &["predicates", "colour"]);
+    refused(&[("topics", "a"), ("errors.log.enable", "true")], &["errors.log.enable"]);
+    refused(&[("topics", "a"), ("errors.deadletterqueue.topic.name", "d")], &["errors.deadletterqueue.topic.name"]);
+    refused(&[("topics", "a"), ("transforms.x.type", "filter")], &["transforms.x.type"]);
+    refused(&[("topics", "a"), ("transforms", "x"), ("transforms.x.predicate", "p")], &["transforms.x.type"]);
+    refused(&[("tasks.max", "0")], &["topics", "topics.regex", "tasks.max"]);
+}
+
+#[test]
+fn a_schema_of_its_own_is_enough_for_a_key() {
+    let schema = schema_of::<Lake>();
+    assert_eq!(resolve("limits.rows", &schema).map(|(path, _)| path), Some(vec!["limits", "rows"]));
+}

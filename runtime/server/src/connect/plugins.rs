@@ -1,0 +1,93 @@
+//! The worker itself, and the connectors that it knows.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery};
+use catchwater_sdk::Registry;
+use catchwater_sdk::config::{Catalog, Role};
+
+use super::body::{Health, Plugin, Worker as WorkerBody};
+use super::check::{Validated, check};
+use super::class::{Class, VERSION};
+use super::connectors::{parameters, world, wrong_name};
+use super::definitions::{self, Definition};
+use super::failure::Failure;
+use super::flat::{Flat, Given};
+use super::invalid::Invalid;
+use super::request::Body;
+use super::settings;
+use super::worker::Worker;
+
+/// The version of Kafka Connect whose API this is: clients go by it.
+const API: &str = "4.1.0";
+
+pub(super) async fn root(worker: Worker) -> Json<WorkerBody> {
+    let kafka_cluster_id = worker.cluster().await;
+    Json(WorkerBody { version: API, commit: concat!("catchwater-", env!("CARGO_PKG_VERSION")), kafka_cluster_id })
+}
+
+pub(super) async fn health() -> Json<Health> {
+    let message = "Worker has completed startup and is ready to handle requests.";
+    Json(Health { status: "healthy", message })
+}
+
+/// The connectors; with `connectorsOnly=false` the steps as well.
+pub(super) async fn list(worker: Worker, RawQuery(query): RawQuery) -> Json<Vec<Plugin>> {
+    let registry = worker.server.registry();
+    let plugin = |class: Class| Plugin { class: class.name(), kind: class.kind(), version: VERSION };
+    let mut plugins: Vec<_> = Class::all(&**registry).into_iter().map(plugin).collect();
+    if parameters(query.as_deref()).any(|(name, text)| name == "connectorsOnly" && text == "false") {
+        let transforms = registry.names(Role::Transform).into_iter();
+        let plugin = |name: &str| Plugin { class: name.to_owned(), kind: "transformation", version: VERSION };
+        plugins.extend(transforms.map(plugin));
+    }
+    Json(plugins)
+}
+
+pub(super) async fn definitions(worker: Worker, Path(name): Path<String>) -> Result<Json<Vec<Definition>>, Failure> {
+    let registry = worker.server.registry();
+    if let Some(class) = Class::find(&name, false, &**registry) {
+        return Ok(Json(definitions::of_class(&class, registry)));
+    }
+    match registry.schema(Role::Transform, &name) {
+        Some(schema) => Ok(Json(definitions::of_schema(Some(schema), "", None))),
+        None => Err(Failure::not_found(format!("Unknown plugin {name}."))),
+    }
+}
+
+/// Says what is wrong with a configuration, and changes nothing.
+pub(super) async fn validate(
+    worker: Worker,
+    Path(name): Path<String>,
+    Body(given): Body<Given>,
+) -> Result<Json<Validated>, Failure> {
+    let registry = worker.server.registry();
+    let flat = given.texts();
+    let class = Class::of(&flat, &**registry)
+        .map_err(|unknown| Failure::internal(no_class(unknown.as_deref(), &flat, registry).into_message()))?;
+    if Class::find(&name, class.role == Role::Source, &**registry) != Some(class.clone()) {
+        let included = flat.get("connector.class").unwrap_or_default();
+        let message = format!("Included connector type {included} does not match request type {name}");
+        return Err(Failure::bad_request(message));
+    }
+    let mut wrong = match flat.get("name") {
+        None => vec![Invalid::missing("name")],
+        Some(name) => wrong_name(name).into_iter().collect(),
+    };
+    let kafka = settings::kafka(worker.server.folder())?;
+    // Without a name of its own it is checked under one that nothing is wrong with.
+    let checked_as = flat.get("name").filter(|_| wrong.is_empty()).unwrap_or("validated");
+    wrong.extend(check(checked_as, &flat, &class, world(&worker, kafka.as_ref())).err().into_iter().flatten());
+    Ok(Json(Validated::new(&flat, &class, &wrong, registry)))
+}
+
+/// What is said where there is no class of that name, or where none is named.
+pub(super) fn no_class(name: Option<&str>, flat: &Flat, registry: &Registry) -> Failure {
+    let Some(name) = name else {
+        return Failure::bad_request(format!("Connector config {flat} contains no connector type"));
+    };
+    let classes: Vec<_> = Class::all(registry).iter().map(Class::name).collect();
+    Failure::bad_request(format!(
+        "Failed to find any class that implements Connector and which name matches {name}, available connectors are: {}",
+        classes.join(", ")
+    ))
+}

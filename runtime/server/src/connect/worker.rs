@@ -1,0 +1,144 @@
+//! What a request is answered with: the server's pipelines as connectors.
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::http::request::Parts;
+use catchwater_engine::status::State;
+use catchwater_sdk::config::Role;
+use tracing::warn;
+
+use super::body::{ConnectorStatus, Info, Status, TaskId, TaskStatus};
+use super::class::{Class, VERSION};
+use super::failure::Failure;
+use super::flat::Flat;
+use super::{kept, settings, show};
+use crate::server::{Described, Server, Wanted};
+use crate::wrong::Wrong;
+
+/// The server, under the name by which the client knows it.
+pub(crate) struct Worker {
+    pub(crate) server: Server,
+    /// Host and port, which is also the worker's id.
+    pub(crate) id: String,
+}
+
+impl FromRequestParts<Server> for Worker {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Worker, Failure> {
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.map(str::to_owned).or_else(|| parts.uri.authority().map(ToString::to_string));
+        Ok(Worker { server: server.clone(), id: host.unwrap_or_else(|| "localhost".to_owned()) })
+    }
+}
+
+// === impl Worker ===
+
+impl Worker {
+    /// The pipeline of a connector, if there is one.
+    pub(crate) fn find(&self, name: &str) -> Option<Described> {
+        self.server.get(name).ok()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Result<Described, Failure> {
+        self.find(name).ok_or_else(|| Failure::no_connector(name))
+    }
+
+    /// What it is, as its configuration says; else as it is made.
+    pub(crate) fn class(&self, pipeline: &Described) -> Class {
+        let text = pipeline.planned.spec.place.file().text();
+        let named = kept::flat_in(text).and_then(|flat| Class::of(&flat, &**self.server.registry()).ok());
+        named.unwrap_or_else(|| show::class(&pipeline.planned.spec))
+    }
+
+    /// The configuration, secrets hidden.
+    pub(crate) fn config(&self, pipeline: &Described) -> Flat {
+        let kept = kept::flat_in(pipeline.planned.spec.place.file().text());
+        kept.unwrap_or_else(|| show::shown(&pipeline.planned, self.server.registry()))
+    }
+
+    pub(crate) fn info(&self, pipeline: &Described) -> Info {
+        Info {
+            name: pipeline.name().to_owned(),
+            config: self.config(pipeline),
+            tasks: tasks(pipeline),
+            kind: self.class(pipeline).kind(),
+        }
+    }
+
+    pub(crate) fn status(&self, pipeline: &Described) -> Status {
+        let (connector, task) = states(pipeline);
+        let tasks = tasks(pipeline).into_iter().map(|id| self.task_status(pipeline, id.task, task));
+        Status {
+            name: pipeline.name().to_owned(),
+            connector: ConnectorStatus { state: connector, worker_id: self.id.clone(), version: VERSION },
+            tasks: tasks.collect(),
+            kind: self.class(pipeline).kind(),
+        }
+    }
+
+    fn task_status(&self, pipeline: &Described, id: u16, state: &'static str) -> TaskStatus {
+        let trace = pipeline.condition.reason.clone().filter(|_| state == FAILED);
+        TaskStatus { id, state, worker_id: self.id.clone(), version: VERSION, trace }
+    }
+
+    /// The id of the server's Kafka, if it has one that answers.
+    pub(crate) async fn cluster(&self) -> Option<String> {
+        let kafka = settings::kafka(self.server.folder()).ok().flatten()?;
+        let answer = self.server.brokers()?.cluster(&settings::node(kafka)).await;
+        answer.inspect_err(|error| warn!(error = %error.chain(), "the server's Kafka does not say who it is")).ok()
+    }
+
+    /// The topics that it reads or writes, as far as they have names.
+    pub(crate) fn topics(&self, pipeline: &Described) -> Vec<String> {
+        let spec = &pipeline.planned.spec;
+        let topics = match self.class(pipeline).role {
+            Role::Source => spec.sinks.iter().filter_map(|sink| sink.component.node.get("topic")).collect(),
+            _ => spec.source.node.get("topics").map(|topics| topics.items().iter().collect()).unwrap_or_default(),
+        };
+        let topics: Vec<&catchwater_sdk::config::Node> = topics;
+        let names = topics.into_iter().filter_map(|topic| topic.as_scalar()).map(|topic| topic.written().to_owned());
+        names.filter(|topic| !topic.starts_with('^') && !topic.contains("${")).collect()
+    }
+}
+
+pub(crate) const FAILED: &str = "FAILED";
+pub(crate) const RESTARTING: &str = "RESTARTING";
+const RUNNING: &str = "RUNNING";
+const PAUSED: &str = "PAUSED";
+const STOPPED: &str = "STOPPED";
+const UNASSIGNED: &str = "UNASSIGNED";
+
+/// The states of a connector and of its tasks. They are those of the pipeline: what it fails with is shown at its tasks.
+fn states(pipeline: &Described) -> (&'static str, &'static str) {
+    match (pipeline.wanted, pipeline.condition.state) {
+        (Wanted::Stopped, _) => (STOPPED, STOPPED),
+        (Wanted::Paused, _) => (PAUSED, PAUSED),
+        (Wanted::Running, State::Recovering | State::Failed) => (RUNNING, FAILED),
+        (Wanted::Running, State::Stopping) => (RESTARTING, RESTARTING),
+        (Wanted::Running, State::Starting | State::Stopped) => (RUNNING, UNASSIGNED),
+        // A source that has come to its end leaves its connector as it is, there as here.
+        (Wanted::Running, State::Running | State::Ended) => (RUNNING, RUNNING),
+    }
+}
+
+/// The tasks; none of a connector that is stopped.
+pub(crate) fn tasks(pipeline: &Described) -> Vec<TaskId> {
+    let count = if pipeline.wanted == Wanted::Stopped { 0 } else { pipeline.planned.tasks };
+    (0..count).map(|task| TaskId { connector: pipeline.name().to_owned(), task }).collect()
+}
+
+/// Why the server did not do something, as an answer of this API.
+impl From<Wrong> for Failure {
+    fn from(wrong: Wrong) -> Failure {
+        let status = match &wrong {
+            Wrong::Unknown(name) => return Failure::no_connector(name),
+            Wrong::Exists(name) => return Failure::conflict(format!("Connector {name} already exists")),
+            Wrong::FromFile { .. } | Wrong::Conflict(_) => StatusCode::CONFLICT,
+            Wrong::Mistakes(_) | Wrong::Malformed(_) => StatusCode::BAD_REQUEST,
+            Wrong::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Failure::new(status, wrong.to_string())
+    }
+}

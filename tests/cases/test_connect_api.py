@@ -1,0 +1,182 @@
+"""Kafka Connect's REST API: the answers of a real worker, and what a connector does once it is made."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.exchanges import Answer, Exchange, ask, differences, read
+from harness.server import Server
+from harness.waiting import wait_until
+
+TABLE = Path(__file__).parents[1] / "connect" / "exchanges.txt"
+
+
+class Connect(Server):
+    """A server whose Kafka is the shared broker, asked as Kafka Connect's clients ask."""
+
+    def __init__(self, workspace, kafka):
+        super().__init__(workspace)
+        self.write({"kafka": {"brokers": kafka.address}}, "catchwater")
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def request(self, method: str, path: str, body: dict | None = None) -> Answer:
+        return ask(self.host, Exchange(0, method, path, None if body is None else json.dumps(body)))
+
+    def json(self, path: str):
+        return json.loads(self.request("GET", path).body)
+
+    def make(self, name: str, **config) -> None:
+        answer = self.request("POST", "/connectors", {"name": name, "config": config})
+        assert answer.status == 201, answer.body
+
+    def offsets(self, name: str) -> dict[tuple[str, int], int]:
+        entries = self.json(f"/connectors/{name}/offsets")["offsets"]
+        return {(at["partition"]["kafka_topic"], at["partition"]["kafka_partition"]): at["offset"]["kafka_offset"] for at in entries}
+
+
+@pytest.fixture
+def server(workspace, kafka):
+    return Connect(workspace, kafka).start()
+
+
+def test_it_answers_as_a_worker_of_kafka_connect(server, kafka, workspace):
+    topic, out = kafka.topic("in", 2), kafka.topic("out")
+    for name in ("src.txt", "p1b.txt"):
+        workspace.write(name, b"one\ntwo\n")
+    names = {"HOST": server.host, "FOLDER": str(workspace.folder), "CLASS": "FileSinkConnector", "SOURCE": "FileSourceConnector",
+             '"in"': json.dumps(topic), '"out"': json.dumps(out), "topics=in": f"topics={topic}"}
+    wrong = []
+    exchanges = read(TABLE, names)
+    assert len(exchanges) > 150
+    for exchange in exchanges:
+        found = differences(exchange, ask(server.host, exchange))
+        if found and exchange.waits:
+            found = wait_for(server, exchange)
+        wrong += [f"{TABLE.name}:{exchange.line} {exchange.method} {exchange.path}: {text}" for text in found]
+    assert not wrong, "\n".join(wrong)
+
+
+def wait_for(server, exchange: Exchange) -> list[str]:
+    found: list[str] = []
+
+    def answered() -> bool:
+        found[:] = differences(exchange, ask(server.host, exchange))
+        return not found
+    try:
+        wait_until("the answer of the table", answered, 20)
+    except AssertionError:
+        pass
+    return found
+
+
+def test_a_sink_connector_writes_what_its_topics_have(server, kafka, workspace):
+    topic = kafka.topic()
+    kafka.produce(topic, [b'{"n":1}', b'{"n":2}'])
+    server.make("copy", **{"connector.class": "FileSink", "topics": topic, "path": str(workspace.folder / "out.txt")})
+    out = workspace.folder / "out.txt"
+    wait_until("both are written", lambda: out.exists() and out.read_bytes() == b'{"n":1}\n{"n":2}\n')
+    wait_until("the offsets are committed", lambda: server.offsets("copy") == {(topic, 0): 2})
+
+
+def test_a_source_connector_writes_to_its_topic(server, kafka, workspace):
+    topic = kafka.topic()
+    workspace.write("in.txt", b"one\ntwo\n")
+    server.make("lines", **{"connector.class": "FileSource", "topic": topic, "path": str(workspace.folder / "in.txt")})
+    wait_until("both are written", lambda: [message.payload for message in kafka.consume(topic)] == [b"one", b"two"])
+
+
+def test_transforms_and_the_dead_letter_queue_mean_what_they_mean_there(server, kafka, workspace):
+    topic, dead = kafka.topic(), kafka.topic("dead")
+    kafka.produce(topic, [b'{"n":1,"secret":"x"}', b'{"secret":"y"}', b'{"n":3,"secret":"z"}'])
+    out = workspace.folder / "out.txt"
+    server.make("private", **{
+        "connector.class": "FileSink", "topics.regex": topic[:-1] + ".", "path": str(out),
+        "transforms": "needed,hide", "transforms.needed.type": "require", "transforms.needed.fields": "n",
+        "transforms.hide.type": "drop", "transforms.hide.fields": "secret", "transforms.hide.when": "n:>1",
+        "errors.tolerance": "all", "errors.deadletterqueue.topic.name": dead, "consumer.override.fetch.min.bytes": "1",
+    })
+    wait_until("the good ones are written", lambda: out.exists() and out.read_bytes() == b'{"n":1,"secret":"x"}\n{"n":3}\n')
+    wait_until("the bad one is a dead letter", lambda: [message.payload for message in kafka.consume(dead)] == [b'{"secret":"y"}'])
+
+
+def test_what_is_not_supported_is_refused_by_name(server, workspace):
+    config = {"connector.class": "FileSink", "topics": "t", "path": "x", "name": "v", "errors.retry.timeout": "60000", "predicates": "p",
+              "transforms": "a", "transforms.a.type": "filter", "transforms.a.where": "x", "transforms.a.predicate": "p",
+              "errors.deadletterqueue.topic.replication.factor": "1", "value.converter": "io.confluent.connect.avro.AvroConverter",
+              "flush.size": "3", "rotation": "daily"}
+    answer = json.loads(server.request("PUT", "/connector-plugins/FileSinkConnector/config/validate", config).body)
+    refused = {one["value"]["name"] for one in answer["configs"] if one["value"]["errors"]}
+    assert refused == {"errors.retry.timeout", "predicates", "transforms.a.predicate", "errors.deadletterqueue.topic.replication.factor",
+                       "value.converter", "flush.size", "rotation"}
+
+
+def test_a_pipeline_out_of_a_file_is_a_connector_that_cannot_be_changed_here(workspace, kafka):
+    topic = kafka.topic()
+    workspace.write("pipelines/orders.yaml", f"""\
+name: orders
+source:
+  type: kafka
+  brokers: '{kafka.address}'
+  topics: [{topic}]
+  group: orders
+  sasl: {{ mechanism: PLAIN, username: me, password: hunter2 }}
+transforms:
+  - type: filter
+    where: NOT test
+sinks:
+  - type: file
+    path: out.txt
+  - type: stdout
+""")
+    server = Connect(workspace, kafka).start()
+    info = server.json("/connectors/orders")
+    config = info["config"]
+    assert (info["type"], config["connector.class"], config["topics"], config["path"]) == ("sink", "FileSinkConnector", topic, "out.txt")
+    assert (config["transforms.filter.where"], config["sinks.stdout.type"]) == ("NOT test", "stdout")
+    assert config["source.sasl.password"] == "[hidden]"
+    for method, path, body in [("PUT", "/config", config), ("DELETE", "", None), ("PATCH", "/config", {"path": "y"})]:
+        answer = server.request(method, f"/connectors/orders{path}", body)
+        assert (answer.status, json.loads(answer.body)["error_code"]) == (409, 409) and "orders.yaml" in answer.body, answer.body
+    assert server.request("PUT", "/connectors/orders/stop").status == 204
+
+
+def test_a_configuration_comes_back_as_it_was_sent_after_a_restart_and_secrets_stay_hidden(server, kafka, workspace):
+    sent = {"connector.class": "kafka", "topics": "t , u", "tasks.max": "1", "brokers": kafka.address, "topic": "copy",
+            "sasl.mechanism": "PLAIN", "sasl.username": "me", "sasl.password": "hunter2", "name": "copy"}
+    answer = server.request("POST", "/connectors", {"name": "copy", "config": sent, "initial_state": "STOPPED"})
+    assert answer.status == 201, answer.body
+    shown = {**sent, "sasl.password": "[hidden]"}
+    assert server.json("/connectors/copy/config") == shown
+    patched = server.request("PATCH", "/connectors/copy/config", {"sasl.username": "you"})
+    assert patched.status == 200, patched.body
+    kept = next((workspace.data_dir / "server" / "pipelines").glob("*.yaml")).read_text()
+    assert '"password": "hunter2"' in kept and kept.count("hunter2") == 1
+    server.stop()
+    server.start()
+    assert server.json("/connectors/copy/config") == {**shown, "sasl.username": "you"}
+    assert server.json("/connectors/copy/status")["connector"]["state"] == "STOPPED"
+    assert "hunter2" not in server.request("GET", "/v1/pipelines/copy").body + server.process.err
+
+
+def test_offsets_are_altered_and_reset_while_a_connector_is_stopped(server, kafka, workspace):
+    topic = kafka.topic(partitions=1)
+    kafka.produce(topic, [b"one", b"two", b"three"])
+    out = workspace.folder / "out.txt"
+    server.make("copy", **{"connector.class": "FileSink", "topics": topic, "path": str(out)})
+    wait_until("all is committed", lambda: server.offsets("copy") == {(topic, 0): 3})
+    assert server.request("PUT", "/connectors/copy/stop").status == 204
+    to_two = {"offsets": [{"partition": {"kafka_topic": topic, "kafka_partition": 0}, "offset": {"kafka_offset": 2}}]}
+    answer = server.request("PATCH", "/connectors/copy/offsets", to_two)
+    assert (answer.status, json.loads(answer.body)) == (200, {"message": "The offsets for this connector have been altered successfully"}), answer.body
+    assert server.offsets("copy") == {(topic, 0): 2}
+    assert server.request("PUT", "/connectors/copy/resume").status == 202
+    wait_until("the last is written again", lambda: out.read_bytes() == b"one\ntwo\nthree\nthree\n")
+    assert server.request("PUT", "/connectors/copy/stop").status == 204
+    assert server.request("DELETE", "/connectors/copy/offsets").status == 200
+    assert server.offsets("copy") == {}
+    assert server.request("PUT", "/connectors/copy/resume").status == 202
+    wait_until("all is written again", lambda: out.read_bytes().count(b"one") == 2)

@@ -122,7 +122,8 @@ def test_options_that_do_not_fit(lake):
 
 def test_what_does_not_fit_into_memory_is_spilled_or_refused(workspace):
     rows = 20_000
-    workspace.run(pipeline(generated(rows), workspace.lake("shop"), name="shop")).succeeded()
+    # One file on every machine: each file more is sorted beside the others, and takes memory for it.
+    workspace.run(pipeline(generated(rows), workspace.lake("shop", commit_interval="1h"), name="shop", idle="1h")).succeeded()
     query = "select event_id, _payload from shop order by _payload"
     (workspace.folder / "spill").mkdir()
     few = ("--memory", "8MiB")

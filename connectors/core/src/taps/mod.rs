@@ -50,6 +50,8 @@ pub struct Way {
 
 /// What stands behind the scheme, for the one who knows the scheme.
 struct Address<'a> {
+    /// Only who has several asks which one it was.
+    #[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))]
     scheme: &'a str,
     /// Between `//` and the question mark.
     rest: &'a str,

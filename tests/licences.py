@@ -8,24 +8,26 @@ import tomllib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
+# Example plugins are built for another machine, and what they use with them.
+WORKSPACES = (REPOSITORY, REPOSITORY / "plugins-wasm")
 TOKEN = re.compile(r"\(|\)|[^\s()]+")
 
 
 def main() -> None:
     rules = tomllib.loads((REPOSITORY / "deny.toml").read_text())["licenses"]
     exceptions = {rule["crate"]: rule["allow"] for rule in rules["exceptions"]}
-    refused = [package for package in dependencies()
+    refused = [package for workspace in WORKSPACES for package in dependencies(workspace)
                if not permits(package["license"] or "none stated", {*rules["allow"], *exceptions.get(package["name"], [])})]
     for package in refused:
         print(f"{package['name']} {package['version']}: licence {package['license']} is not allowed by deny.toml", file=sys.stderr)
     sys.exit(bool(refused))
 
 
-def dependencies() -> list[dict]:
+def dependencies(workspace: Path) -> list[dict]:
     """Everything that is resolved for this platform, the workspace's own crates too."""
     host = re.search(r"host: (\S+)", subprocess.check_output(["rustc", "-vV"], text=True)).group(1)
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", host]
-    metadata = json.loads(subprocess.check_output(command, cwd=REPOSITORY))
+    metadata = json.loads(subprocess.check_output(command, cwd=workspace))
     resolved = {node["id"] for node in metadata["resolve"]["nodes"]}
     return [package for package in metadata["packages"] if package["id"] in resolved]
 

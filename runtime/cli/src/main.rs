@@ -11,6 +11,8 @@ mod lake;
 mod marks;
 mod options;
 mod output;
+#[cfg(feature = "wasm")]
+mod plugin;
 mod progress;
 #[cfg(feature = "server")]
 mod remote;
@@ -52,6 +54,10 @@ struct Arguments {
     /// Log one JSON object per line.
     #[arg(long, global = true)]
     log_json: bool,
+    /// The folder in which a plugin that a pipeline names is looked for, as `NAME.wasm`.
+    #[cfg(feature = "wasm")]
+    #[arg(long, global = true, env = "CATCHWATER_PLUGINS", default_value = "plugins", value_name = "DIR")]
+    plugins: PathBuf,
 }
 
 #[derive(Subcommand)]
@@ -99,6 +105,10 @@ enum Command {
         /// A connector's name.
         name: Option<String>,
     },
+    /// Make, build, test and look into plugins: transforms of your own, as WASM components.
+    #[cfg(feature = "wasm")]
+    #[command(subcommand)]
+    Plugin(plugin::What),
     /// Generate files for editors and for the documentation.
     #[command(subcommand)]
     Generate(generate::What),
@@ -118,7 +128,12 @@ fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _armed = fail::FailScenario::setup();
     let board = Board::default();
-    let registry = registry(&board);
+    #[cfg_attr(not(feature = "wasm"), allow(unused_mut))]
+    let mut registry = registry(&board);
+    #[cfg(feature = "wasm")]
+    let places = places(&arguments);
+    #[cfg(feature = "wasm")]
+    catchwater_wasm::register(&mut registry, places.clone());
     match arguments.command {
         Command::Demo(arguments) => demo::demo(&arguments, registry),
         Command::Run(arguments) => run::run(arguments, registry),
@@ -139,9 +154,25 @@ fn main() -> ExitCode {
         Command::Lake(what) => lake::lake(what, &registry),
         #[cfg(feature = "sql")]
         Command::Sql(arguments) => sql::sql(&arguments, &registry),
+        #[cfg(feature = "wasm")]
+        Command::Connectors { name: None } => plugin::list(places, &registry),
         Command::Connectors { name } => connectors::connectors(name.as_deref(), &registry),
+        #[cfg(feature = "wasm")]
+        Command::Plugin(what) => plugin::plugin(&what, places, &registry),
         Command::Generate(what) => generate::generate(&what, &registry),
     }
+}
+
+/// Where plugins are, and where compiled ones are kept: in the data folder of pipelines that run.
+#[cfg(feature = "wasm")]
+fn places(arguments: &Arguments) -> catchwater_wasm::Places {
+    let data = match &arguments.command {
+        Command::Run(run) => run.means.data_dir.clone(),
+        #[cfg(feature = "server")]
+        Command::Serve(serve) => serve.means.data_dir.clone(),
+        _ => std::env::var_os("CATCHWATER_DATA_DIR").map_or_else(|| ".catchwater".into(), PathBuf::from),
+    };
+    catchwater_wasm::Places { plugins: arguments.plugins.clone(), data }
 }
 
 /// Everything that this binary was built with.

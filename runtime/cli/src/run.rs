@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
-    means: Means,
+    pub(crate) means: Means,
 }
 
 /// What pipelines run with.

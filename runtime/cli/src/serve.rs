@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "30s", value_name = "DURATION")]
     put_back_after: Duration,
     #[command(flatten)]
-    means: Means,
+    pub(crate) means: Means,
 }
 
 /// Exits 0 after a stop that was asked for, 1 when the server cannot work, 2 on a mistake in a file.

@@ -5,6 +5,13 @@ use std::fmt::Write;
 use catchwater_sdk::config::{Catalog, Role};
 use serde_json::{Map, Value};
 
+/// The keys of a configuration that is no connector's, such as a plugin's own, as its page would show them.
+pub fn keys(schema: &Value) -> String {
+    let mut rows = Vec::new();
+    fields(schema, "", &mut rows);
+    rows.concat()
+}
+
 /// The page of one connector as Markdown, or `None` when there is no such connector.
 pub fn page(catalog: &dyn Catalog, role: Role, name: &str) -> Option<String> {
     let schema = catalog.schema(role, name)?;

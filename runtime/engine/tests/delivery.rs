@@ -3,9 +3,12 @@
 mod routes;
 mod scene;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use catchwater_engine::diff::diff;
+use catchwater_engine::plan::Plan;
 use catchwater_engine::topology::Topology;
 use catchwater_sdk::ErrorKind;
 use catchwater_sdk::conformance::doubles::{Call, MemoryLog, MemoryStore};
@@ -346,6 +349,21 @@ async fn an_unchanged_pipeline_never_notices_and_a_changed_one_goes_on_where_it_
     ended(topology).await.expect("ends well");
     assert_eq!(positions(&scene.lake, 0), all(101));
     assert_eq!(positions(&scene.topic, 0), [100], "a new sink starts at the last commit");
+}
+
+#[test]
+fn a_file_that_a_component_is_made_of_restarts_its_pipeline_when_it_changes() {
+    let scene = Scene::new(MemoryLog::of(1, 1));
+    let file = scene.data_dir().join("plugin");
+    std::fs::write(&file, "one").expect("writes");
+    let lines = format!("sinks: [{{type: taker, file: '{}'}}]\n", file.display());
+    let running = |plan: &Plan| plan.pipelines.iter().map(|one| (one.spec.name.clone(), Arc::clone(one))).collect();
+    let before = running(&scene.plan(&lines));
+    assert!(diff(&before, &scene.plan(&lines)).replace.is_empty(), "nothing has changed");
+    std::fs::write(&file, "two").expect("writes");
+    assert_eq!(diff(&before, &scene.plan(&lines)).replace.len(), 1);
+    std::fs::remove_file(&file).expect("it is there");
+    assert_eq!(diff(&before, &scene.plan(&lines)).replace.len(), 1);
 }
 
 #[test]

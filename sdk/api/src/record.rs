@@ -81,6 +81,11 @@ impl FieldKind {
         NAMES.into_iter().find(|(_, named)| *named == name).map(|(kind, _)| kind)
     }
 
+    /// The kind of that number, by which it crosses to plugins.
+    pub fn from_number(number: u8) -> Option<FieldKind> {
+        NAMES.get(usize::from(number)).map(|(kind, _)| *kind)
+    }
+
     /// Whether its text is a number.
     pub fn is_number(self) -> bool {
         !matches!(
@@ -260,9 +265,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_known_by_its_name() {
+    fn every_kind_is_known_by_its_name_and_number() {
         for (i, (kind, name)) in NAMES.into_iter().enumerate() {
             assert_eq!((kind as usize, kind.name(), FieldKind::from_name(name)), (i, name, Some(kind)));
+            assert_eq!(FieldKind::from_number(i as u8), Some(kind));
         }
     }
 }

@@ -13,6 +13,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("catchwater-engine", &["catchwater-sdk", "catchwater-query"]),
     ("catchwater-server", &["catchwater-sdk", "catchwater-engine"]),
     ("catchwater-sql", &["catchwater-sdk", "catchwater-lake"]),
+    ("catchwater-wasm", &["catchwater-sdk"]),
     (
         "catchwater",
         &[
@@ -23,6 +24,7 @@ const OURS: &[(&str, &[&str])] = &[
             "catchwater-engine",
             "catchwater-server",
             "catchwater-sql",
+            "catchwater-wasm",
         ],
     ),
     ("catchwater-house", &[]),

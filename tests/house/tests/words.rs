@@ -19,7 +19,7 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn all() -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
-    for folder in ["sdk", "connectors", "runtime", "tests"] {
+    for folder in ["sdk", "connectors", "runtime", "plugins-wasm", "tests"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
         rust_files(&folder, &mut files);
     }

@@ -36,18 +36,23 @@ pub(crate) struct Scene {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// What a sink wants for itself: in its pipeline, in the process.
+/// What a sink wants for itself, in its pipeline and in the process, and what it is made of.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Taker {
     what: Option<String>,
     port: Option<String>,
+    /// A file that it is made of.
+    file: Option<String>,
 }
 
 impl Taker {
     fn claim(self, context: &Context) {
         if let Some(what) = self.what {
             context.claim(Claim { what, within: Within::Pipeline, key: "what" });
+        }
+        if let Some(file) = self.file {
+            context.reads(Path::new(&file));
         }
         if let Some(port) = self.port {
             context.claim(Claim { what: format!("the port {port}"), within: Within::Process, key: "port" });

@@ -1,0 +1,91 @@
+//! From a project to a `.wasm` file in the folder of plugins.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use catchwater_sdk::{Error, Result, ResultExt};
+use catchwater_wasm::{Places, Plugins, componentize};
+use serde_json::Value;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Builds it, checks that it is a plugin, and puts it where pipelines find it.
+pub(crate) fn build(project: &Path, places: Places) -> Result<String> {
+    let module = cargo(project)?;
+    let bytes = fs::read(&module).or_refused(|| format!("read {}", module.display()))?;
+    let component = componentize(bytes).map_err(|what| Error::config(format!("{} {what}", module.display())))?;
+    fs::create_dir_all(&places.plugins).or_refused(|| format!("create {}", places.plugins.display()))?;
+    let partial = places.plugins.join(format!(".partial-{}.wasm", std::process::id()));
+    let placed = put(&component, &partial, places);
+    let _ = fs::remove_file(&partial); // it has its own name by now, or is of no use
+    placed
+}
+
+/// A pipeline that reloads finds the old plugin or the new one, never a part of it.
+fn put(component: &[u8], partial: &Path, places: Places) -> Result<String> {
+    fs::write(partial, component).or_refused(|| format!("write {}", partial.display()))?;
+    let folder = places.plugins.clone();
+    let plugin = Plugins::new(places).load(&partial.to_string_lossy())?;
+    let path = folder.join(file_name(plugin.title().0)?);
+    fs::rename(partial, &path).or_refused(|| format!("write {}", path.display()))?;
+    Ok(format!("{}: {} KiB\n", path.display(), plugin.bytes().div_ceil(1024)))
+}
+
+/// A plugin says itself what it is called.
+fn file_name(name: &str) -> Result<String> {
+    let is_sound = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
+    match !name.is_empty() && name.chars().all(is_sound) {
+        true => Ok(format!("{name}.wasm")),
+        false => Err(Error::config(format!(
+            "the plugin calls itself {name:?}: letters, digits, `-` and `_` make a file's name"
+        ))),
+    }
+}
+
+/// Has the project built; where its module is.
+fn cargo(project: &Path) -> Result<PathBuf> {
+    let output = Command::new("cargo")
+        .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
+        .current_dir(project)
+        .stderr(Stdio::inherit())
+        .output()
+        .or_refused(|| "run cargo, which comes with Rust (https://rustup.rs)".into())?;
+    if !output.status.success() {
+        let hint = format!("if the target is not there: rustup target add {TARGET}");
+        return Err(Error::refused(format!("cargo does not build {} ({hint})", project.display())));
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let module = messages.lines().filter_map(module).next_back();
+    module.ok_or_else(|| {
+        Error::config(format!("{} makes no .wasm file: its crate-type must be `cdylib`", project.display()))
+    })
+}
+
+/// The `.wasm` file that a message of cargo tells of.
+fn module(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let mut files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
+    files.rfind(|file| file.ends_with(".wasm")).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_does_not_choose_another_folder() {
+        assert_eq!(file_name("mask-2").expect("it is sound"), "mask-2.wasm");
+        for name in ["", "../mask", "a/b", "a\n", "."] {
+            assert!(file_name(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_module_is_found_in_what_cargo_says() {
+        let said = r#"{"reason":"compiler-artifact","filenames":["/t/libmask.rlib","/t/mask.wasm"]}"#;
+        assert_eq!(module(said), Some(PathBuf::from("/t/mask.wasm")));
+        assert_eq!(module(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(module("warning: text"), None);
+    }
+}

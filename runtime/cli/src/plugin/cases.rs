@@ -1,0 +1,190 @@
+//! The cases of a plugin: records in, expected records out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use catchwater_sdk::config::{Mistake, parse};
+use catchwater_sdk::transform::{BoxTransform, Output};
+use catchwater_sdk::{Batch, BatchBuilder, Context, Error, Limit, Partition, Record, Registry, Result, ResultExt};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{bench, fuzz};
+
+const FILE: &str = "tests.yaml";
+
+/// `None` is a tombstone.
+pub(super) type Payload = Option<Vec<u8>>;
+
+/// One case of a project.
+pub(super) struct Case {
+    pub(super) name: String,
+    config: Map<String, Value>,
+    pub(super) input: Vec<Payload>,
+    out: Vec<Payload>,
+    /// For each record that is rejected a part of the reason.
+    rejected: Vec<String>,
+}
+
+/// A case as it stands in `tests.yaml`; `~` is a tombstone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    #[serde(default)]
+    config: Map<String, Value>,
+    #[serde(rename = "in")]
+    input: Vec<Option<String>>,
+    #[serde(default)]
+    out: Vec<Option<String>>,
+    #[serde(default)]
+    rejected: Vec<String>,
+}
+
+/// What came of records: what goes on, and what is rejected with its reason.
+pub(super) struct Came {
+    out: Vec<Payload>,
+    pub(super) rejected: Vec<(Payload, String)>,
+}
+
+/// Runs all cases, then each with payloads that nobody would send; an error tells which failed.
+pub(super) fn run(project: &Path, plugin: Option<&str>, registry: &Registry) -> Result<String> {
+    let (plugin, cases) = read(project, plugin)?;
+    let mut failed = Vec::new();
+    for case in &cases {
+        let tried = build(case, &plugin, registry).and_then(|mut transform| case.failure(&mut transform));
+        failed.extend(tried.unwrap_or_else(|error| Some(format!("{}: {}\n", case.name, error.chain()))));
+    }
+    match failed.as_slice() {
+        [] => Ok(format!("{plugin}: {} passed\n", many(cases.len()))),
+        failed => Err(Error::data(format!("{plugin}: {} failed\n\n{}", many(failed.len()), failed.join("\n")))),
+    }
+}
+
+/// Measures the plugin with each case.
+pub(super) fn measure(project: &Path, plugin: Option<&str>, registry: &Registry) -> Result<String> {
+    let (plugin, cases) = read(project, plugin)?;
+    cases.iter().map(|case| bench::measure(case, &plugin, registry)).collect()
+}
+
+fn many(cases: usize) -> String {
+    format!("{cases} case{}", if cases == 1 { "" } else { "s" })
+}
+
+/// The plugin's name and its cases.
+fn read(project: &Path, plugin: Option<&str>) -> Result<(String, Vec<Case>)> {
+    let path = project.join(FILE);
+    let text = fs::read_to_string(&path).or_config(|| format!("read {}", path.display()))?;
+    let cases = read_cases(&text).map_err(|what| Error::config(format!("{}: {what}", path.display())))?;
+    let plugin = plugin.map_or_else(|| name_of(project), |plugin| Ok(plugin.to_owned()))?;
+    Ok((plugin, cases))
+}
+
+fn read_cases(text: &str) -> std::result::Result<Vec<Case>, String> {
+    let said = |mistake: &Mistake| {
+        let before = &text[..mistake.span.start.min(text.len())];
+        format!("line {}: {mistake}", before.matches('\n').count() + 1)
+    };
+    let parsed = parse(text);
+    if let Some(first) = parsed.mistakes.first() {
+        return Err(said(first));
+    }
+    let document = parsed.documents.into_iter().next().ok_or("there is no case in it")?;
+    let written: Vec<Written> = document.root.read().map_err(|first| said(&first))?;
+    Ok(written.into_iter().map(Case::from).collect())
+}
+
+/// A plugin is called as its project's folder is.
+fn name_of(project: &Path) -> Result<String> {
+    let folder = project.canonicalize().or_config(|| format!("find {}", project.display()))?;
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.ok_or_else(|| Error::config(format!("{} has no name; give --plugin", project.display())))
+}
+
+/// The step that a pipeline would have.
+pub(super) fn build(case: &Case, plugin: &str, registry: &Registry) -> Result<BoxTransform> {
+    let keys = json!({ "plugin": plugin, "config": case.config, "failures_max": 100_000 }).to_string();
+    let node = parse(&keys).documents.remove(0).root;
+    let context = Context::unattached("test", PathBuf::new());
+    registry.build_transform("wasm", &node, &context).map_err(|mistake| Error::config(mistake.to_string()))
+}
+
+pub(super) fn batch(payloads: &[Payload]) -> Batch {
+    let partition = Partition { source: "test".into(), stream: "test".into(), incarnation: "1".into(), number: 0 };
+    let mut batch = BatchBuilder::new(Limit { records: usize::MAX, bytes: usize::MAX });
+    let origin = batch.origin(&Arc::new(partition));
+    for (i, payload) in (0..).zip(payloads) {
+        batch.push(origin, i, i + 1, Record { payload: payload.as_deref(), ..Record::default() });
+    }
+    batch.finish()
+}
+
+pub(super) fn apply(transform: &mut BoxTransform, payloads: &[Payload]) -> Result<Came> {
+    let batch = batch(payloads);
+    let mut output = Output::new(&batch);
+    transform.apply(&batch, &mut output)?;
+    let outcome = output.finish()?;
+    let of =
+        |batch: &Batch| -> Vec<Payload> { batch.iter().map(|record| record.payload().map(<[u8]>::to_vec)).collect() };
+    let rejected = outcome.rejected.iter();
+    let rejected = rejected.flat_map(|bad| of(&bad.records).into_iter().map(|payload| (payload, bad.reason.clone())));
+    Ok(Came { out: of(&outcome.emitted), rejected: rejected.collect() })
+}
+
+// === impl Case ===
+
+impl Case {
+    /// What is not as expected.
+    fn failure(&self, transform: &mut BoxTransform) -> Result<Option<String>> {
+        let came = apply(transform, &self.input)?;
+        let fits = |((_, reason), part): (&(Payload, String), &String)| reason.contains(part.as_str());
+        let as_expected = came.out == self.out
+            && came.rejected.len() == self.rejected.len()
+            && came.rejected.iter().zip(&self.rejected).all(fits);
+        if as_expected { fuzz::find(self, transform) } else { Ok(Some(self.difference(&came))) }
+    }
+
+    fn difference(&self, came: &Came) -> String {
+        let text = |payload: &Payload| payload.as_deref().map_or("~".into(), String::from_utf8_lossy).into_owned();
+        let lines = |lines: Vec<String>| -> String { lines.iter().map(|line| format!("    {line}\n")).collect() };
+        let payloads = |payloads: &[Payload]| lines(payloads.iter().map(text).collect());
+        let reasons = |of: &[(Payload, String)]| lines(of.iter().map(|(_, reason)| reason.clone()).collect());
+        let mut said = format!("{}:\n", self.name);
+        if came.out != self.out {
+            said += &format!("  expected\n{}  came\n{}", payloads(&self.out), payloads(&came.out));
+        }
+        if !came.rejected.is_empty() || !self.rejected.is_empty() {
+            let expected = lines(self.rejected.clone());
+            said += &format!("  expected to be rejected\n{expected}  rejected\n{}", reasons(&came.rejected));
+        }
+        said
+    }
+}
+
+impl From<Written> for Case {
+    fn from(written: Written) -> Case {
+        let bytes =
+            |payloads: Vec<Option<String>>| payloads.into_iter().map(|text| text.map(String::into_bytes)).collect();
+        let Written { name, config, input, out, rejected } = written;
+        Case { name, config, input: bytes(input), out: bytes(out), rejected }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_in_the_cases_is_told_with_its_line() {
+        let said = |text: &str| read_cases(text).err().expect("it is wrong");
+        assert!(
+            said("- name: a\n  in: [x]\n  uot: [x]\n").starts_with("line 3: "),
+            "{}",
+            said("- name: a\n  in: [x]\n  uot: [x]\n")
+        );
+        assert_eq!(said(""), "there is no case in it");
+        let cases = read_cases("- name: a\n  in: [x, ~, '~']\n").expect("it is right");
+        assert_eq!(cases[0].input, [Some(b"x".to_vec()), None, Some(b"~".to_vec())]);
+    }
+}

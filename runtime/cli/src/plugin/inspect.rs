@@ -1,0 +1,40 @@
+//! What a plugin is.
+
+use std::fmt::Write;
+
+use catchwater_engine::docs;
+use catchwater_wasm::Plugin;
+
+/// Its name, version and limits, then the keys of its configuration. It is the plugin that says most of it: nothing that a
+/// terminal would obey is left in.
+pub(crate) fn describe(plugin: &Plugin) -> String {
+    facts(plugin).chars().filter(|character| *character == '\n' || !character.is_control()).collect()
+}
+
+fn facts(plugin: &Plugin) -> String {
+    let (name, version) = plugin.title();
+    let mut text = format!("{name} {version}: {}\n\n", plugin.summary());
+    let state = match plugin.state_version() {
+        0 => "none".to_owned(),
+        version => format!("version {version}"),
+    };
+    let imports = if plugin.imports().is_empty() { "nothing".to_owned() } else { plugin.imports().join(", ") };
+    let facts = [
+        ("interface", plugin.interface().to_owned()),
+        ("imports", imports),
+        ("state", state),
+        ("size", format!("{} KiB", plugin.bytes().div_ceil(1024))),
+        ("sha256", plugin.digest().to_owned()),
+    ];
+    for (fact, value) in facts {
+        let _ = writeln!(text, "{fact:<10}{value}");
+    }
+    text + &keys(plugin)
+}
+
+fn keys(plugin: &Plugin) -> String {
+    match serde_json::from_str(plugin.config_schema()) {
+        Ok(schema) => format!("\n{}", docs::keys(&schema).trim_end()) + "\n",
+        Err(error) => format!("\nits configuration is not described: {error}\n"),
+    }
+}

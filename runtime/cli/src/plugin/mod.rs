@@ -1,0 +1,113 @@
+//! `catchwater plugin`: a plugin's way from a new project to a pipeline.
+
+mod bench;
+mod build;
+mod cases;
+mod fuzz;
+mod inspect;
+mod new;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use catchwater_engine::docs;
+use catchwater_sdk::{Registry, Result};
+use catchwater_wasm::{Places, Plugins};
+use clap::{Subcommand, ValueEnum};
+
+use crate::output::{complain, say};
+
+#[derive(Subcommand)]
+pub(crate) enum What {
+    /// Make a project that builds and passes its tests, in a new folder of that name.
+    New {
+        /// The plugin's name: lower-case letters, digits and hyphens.
+        name: String,
+        /// The language it is written in.
+        #[arg(long, value_enum, default_value_t = Language::Rust)]
+        lang: Language,
+        /// What it does in a pipeline.
+        #[arg(long, value_enum, default_value_t = Kind::Transform)]
+        kind: Kind,
+    },
+    /// Build a project, and put the plugin into the folder of plugins.
+    Build {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        project: PathBuf,
+    },
+    /// Run the cases in a project's `tests.yaml`: records in, expected records out. Each is then run with spoiled payloads,
+    /// which the plugin may reject, but not break off at.
+    Test {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        project: PathBuf,
+        /// The plugin, if it is not the one that `plugin build` made of this project: a name or a `.wasm` file.
+        #[arg(long)]
+        plugin: Option<String>,
+    },
+    /// Measure a plugin with the records of each case in a project's `tests.yaml`.
+    Bench {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        project: PathBuf,
+        /// The plugin, if it is not the one that `plugin build` made of this project: a name or a `.wasm` file.
+        #[arg(long)]
+        plugin: Option<String>,
+    },
+    /// Say what a plugin is: its interface, what it imports, the keys of its configuration.
+    Inspect {
+        /// A name, or a `.wasm` file.
+        plugin: String,
+    },
+}
+
+/// What plugins are written in.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Language {
+    Rust,
+}
+
+/// What plugins do.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Kind {
+    Transform,
+}
+
+/// Exits 0 when done, 1 when not.
+pub(crate) fn plugin(what: &What, places: Places, registry: &Registry) -> ExitCode {
+    let done = match what {
+        What::New { name, lang: Language::Rust, kind: Kind::Transform } => new::make(name),
+        What::Build { project } => build::build(project, places),
+        What::Test { project, plugin } => cases::run(project, plugin.as_deref(), registry),
+        What::Bench { project, plugin } => cases::measure(project, plugin.as_deref(), registry),
+        What::Inspect { plugin } => Plugins::new(places).load(plugin).map(|plugin| inspect::describe(&plugin)),
+    };
+    finish(done)
+}
+
+/// All connectors, and the plugins in their folder.
+pub(crate) fn list(places: Places, registry: &Registry) -> ExitCode {
+    let names = Plugins::new(places).names();
+    let plugins: String = names.iter().map(|name| format!("  {name}\n")).collect();
+    let heading = if names.is_empty() {
+        ""
+    } else {
+        "plugins, for `type: wasm`; `catchwater plugin inspect NAME` explains one\n"
+    };
+    say(&format!("{}{heading}{plugins}", docs::listing(registry)));
+    ExitCode::SUCCESS
+}
+
+fn finish(done: Result<String>) -> ExitCode {
+    match done {
+        Ok(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error.chain());
+            ExitCode::FAILURE
+        }
+    }
+}

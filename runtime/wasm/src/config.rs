@@ -1,0 +1,93 @@
+//! The `wasm` transform's configuration.
+
+use catchwater_sdk::config::{Duration, Size};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Runs a plugin: a WASM component that makes records out of records, and can harm no more than its own step.
+///
+/// A plugin has no file, no network, no clock and no randomness, only its configuration and the records. Whatever it
+/// does, it ends at the limits below. When it traps, runs too long or gives an answer that does not add up, it gets a new
+/// instance and the batch once more; if that fails again, the record to blame is found and becomes a dead letter, and the
+/// rest goes on. Plugins speak the interface in `sdk/wit`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The plugin: a name, which stands for `NAME.wasm` in the folder of plugins, or a path to a `.wasm` file.
+    #[schemars(length(min = 1), extend("examples" = ["mask", "./plugins/mask.wasm"], "x-names" = ["module", "path", "file"]))]
+    pub(crate) plugin: String,
+    /// The plugin's own configuration. `catchwater check` asks the plugin whether it is right.
+    #[serde(default)]
+    #[schemars(extend("x-names" = ["settings", "with", "args"]))]
+    pub(crate) config: Map<String, Value>,
+    /// How long it may take for one batch, as processor time. Smaller parts of a batch, among which a record to blame is
+    /// looked for, get as much smaller a time, at least 100 ms.
+    #[serde(default = "time_max")]
+    #[schemars(extend("x-min" = "10ms", "x-max" = "10m", "x-names" = ["timeout"]))]
+    pub(crate) time_max: Duration,
+    /// How much memory it may take.
+    #[serde(default = "memory_max")]
+    #[schemars(extend("x-min" = "1MiB", "x-max" = "4GiB", "x-names" = ["memory"]))]
+    pub(crate) memory_max: Size,
+    /// How many bytes its answer to one batch may have.
+    #[serde(default = "output_max")]
+    #[schemars(extend("x-min" = "1KiB", "x-max" = "1GiB"))]
+    pub(crate) output_max: Size,
+    /// How many lines a second it may log. What is beyond is counted and left out.
+    #[serde(default = "log_max")]
+    #[schemars(range(min = 0, max = 10000))]
+    pub(crate) log_max: u32,
+    /// How many records within a minute may make it fail. With more, the pipeline stops: the plugin is to blame then, and
+    /// not the records.
+    #[serde(default = "failures_max")]
+    #[schemars(range(min = 0, max = 100000))]
+    pub(crate) failures_max: u32,
+}
+
+fn time_max() -> Duration {
+    Duration::seconds(1)
+}
+
+fn memory_max() -> Size {
+    Size::mib(128)
+}
+
+fn output_max() -> Size {
+    Size::mib(64)
+}
+
+fn log_max() -> u32 {
+    100
+}
+
+fn failures_max() -> u32 {
+    20
+}
+
+/// What an instance may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) time: std::time::Duration,
+    pub(crate) memory_bytes: usize,
+    pub(crate) output_bytes: usize,
+    pub(crate) log_lines: u32,
+}
+
+impl Config {
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            time: *self.time_max,
+            memory_bytes: self.memory_max.as_usize(),
+            output_bytes: self.output_max.as_usize(),
+            log_lines: self.log_max,
+        }
+    }
+}
+
+impl Default for Bounds {
+    /// Those of a plugin that is only asked what it is.
+    fn default() -> Bounds {
+        Bounds { time: *time_max(), memory_bytes: memory_max().as_usize(), output_bytes: 1 << 20, log_lines: 0 }
+    }
+}

@@ -1,0 +1,183 @@
+//! One running copy of a plugin, and what it may take.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::Level;
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+
+use crate::bindings::{TransformPlugin, host, lifecycle, types};
+use crate::config::Bounds;
+use crate::fault::{Circumstances, Fault};
+use crate::journal::{Journal, plain};
+use crate::machine::{Machine, worked};
+use crate::plugin::Plugin;
+
+/// Tables and memories that a plugin may have; compilers' output has one or two of each.
+const TABLE_ELEMENTS_MAX: usize = 100_000;
+const PARTS_MAX: usize = 100;
+
+/// An instance. After a [`Fault`] it must not be called again.
+pub(crate) struct Instance {
+    store: Store<State>,
+    exports: TransformPlugin,
+    bounds: Bounds,
+}
+
+/// What the host keeps for an instance.
+pub(crate) struct State {
+    memory: Memory,
+    journal: Arc<Mutex<Journal>>,
+    /// The last line that it logged as an error in the call at hand.
+    said: Option<String>,
+    /// What this thread will have worked when the call at hand has taken all of its time.
+    until: Duration,
+}
+
+/// Counts what an instance takes.
+struct Memory {
+    taken: usize,
+    max: usize,
+    refused: bool,
+}
+
+// === impl Instance ===
+
+impl Instance {
+    /// A new one, with nothing called but what the compiler put at its start.
+    pub(crate) fn new(plugin: &Plugin, bounds: Bounds, journal: Arc<Mutex<Journal>>) -> Result<Instance, Fault> {
+        let memory = Memory { taken: 0, max: bounds.memory_bytes, refused: false };
+        let mut store = Store::new(plugin.engine(), State { memory, journal, said: None, until: Duration::ZERO });
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(bounds.output_bytes);
+        store.epoch_deadline_callback(|store| match store.data().until.saturating_sub(worked()) {
+            Duration::ZERO => Ok(UpdateDeadline::Interrupt),
+            left => Ok(UpdateDeadline::Continue(Machine::ticks(left))),
+        });
+        give_time(&mut store, bounds.time);
+        match plugin.prepared().instantiate(&mut store) {
+            Ok(exports) => Ok(Instance { store, exports, bounds }),
+            Err(error) => Err(fault(&mut store, &error, bounds, bounds.time)),
+        }
+    }
+
+    pub(crate) fn describe(&mut self) -> Result<lifecycle::Description, Fault> {
+        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_describe(store))
+    }
+
+    pub(crate) fn validate(&mut self, config: &str) -> Result<Vec<lifecycle::Issue>, Fault> {
+        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_validate(store, config))
+    }
+
+    pub(crate) fn open(&mut self, opening: &lifecycle::Opening) -> Result<Result<(), types::Failure>, Fault> {
+        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_open(store, opening))
+    }
+
+    pub(crate) fn snapshot(&mut self) -> Result<Result<Vec<u8>, types::Failure>, Fault> {
+        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_snapshot(store))
+    }
+
+    pub(crate) fn close(&mut self) -> Result<(), Fault> {
+        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_close(store))
+    }
+
+    /// Hands a batch over, for which it may take so long.
+    pub(crate) fn process(
+        &mut self,
+        batch: &types::Batch,
+        time: Duration,
+    ) -> Result<Result<types::Outcome, types::Failure>, Fault> {
+        self.call_within(time, |exports, store| exports.catchwater_plugin_transform().call_process(store, batch))
+    }
+
+    fn call<R>(
+        &mut self,
+        call: impl FnOnce(&TransformPlugin, &mut Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<R, Fault> {
+        self.call_within(self.bounds.time, call)
+    }
+
+    fn call_within<R>(
+        &mut self,
+        time: Duration,
+        call: impl FnOnce(&TransformPlugin, &mut Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<R, Fault> {
+        give_time(&mut self.store, time);
+        self.store.data_mut().said = None;
+        self.store.data_mut().memory.refused = false;
+        let answer = call(&self.exports, &mut self.store);
+        answer.map_err(|error| fault(&mut self.store, &error, self.bounds, time))
+    }
+}
+
+fn give_time(store: &mut Store<State>, time: Duration) {
+    store.set_epoch_deadline(Machine::ticks(time));
+    store.data_mut().until = worked() + time;
+}
+
+fn fault(store: &mut Store<State>, error: &wasmtime::Error, bounds: Bounds, time: Duration) -> Fault {
+    let state = store.data_mut();
+    let wanted_memory = state.memory.refused;
+    Fault::of_call(error, &Circumstances { bounds, time, wanted_memory, said: state.said.take() })
+}
+
+// === impl State ===
+
+impl State {
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl types::Host for State {}
+
+impl host::Host for State {
+    fn log(&mut self, level: host::Level, message: String) {
+        let level = match level {
+            host::Level::Trace => Level::TRACE,
+            host::Level::Debug => Level::DEBUG,
+            host::Level::Info => Level::INFO,
+            host::Level::Warn => Level::WARN,
+            host::Level::Error => Level::ERROR,
+        };
+        if level == Level::ERROR {
+            self.said = Some(plain(&message));
+        }
+        self.journal().log(level, &message);
+    }
+
+    fn count(&mut self, name: String, delta: u64) {
+        self.journal().count(name, delta);
+    }
+}
+
+// === impl Memory ===
+
+impl ResourceLimiter for Memory {
+    /// A refusal is an answer that the plugin may handle; most end by themselves then.
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let taken = self.taken.saturating_add(desired.saturating_sub(current));
+        if taken > self.max {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.taken = taken;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+
+    fn instances(&self) -> usize {
+        PARTS_MAX
+    }
+
+    fn tables(&self) -> usize {
+        PARTS_MAX
+    }
+
+    fn memories(&self) -> usize {
+        PARTS_MAX
+    }
+}

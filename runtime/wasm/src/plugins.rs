@@ -1,0 +1,174 @@
+//! The plugins that a process knows: found by name, compiled once.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use catchwater_sdk::{Error, Result, nearest};
+use tracing::debug;
+use wasmtime::component::Component;
+
+use crate::aside::aside;
+use crate::cache::Cache;
+use crate::machine::Machine;
+use crate::plugin::{Plugin, componentize, digest};
+
+/// Where plugins are, and where compiled ones are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The folder in which a plugin's name is looked for.
+    pub plugins: PathBuf,
+    /// The data folder. What was compiled is kept in it, so that the next start need not compile.
+    pub data: PathBuf,
+}
+
+/// All plugins of a process.
+pub struct Plugins {
+    places: Places,
+    cache: Cache,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    machine: Option<Arc<Machine>>,
+    /// The last used ones, the newest first.
+    plugins: Vec<Arc<Plugin>>,
+}
+
+/// So many are kept compiled while no pipeline runs them: between `check` and the start, and over a reload.
+const KNOWN_MAX: usize = 16;
+/// A larger file is refused before anything is made of it; the largest interpreters take a third.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+// === impl Plugins ===
+
+impl Plugins {
+    /// Knows none yet; the engine is started for the first.
+    pub fn new(places: Places) -> Plugins {
+        let cache = Cache::new(&places.data);
+        Plugins { places, cache, known: Mutex::default() }
+    }
+
+    /// The plugin of that name or at that path. Reads its file each time, compiles it once, and changes nothing.
+    pub fn load(&self, plugin: &str) -> Result<Arc<Plugin>> {
+        let path = self.path_of(plugin);
+        let bytes = read(&path).map_err(|error| self.unreadable(plugin, &path, error))?;
+        let digest = digest(&bytes);
+        if let Some(plugin) = self.known().find(plugin, &digest) {
+            return Ok(plugin);
+        }
+        // Not under the lock: a plugin that takes long to compile would keep others from starting again.
+        let machine = self.known().machine()?;
+        let made = aside(|| self.make(&machine, plugin, &digest, bytes));
+        let made = made.map_err(|what| Error::config(format!("{} {what}", path.display())))?;
+        Ok(self.known().keep(made))
+    }
+
+    /// Those that were under this name before, the last used first.
+    pub(crate) fn before(&self, plugin: &str) -> Vec<Arc<Plugin>> {
+        self.known().plugins.iter().filter(|known| known.name() == plugin).cloned().collect()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make(&self, machine: &Machine, name: &str, digest: &str, bytes: Vec<u8>) -> Result<Plugin, String> {
+        let size = bytes.len();
+        let component = match self.cache.read(machine, digest) {
+            Some(component) => component,
+            None => compile(machine, name, bytes)?,
+        };
+        Plugin::new(name, digest, &component, size)
+    }
+
+    /// Keeps the compiled code for the next process. That it cannot be kept costs that one time, and nothing else.
+    pub(crate) fn keep_compiled(&self, plugin: &Plugin) {
+        let machine = self.known().machine();
+        let kept = machine.and_then(|machine| self.cache.write(&machine, plugin));
+        if let Err(error) = kept {
+            debug!(plugin = plugin.name(), error = %error.chain(), "cannot keep the compiled plugin");
+        }
+    }
+
+    /// The file that a plugin's name or path stands for.
+    pub fn path_of(&self, plugin: &str) -> PathBuf {
+        if plugin.contains(std::path::is_separator) || plugin.ends_with(".wasm") {
+            return plugin.into();
+        }
+        self.places.plugins.join(format!("{plugin}.wasm"))
+    }
+
+    /// The names of those in the folder of plugins.
+    pub fn names(&self) -> Vec<String> {
+        let Ok(entries) = self.places.plugins.read_dir() else { return Vec::new() };
+        let name = |path: PathBuf| Some(path.file_name()?.to_str()?.strip_suffix(".wasm")?.to_owned());
+        let mut names: Vec<_> = entries.flatten().filter_map(|entry| name(entry.path())).collect();
+        names.sort();
+        names
+    }
+
+    fn unreadable(&self, plugin: &str, path: &Path, error: io::Error) -> Error {
+        let place = path.display();
+        if error.kind() != ErrorKind::NotFound || path == Path::new(plugin) {
+            return Error::config(format!("read the plugin {place}")).because(error);
+        }
+        let names = self.names();
+        match nearest(plugin, names.iter().map(String::as_str)) {
+            Some(near) => Error::config(format!("there is no {place}; did you mean `{near}`?")),
+            None => Error::config(format!("there is no {place}: `catchwater plugin build PROJECT` makes a plugin")),
+        }
+    }
+}
+
+impl fmt::Debug for Plugins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugins").field("places", &self.places).finish_non_exhaustive()
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    fn machine(&mut self) -> Result<Arc<Machine>> {
+        if let Some(machine) = &self.machine {
+            return Ok(Arc::clone(machine));
+        }
+        let machine = Arc::new(Machine::start()?);
+        self.machine = Some(Arc::clone(&machine));
+        Ok(machine)
+    }
+
+    fn find(&mut self, name: &str, digest: &str) -> Option<Arc<Plugin>> {
+        let at = self.plugins.iter().position(|known| known.name() == name && known.digest() == digest)?;
+        let found = self.plugins.remove(at);
+        self.plugins.insert(0, Arc::clone(&found));
+        Some(found)
+    }
+
+    fn keep(&mut self, plugin: Plugin) -> Arc<Plugin> {
+        let plugin = Arc::new(plugin);
+        self.plugins.insert(0, Arc::clone(&plugin));
+        self.plugins.truncate(KNOWN_MAX);
+        plugin
+    }
+}
+
+fn compile(machine: &Machine, name: &str, bytes: Vec<u8>) -> Result<Component, String> {
+    let started = std::time::Instant::now();
+    let component = Component::from_binary(&machine.engine, &componentize(bytes)?);
+    debug!(plugin = name, milliseconds = started.elapsed().as_millis(), "compiled a plugin");
+    component.map_err(|error| format!("is no sound WASM component, or a part of one: {error:#}"))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err(io::Error::other(format!("it is larger than {} MiB", FILE_BYTES_MAX >> 20))),
+        false => Ok(bytes),
+    }
+}

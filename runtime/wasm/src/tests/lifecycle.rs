@@ -1,0 +1,134 @@
+//! What is asked of a plugin before and after its batches.
+
+use std::sync::Arc;
+
+use catchwater_sdk::Context;
+use catchwater_sdk::format::{Decoder, Format};
+use catchwater_sdk::transform::Transform;
+use catchwater_sdk::value::ValueWriter;
+
+use super::memory::Memory;
+use super::{Hand, Step, apply};
+use crate::Plugins;
+use crate::transform::Wasm;
+
+/// Only a pipeline that runs has a format.
+#[derive(Debug)]
+struct Opaque;
+
+impl Format for Opaque {
+    fn name(&self) -> &'static str {
+        "opaque"
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(Opaque)
+    }
+}
+
+impl Decoder for Opaque {
+    fn decode(&mut self, _: &[u8], _: &mut ValueWriter<'_>) -> Result<(), String> {
+        Err("opaque".into())
+    }
+}
+
+#[test]
+fn its_complaints_about_its_configuration_are_named_at_their_key() {
+    let memory = Memory::default().complaining("fields[0]", "is empty").complaining("text", "is long");
+    let step = Hand { memory, ..Hand::default() }.step();
+    assert_eq!(step.mistake("config: {fields: ['']}"), "config.fields[0]: is empty; is long");
+}
+
+#[test]
+fn one_that_does_not_open_is_refused_before_anything_starts() {
+    let step = Hand { memory: Memory::default().refusing_to_open(), ..Hand::default() }.step();
+    assert_eq!(step.mistake(""), "config: plugin hand: hand");
+}
+
+#[test]
+fn a_step_that_is_built_anew_outlives_a_file_that_became_bad() {
+    let step = Hand::default().step();
+    let plugins = Arc::new(Plugins::new(step.places()));
+    let planned = Context::unattached("test", step.places().data);
+    let running = Context { format: Some(Arc::new(Opaque)), ..planned.clone() };
+    let build = |context: &Context| {
+        let config = serde_json::from_str(r#"{"plugin": "hand"}"#).expect("it is right");
+        Wasm::new(&plugins, config, context).map(drop)
+    };
+    build(&planned).expect("it is sound");
+    let refusing = Hand { memory: Memory::default().refusing_to_open(), ..Hand::default() }.module();
+    for bad in [&b"cut off"[..], &refusing] {
+        std::fs::write(step.folder.path().join("hand.wasm"), bad).expect("it can be written");
+        build(&planned).expect_err("what is planned is refused");
+        build(&running).expect("what runs goes on");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_limits_is_named_at_its_key() {
+    let said = Hand::default().step().mistake("memory_max: much");
+    assert!(said.contains("memory_max"), "{said}");
+}
+
+#[test]
+fn what_was_compiled_is_there_for_the_next_process_and_only_for_its_own_engine() {
+    let step = Hand::default().step();
+    apply(&mut step.build("").expect("it is sound"), &["a"]);
+    let folder = step.places().data.join("plugins");
+    let kept: Vec<_> = folder.read_dir().expect("it is there").flatten().map(|entry| entry.path()).collect();
+    assert_eq!(kept.len(), 1);
+    let again = Plugins::new(step.places()).load("hand").expect("it is sound");
+    assert!(kept[0].to_string_lossy().contains(again.digest()));
+    // Damaged, it is compiled again.
+    std::fs::write(&kept[0], b"not code").expect("it can be written");
+    assert_eq!(apply(&mut step.build("").expect("it is sound"), &["a"]).0, ["a"]);
+}
+
+#[test]
+fn code_that_another_user_could_have_written_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let step = Hand::default().step();
+    apply(&mut step.build("").expect("it is sound"), &["a"]);
+    let folder = step.places().data.join("plugins");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let machine = crate::machine::Machine::start().expect("it starts");
+    let digest = Plugins::new(step.places()).load("hand").expect("it is sound").digest().to_owned();
+    assert!(crate::cache::Cache::new(&step.places().data).read(&machine, &digest).is_none());
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).expect("it is ours");
+    assert!(crate::cache::Cache::new(&step.places().data).read(&machine, &digest).is_some());
+}
+
+#[test]
+fn a_file_that_changed_is_another_plugin() {
+    let step = Hand::default().step();
+    let plugins = Plugins::new(step.places());
+    let before = plugins.load("hand").expect("it is sound");
+    assert!(Arc::ptr_eq(&before, &plugins.load("hand").expect("it is sound")), "compiled once");
+    let other = Hand { process: "(nop) (i32.const 4096)", ..Hand::default() }.module();
+    std::fs::write(step.folder.path().join("hand.wasm"), other).expect("it can be written");
+    assert_ne!(plugins.load("hand").expect("it is sound").digest(), before.digest());
+}
+
+#[test]
+fn a_plugin_with_a_state_is_asked_for_it_after_each_batch() {
+    let step = Hand { memory: Memory::default().with_state(), ..Hand::default() }.step();
+    let plugins = Arc::new(Plugins::new(step.places()));
+    let config = serde_json::from_str(r#"{"plugin": "hand"}"#).expect("it is right");
+    let context = Context::unattached("test", step.places().data);
+    let mut wasm = Wasm::new(&plugins, config, &context).expect("it is sound");
+    for n in 1..4 {
+        let batch = super::batch(&["a"]);
+        wasm.apply(&batch, &mut catchwater_sdk::transform::Output::new(&batch)).expect("it goes on");
+        assert_eq!(wasm.state(), Some(&u32::to_le_bytes(n)[..]));
+    }
+}
+
+#[test]
+fn a_path_stands_for_itself_and_a_name_for_a_file_in_the_folder() {
+    let step = Step::of(Vec::new());
+    let plugins = Plugins::new(step.places());
+    assert_eq!(plugins.path_of("hand"), step.folder.path().join("hand.wasm"));
+    assert_eq!(plugins.path_of("./hand.wasm"), std::path::Path::new("./hand.wasm"));
+    assert_eq!(plugins.path_of("mine.wasm"), std::path::Path::new("mine.wasm"));
+    assert_eq!(plugins.names(), ["hand"]);
+}

@@ -1,0 +1,177 @@
+"""Plugins: from a new project to a running pipeline, and that none can harm more than its own step."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.pipelines import following, from_file, generated, pipeline, to_file
+from harness.server import Server
+
+REPOSITORY = Path(__file__).parents[2]
+BUILD_SECONDS_MAX = 600
+
+
+def mask(*fields: str, **keys) -> dict:
+    return {"type": "wasm", "plugin": "mask", "config": {"fields": list(fields)}, **keys}
+
+
+def run(workspace, lines: list[bytes], step: dict):
+    workspace.write("in.ndjson", b"".join(line + b"\n" for line in lines))
+    letters = to_file("letters.ndjson", encoding="json")
+    return workspace.run(pipeline(from_file("in.ndjson"), to_file("out.ndjson"), transforms=[step], dead_letters=letters))
+
+
+def out(workspace, name: str = "out.ndjson") -> list[bytes]:
+    path = workspace.folder / name
+    return path.read_bytes().splitlines() if path.exists() else []
+
+
+def reasons(workspace) -> list[str]:
+    letters = [json.loads(line) for line in out(workspace, "letters.ndjson")]
+    return [header["value"] for letter in letters for header in letter["headers"] if header["name"] == "catchwater.reason"]
+
+
+def test_the_example_masks_the_customers_and_nothing_else(workspace):
+    workspace.command("run", REPOSITORY / "pipelines" / "shop-plugin.yaml", "--data-dir", workspace.data_dir).succeeded().says("masked=")
+    events = [json.loads(payload) for payload in workspace.table("shop-plugin").payloads()]
+    assert len(events) == 20000
+    customers = [event["customer"] for event in events if event.get("customer")]
+    assert customers and all(customer.get("email", "***") == "***" for customer in customers)
+    assert all(customer["id"] != "***" for customer in customers)
+
+
+def test_the_example_with_a_memory_adds_what_earlier_events_said(workspace):
+    workspace.command("run", REPOSITORY / "pipelines" / "shop-enriched.yaml", "--data-dir", workspace.data_dir).succeeded().says("added=")
+    events = [json.loads(payload) for payload in workspace.table("shop-enriched").payloads()]
+    paid = {event["order_id"]: event["payment"]["method"] for event in events if event["event"] == "order_paid"}
+    shipped = [event for event in events if event["event"] == "order_shipped"]
+    assert len(events) == 20000 and len(shipped) > 500
+    assert all(event["paid_by"] == paid[event["order_id"]] for event in shipped)
+
+
+def test_a_plugin_replaces_keeps_and_rejects(workspace):
+    lines = [b'{"a":{"b":"secret"},"n":1}', b'{"n":2}', b"not JSON", b'{"a":[{"b":"x"},{"c":1}]}']
+    run(workspace, lines, mask("a.b")).succeeded()
+    assert out(workspace) == [b'{"a":{"b":"***"},"n":1}', b'{"n":2}', b'{"a":[{"b":"***"},{"c":1}]}']
+    reason, = reasons(workspace)
+    assert "the payload is not JSON" in reason
+
+
+def test_a_record_that_breaks_the_plugin_off_is_found_and_the_others_go_on(workspace):
+    lines = [b'{"a":%d}' % number for number in range(1000)]
+    lines[700] = b'{"a":"%s"}' % (b"x" * 6_000_000)
+    finished = run(workspace, lines, mask("a", memory_max="8MiB"))
+    finished.succeeded().says("plugin=mask", "in.ndjson", "`memory_max`")
+    assert out(workspace) == [b'{"a":"***"}'] * 999
+    reason, = reasons(workspace)
+    assert reason == "plugin.trap: plugin mask: it asked for more than 8 MiB of memory (`memory_max`)"
+
+
+def test_a_plugin_that_breaks_off_too_often_stops_its_own_pipeline_only(workspace):
+    workspace.write("in.ndjson", b"".join(b'{"a":"%s"}\n' % (b"x" * 6_000_000) for _ in range(3)))
+    bad = pipeline(from_file("in.ndjson"), to_file("bad.ndjson"), transforms=[mask("a", memory_max="8MiB", failures_max=1)],
+                   dead_letters=to_file("letters.ndjson"), name="bad")
+    good = pipeline(generated(5000), to_file("good.ndjson"), transforms=[mask("customer.email")], name="good")
+    finished = workspace.run([bad, good])
+    finished.failed().says("pipeline=bad", "plugin mask", "`failures_max`", "pipeline=good records=5000")
+    assert len(out(workspace, "good.ndjson")) == 5000
+
+
+@pytest.mark.parametrize("keys, words", [
+    ({"config": {"fields": [1]}}, ["transforms[0].config.fields[0]", "invalid type", ":9:"]),
+    ({"config": {"feilds": ["a"]}}, ["transforms[0].config", "unknown field `feilds`, expected `fields` or `text`"]),
+    ({"config": {"fields": ["a..b"]}}, ["transforms[0].config.fields[0]", "has an empty part"]),
+    ({"config": {}}, ["transforms[0].config", "missing field `fields`"]),
+    ({"plugin": "maks"}, ["transforms[0].plugin", "did you mean `mask`?"]),
+    ({"plugin": "./none.wasm"}, ["transforms[0].plugin", "read the plugin ./none.wasm"]),
+    ({"memory_max": "much"}, ["transforms[0].memory_max"]),
+], ids=["type", "unknown", "meaning", "missing", "name", "file", "limit"])
+def test_a_mistake_is_found_by_check_at_its_line(workspace, keys, words):
+    through = pipeline(from_file("in"), to_file("out"), transforms=[{**mask("a"), **keys}])
+    path = workspace.write("bad.yaml", through)
+    words = [word for word in words if word != ":9:"]
+    workspace.command("check", path).failed().says("bad.yaml:", *words)
+
+
+def test_what_was_compiled_is_kept_in_the_data_folder(workspace):
+    run(workspace, [b'{"a":1}'], mask("a")).succeeded()
+    kept, = (workspace.data_dir / "plugins").glob("*.compiled")
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def put(path: Path, content: bytes) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(content)
+    draft.rename(path)
+
+
+def test_a_changed_plugin_takes_over_without_loss_and_a_bad_one_does_not(workspace, kafka):
+    one = (Path(os.environ["CATCHWATER_PLUGINS"]) / "mask.wasm").read_bytes()
+    other = one.replace(b"the payload is not JSON", b"this payload isn't JSON")
+    assert one != other, "what it says is in the file as it stands"
+    topic, server, file = kafka.topic(), Server(workspace), workspace.folder / "swapped.wasm"
+
+    def flow(first: int) -> None:
+        kafka.produce(topic, [b'{"a":"secret","n":%d}' % number for number in range(first, first + 1000)] + [b"not JSON"])
+        server.until("it is stored", lambda: workspace.table().count() == first + 1000)
+
+    put(file, one)
+    server.write(pipeline(following(kafka, topic), workspace.lake(), transforms=[mask("a", plugin=str(file))], name="masked",
+                          dead_letters=to_file(workspace.folder / "letters.ndjson", encoding="json")))
+    server.start()
+    flow(0)
+    put(file, other)
+    server.until("it takes over", lambda: server.reloaded()["generation"] == 2)
+    assert server.reloaded()["changes"] == [{"pipeline": "masked", "change": "replace", "trouble": None}]
+    flow(1000)
+    put(file, b"no plugin at all")
+    error = server.until("the mistake is told", lambda: server.reloaded()["error"])
+    assert "swapped.wasm is no WASM file" in error and "masked.yaml:" in error
+    assert server.state("masked") == "running"
+    flow(2000)
+    put(file, one)
+    server.until("all is well again", lambda: server.reloaded()["error"] is None)
+    flow(3000)
+    server.stop().succeeded()
+    assert workspace.table().payloads() == [b'{"a":"***","n":%d}' % number for number in range(4000)]
+    assert [reason[:13] for reason in reasons(workspace)] == ["the payload i", "this payload ", "this payload ", "the payload i"]
+
+
+def test_plugins_are_listed_with_the_connectors(workspace):
+    listed = workspace.command("connectors").succeeded().out
+    assert "  wasm " in listed and "  mask\n" in listed.split("plugins,")[1]
+
+
+def test_inspect_says_what_a_plugin_is(workspace):
+    said = workspace.command("plugin", "inspect", "mask").succeeded().out
+    for words in ["mask 0.1.0: Puts a fixed text in place of fields", "catchwater:plugin/transform@0.1.0", "## `fields`", "required", "sha256"]:
+        assert words in said, said
+
+
+@pytest.fixture
+def toolchain() -> dict[str, str]:
+    """What cargo needs to build plugins here, as `tests/plugins.sh` found it."""
+    pairs = os.environ.get("CATCHWATER_PLUGIN_ENVIRONMENT", "").split()
+    cache = Path(os.environ["CATCHWATER_CACHE"])
+    return {**dict(pair.split("=", 1) for pair in pairs), "CARGO_TARGET_DIR": str(cache / "target-plugins")}
+
+
+def test_a_new_project_builds_passes_its_tests_and_runs(workspace, toolchain):
+    def plugin(*arguments):
+        return workspace.start("plugin", *arguments, "--plugins", "own", environment=toolchain).wait(BUILD_SECONDS_MAX)
+
+    assert "plugin build small" in plugin("new", "small").succeeded().out
+    plugin("build", "small").succeeded()
+    assert "2 cases passed" in plugin("test", "small").succeeded().out
+    workspace.write("in.ndjson", b"a\nabcdef\n")
+    step = {"type": "wasm", "plugin": "./own/small.wasm", "config": {"bytes_min": 4}}
+    workspace.run(pipeline(from_file("in.ndjson"), to_file("out.ndjson"), transforms=[step])).succeeded()
+    assert out(workspace) == [b"abcdef"]
+    workspace.write("small/tests.yaml", "- name: nothing is dropped\n  config: { bytes_min: 4 }\n  in: [a]\n  out: [a]\n")
+    plugin("test", "small").failed().says("nothing is dropped", "expected")
+
+
+def test_a_project_with_a_name_that_is_none_is_not_made(workspace):
+    workspace.command("plugin", "new", "Not_A_Name").failed().says("lower-case letters")

@@ -11,7 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::kafka::connection::Connection;
-use crate::kafka::{ANSWER_WITHIN, ask};
+use crate::kafka::{ANSWER_WITHIN, ask, default_group};
 
 /// The keys of a `kafka` source that say how its cluster is reached.
 const CONNECTION: [&str; 4] = ["brokers", "tls", "sasl", "librdkafka"];
@@ -29,15 +29,17 @@ pub struct Group {
 }
 
 impl Group {
-    /// The group of that name, on the cluster that the settings of a `kafka` source lead to.
-    pub fn of(source: &Node, name: &str) -> Result<Group> {
+    /// The group of a pipeline with this `kafka` source, on the cluster that its settings lead to.
+    pub fn of(source: &Node, pipeline: &str) -> Result<Group> {
+        let named = source.get("group").and_then(Node::as_text).map(str::to_owned);
+        let name = named.unwrap_or_else(|| default_group(pipeline));
         let connection = source.clone().take_keys(&CONNECTION).read::<Connection>();
         let connection = connection.map_err(|mistake| Error::config(mistake.to_string()))?;
-        let defaults = [("group.id", name.to_owned()), ("enable.auto.commit", "false".to_owned())];
+        let defaults = [("group.id", name.clone()), ("enable.auto.commit", "false".to_owned())];
         let client = connection.client_config(&defaults, &[])?;
         let topics = source.get("topics").map(Node::items).unwrap_or_default();
         let topics = topics.iter().filter_map(Node::as_text).map(str::to_owned).collect();
-        Ok(Group { client, brokers: connection.brokers, name: name.to_owned(), topics })
+        Ok(Group { client, brokers: connection.brokers, name, topics })
     }
 
     /// The id of its cluster.

@@ -11,17 +11,17 @@ pub(crate) struct Kafka;
 #[async_trait]
 impl Brokers for Kafka {
     async fn cluster(&self, source: &Node) -> Result<String> {
-        Group::of(source, "catchwater-server")?.cluster().await
+        Group::of(source, "server")?.cluster().await
     }
 
-    async fn committed(&self, source: &Node, group: &str) -> Result<Vec<GroupOffset>> {
-        let committed = Group::of(source, group)?.committed().await?.into_iter();
+    async fn committed(&self, source: &Node, pipeline: &str) -> Result<Vec<GroupOffset>> {
+        let committed = Group::of(source, pipeline)?.committed().await?.into_iter();
         Ok(committed.map(|(topic, partition, at)| GroupOffset { topic, partition, offset: Some(at) }).collect())
     }
 
     /// An offset that goes alone cannot be forgotten alone: the group is, and then has the others again.
-    async fn commit(&self, source: &Node, group: &str, offsets: &[GroupOffset]) -> Result<()> {
-        let group = Group::of(source, group)?;
+    async fn commit(&self, source: &Node, pipeline: &str, offsets: &[GroupOffset]) -> Result<()> {
+        let group = Group::of(source, pipeline)?;
         let is_named = |topic: &str, partition| offsets.iter().any(|at| at.topic == topic && at.partition == partition);
         let mut wanted: Vec<_> = Vec::new();
         if offsets.iter().any(|at| at.offset.is_none()) {
@@ -33,7 +33,7 @@ impl Brokers for Kafka {
         if wanted.is_empty() { Ok(()) } else { group.commit(wanted).await }
     }
 
-    async fn forget(&self, source: &Node, group: &str) -> Result<()> {
-        Group::of(source, group)?.forget().await
+    async fn forget(&self, source: &Node, pipeline: &str) -> Result<()> {
+        Group::of(source, pipeline)?.forget().await
     }
 }

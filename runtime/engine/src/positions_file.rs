@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use catchwater_sdk::files::file_name;
 use catchwater_sdk::{Error, Partition, Positions, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
@@ -113,12 +114,6 @@ impl PositionsFile {
         self.committed = next;
         Ok(())
     }
-}
-
-/// A pipeline's name as a file's: what a file system may not take is written as `%XX`.
-fn file_name(pipeline: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    pipeline.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02x}") }).collect()
 }
 
 fn lock(path: &Path, pipeline: &str) -> Result<File> {

@@ -56,6 +56,11 @@ async fn numbers(State(server): State<Server>) -> Response {
     }
 }
 
+/// The parameters of a query, decoded.
+pub(crate) fn parameters(query: Option<&str>) -> url::form_urlencoded::Parse<'_> {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+}
+
 async fn unknown(request: Request) -> Response {
     let error = format!("there is no {}", request.uri().path());
     (StatusCode::NOT_FOUND, Json(json!({ "error": error }))).into_response()

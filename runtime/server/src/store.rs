@@ -5,6 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use catchwater_sdk::files::file_name;
 use catchwater_sdk::{Error, Result, ResultExt};
 
 use crate::server::Wanted;
@@ -110,12 +111,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     File::open(path.parent().expect("the file is in a folder"))?.sync_all()
-}
-
-/// A pipeline's name as a file's: what a file system may not take is written as `%XX`.
-fn file_name(name: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    name.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02x}") }).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use catchwater_engine::spec::is_yaml;
 use tokio::time::sleep;
 use tracing::info;
 
@@ -87,7 +88,7 @@ impl Seen {
 
 fn yaml_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"))
+    entries.filter(|path| is_yaml(path))
 }
 
 fn look(path: &Path) -> Option<Look> {

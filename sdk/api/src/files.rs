@@ -1,4 +1,4 @@
-//! Files that a component reads besides its configuration.
+//! Files: those that a component reads besides its configuration, and how a name becomes that of one.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,5 +18,23 @@ impl Files {
     /// All so far; none is left.
     pub fn take(&self) -> BTreeSet<PathBuf> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A name, such as a pipeline's, as that of a file or folder: what a file system may not take is written as `%XX`.
+pub fn file_name(name: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    name.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02x}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_files_and_stay_apart() {
+        assert_eq!(file_name("orders-2_a"), "orders-2_a");
+        assert_eq!(file_name("../a b"), "%2e%2e%2fa%20b");
+        assert_eq!(file_name("a%20b"), "a%2520b");
     }
 }

@@ -16,6 +16,11 @@ use catchwater_sdk::{Error, Result, ResultExt};
 /// How long the brokers may take to answer a question before they count as away.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// The consumer group of a pipeline whose source names none.
+pub(crate) fn default_group(pipeline: &str) -> String {
+    format!("catchwater-{pipeline}")
+}
+
 /// Asks the brokers something with a call that blocks, off the threads that run tasks.
 pub(crate) async fn ask<T: Send + 'static>(question: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(question).await.or_bug(|| "ask the brokers".into())?

@@ -137,7 +137,7 @@ fn configuration<T: DeserializeOwned>(mut keys: Map<String, Value>, options: &st
     resolve(&mut root, &ProcessEnvironment, &mut mistakes);
     match mistakes.into_iter().next() {
         Some(mistake) => Err(Error::config(mistake.to_string())),
-        None => root.read().map_err(|mistake| Error::config(mistake.to_string())),
+        None => read(&root),
     }
 }
 

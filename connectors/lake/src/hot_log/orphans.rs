@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use catchwater_sdk::Result;
+use catchwater_sdk::files::file_name;
 
 use super::leftovers::Leftovers;
-use super::slot::{self, Slot, file_name};
+use super::slot::{self, Slot};
 
 /// A log with records that nobody will bring in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use catchwater_sdk::files::file_name;
 use catchwater_sdk::{Context, Error, Result, ResultExt};
 
 const SLOTS_MAX: usize = 1024;
@@ -76,10 +77,4 @@ pub(super) fn failed(doing: &str, path: &Path, error: std::io::Error) -> Error {
         _ => Error::unavailable(what),
     }
     .because(error)
-}
-
-/// A name as a file's: what a file system may not take is written as `%XX`.
-pub(super) fn file_name(name: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    name.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02x}") }).collect()
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use catchwater_engine::spec::pipelines_in;
 use catchwater_sdk::{Error, Result, ResultExt};
 use serde_json::{Value, json};
 
@@ -86,19 +87,7 @@ fn files_in(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let reading = || format!("read the folder {}", path.display());
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).or_refused(reading)? {
-        let file = entry.or_refused(reading)?.path();
-        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-        // Tests beside a pipeline are not a server's.
-        let is_other = name.ends_with(".test.yaml") || name.ends_with(".test.yml") || name == "catchwater.yaml";
-        if is_yaml && !is_other {
-            files.push(file);
-        }
-    }
-    files.sort();
+    let files = pipelines_in(path).or_refused(|| format!("read the folder {}", path.display()))?;
     match files.is_empty() {
         true => Err(Error::refused(format!("the folder {} holds no `*.yaml` or `*.yml` file", path.display()))),
         false => Ok(files),

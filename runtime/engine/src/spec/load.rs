@@ -27,7 +27,7 @@ pub struct Documents {
 }
 
 /// In a folder of pipelines the settings of the server that serves it.
-const SETTINGS: &str = "catchwater.yaml";
+pub const SETTINGS: &str = "catchwater.yaml";
 
 /// What is done about the tests of pipelines.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -282,13 +282,22 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The files of pipelines in a folder, sorted: neither those of tests beside them nor a server's settings.
+pub fn pipelines_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    yaml_files(folder).map(|(pipelines, _)| pipelines)
+}
+
+/// Whether a file's name says that it holds YAML.
+pub fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
 /// The files of pipelines in a folder, and those of tests.
 fn yaml_files(folder: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml && path.is_file() && !path.ends_with(SETTINGS) {
+        if is_yaml(&path) && path.is_file() && !path.ends_with(SETTINGS) {
             files.push(path);
         }
     }

@@ -26,7 +26,9 @@ pub use catchwater_sdk::nearest;
 pub use component::{Component, OnError, Place, When};
 pub use destination::Destination;
 pub use editor::editor_schema;
-pub use load::{Documents, load, load_beside, load_documents, load_tested, load_texts, load_with};
+pub use load::{
+    Documents, SETTINGS, is_yaml, load, load_beside, load_documents, load_tested, load_texts, load_with, pipelines_in,
+};
 pub use mistakes::{Located, Mistakes, SourceFile};
 pub use pipeline::{Pipeline, Sink};
 pub(crate) use routes::ROUTER;

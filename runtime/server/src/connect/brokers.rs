@@ -14,15 +14,15 @@ pub struct GroupOffset {
     pub offset: Option<i64>,
 }
 
-/// The brokers of a `kafka` source, told by its own settings.
+/// The brokers of a `kafka` source, told by its own settings, and the group of the pipeline that has it.
 #[async_trait]
 pub trait Brokers: Send + Sync {
     /// The cluster's id.
     async fn cluster(&self, source: &Node) -> Result<String>;
     /// What the source's group has committed of its topics.
-    async fn committed(&self, source: &Node, group: &str) -> Result<Vec<GroupOffset>>;
-    /// Commits these offsets for the group; it must have no members.
-    async fn commit(&self, source: &Node, group: &str, offsets: &[GroupOffset]) -> Result<()>;
-    /// Forgets the group with all its offsets; it must have no members.
-    async fn forget(&self, source: &Node, group: &str) -> Result<()>;
+    async fn committed(&self, source: &Node, pipeline: &str) -> Result<Vec<GroupOffset>>;
+    /// Commits these offsets for the source's group; it must have no members.
+    async fn commit(&self, source: &Node, pipeline: &str, offsets: &[GroupOffset]) -> Result<()>;
+    /// Forgets the source's group with all its offsets; it must have no members.
+    async fn forget(&self, source: &Node, pipeline: &str) -> Result<()>;
 }

@@ -19,6 +19,7 @@ use super::keys::HIDDEN;
 use super::request::Body;
 use super::worker::Worker;
 use super::{kept, plugins, settings};
+use crate::http::parameters;
 use crate::server::{Described, Origin, Wanted};
 use crate::wrong::Wrong;
 
@@ -27,14 +28,15 @@ type Answer<T> = Result<T, Failure>;
 /// Their names, or with `expand` what is asked for of each.
 pub(super) async fn list(worker: Worker, RawQuery(query): RawQuery) -> Response {
     let expanded: Vec<_> =
-        parameters(query.as_deref()).filter(|(name, _)| *name == "expand").map(|(_, what)| what).collect();
+        parameters(query.as_deref()).filter(|(name, _)| name == "expand").map(|(_, what)| what).collect();
+    let shows = |part: &str| expanded.iter().any(|what| what == part);
     let pipelines = worker.server.list();
     if expanded.is_empty() {
         return Json(pipelines.iter().map(|pipeline| pipeline.name().to_owned()).collect::<Vec<_>>()).into_response();
     }
     let of = |pipeline: &Described| Expanded {
-        status: expanded.contains(&"status").then(|| worker.status(pipeline)),
-        info: expanded.contains(&"info").then(|| worker.info(pipeline)),
+        status: shows("status").then(|| worker.status(pipeline)),
+        info: shows("info").then(|| worker.info(pipeline)),
     };
     Json(
         pipelines
@@ -51,11 +53,6 @@ struct Expanded {
     status: Option<super::body::Status>,
     #[serde(skip_serializing_if = "Option::is_none")]
     info: Option<Info>,
-}
-
-/// The parameters of a request, in order; one may come several times.
-pub(super) fn parameters(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
-    query.unwrap_or_default().split('&').map(|one| one.split_once('=').unwrap_or((one, "")))
 }
 
 pub(super) async fn create(worker: Worker, Body(asked): Body<Create>) -> Answer<Response> {

@@ -8,9 +8,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::body::{Status, Task, TaskStatus};
-use super::connectors::parameters;
 use super::failure::Failure;
 use super::worker::{FAILED, RESTARTING, Worker, tasks as tasks_of};
+use crate::http::parameters;
 use crate::server::{Described, Wanted};
 
 type Answer<T> = Result<T, Failure>;

@@ -14,9 +14,9 @@ use axum::{Json, Router};
 use catchwater_sdk::clock::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 
-use super::connectors::parameters;
 use super::failure::Failure;
 use super::request::Body;
+use crate::http::parameters;
 use crate::server::Server;
 
 /// The logger that all others are within.

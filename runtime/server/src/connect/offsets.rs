@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Path;
-use catchwater_sdk::config::Node;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,17 +38,10 @@ struct KafkaOffset {
     kafka_offset: i64,
 }
 
-/// The group that keeps the offsets of a connector, and who is asked about it.
-struct Group<'a> {
-    brokers: Arc<dyn Brokers>,
-    source: &'a Node,
-    name: String,
-}
-
 pub(super) async fn show(worker: Worker, Path(name): Path<String>) -> Answer<Json<Offsets>> {
     let pipeline = worker.get(&name)?;
-    let group = group(&worker, &pipeline)?;
-    let committed = group.brokers.committed(group.source, &group.name).await;
+    let (brokers, spec) = (brokers(&worker, &pipeline)?, &pipeline.planned.spec);
+    let committed = brokers.committed(&spec.source.node, &spec.name).await;
     let committed = committed.map_err(|error| Failure::internal(error.chain()))?;
     let entry = |at: GroupOffset| {
         let offset = KafkaOffset { kafka_offset: at.offset? };
@@ -66,8 +58,8 @@ pub(super) async fn alter(worker: Worker, Path(name): Path<String>, Body(asked):
     if offsets.iter().any(|at| at.offset.is_some_and(|offset| offset < 0)) {
         return Err(Failure::internal(format!("Failed to modify offsets for sink connector {name}")));
     }
-    let group = group(&worker, &pipeline)?;
-    let committed = group.brokers.commit(group.source, &group.name, &offsets).await;
+    let (brokers, spec) = (brokers(&worker, &pipeline)?, &pipeline.planned.spec);
+    let committed = brokers.commit(&spec.source.node, &spec.name, &offsets).await;
     committed.map_err(|error| {
         let why = error.chain();
         Failure::internal(format!("Failed to alter consumer group offsets for connector {name}: {why}"))
@@ -77,8 +69,8 @@ pub(super) async fn alter(worker: Worker, Path(name): Path<String>, Body(asked):
 
 pub(super) async fn reset(worker: Worker, Path(name): Path<String>) -> Answer<Json<Said>> {
     let pipeline = stopped(&worker, &name)?;
-    let group = group(&worker, &pipeline)?;
-    let forgotten = group.brokers.forget(group.source, &group.name).await;
+    let (brokers, spec) = (brokers(&worker, &pipeline)?, &pipeline.planned.spec);
+    let forgotten = brokers.forget(&spec.source.node, &spec.name).await;
     forgotten.map_err(|error| {
         let why = error.chain();
         Failure::internal(format!("Failed to reset consumer group offsets for connector {name}: {why}"))
@@ -97,18 +89,13 @@ fn stopped(worker: &Worker, name: &str) -> Answer<Described> {
     }
 }
 
-fn group<'a>(worker: &Worker, pipeline: &'a Described) -> Answer<Group<'a>> {
-    let spec = &pipeline.planned.spec;
-    let elsewhere = || {
-        let source = &spec.source.type_name;
+/// Who is asked about the group that keeps the offsets of a connector.
+fn brokers(worker: &Worker, pipeline: &Described) -> Answer<Arc<dyn Brokers>> {
+    let source = &pipeline.planned.spec.source.type_name;
+    let brokers = worker.server.brokers().filter(|_| source == "kafka");
+    brokers.ok_or_else(|| {
         Failure::bad_request(format!("The offsets of a {source} source are not Kafka's and cannot be seen here"))
-    };
-    if spec.source.type_name != "kafka" {
-        return Err(elsewhere());
-    }
-    let group = spec.source.node.get("group").and_then(Node::as_text).map(str::to_owned);
-    let name = group.unwrap_or_else(|| format!("catchwater-{}", spec.name));
-    Ok(Group { brokers: worker.server.brokers().ok_or_else(elsewhere)?, source: &spec.source.node, name })
+    })
 }
 
 /// An entry of a request, with what Kafka Connect says of one that is none.

@@ -8,7 +8,7 @@ use catchwater_sdk::config::{Catalog, Role};
 use super::body::{Health, Plugin, Worker as WorkerBody};
 use super::check::{Validated, check};
 use super::class::{Class, VERSION};
-use super::connectors::{parameters, world, wrong_name};
+use super::connectors::{world, wrong_name};
 use super::definitions::{self, Definition};
 use super::failure::Failure;
 use super::flat::{Flat, Given};
@@ -16,6 +16,7 @@ use super::invalid::Invalid;
 use super::request::Body;
 use super::settings;
 use super::worker::Worker;
+use crate::http::parameters;
 
 /// The version of Kafka Connect whose API this is: clients go by it.
 const API: &str = "4.1.0";

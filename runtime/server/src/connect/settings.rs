@@ -2,18 +2,16 @@
 
 use std::path::Path;
 
+use catchwater_engine::spec::SETTINGS;
 use catchwater_sdk::config::{Kind, Node, ProcessEnvironment, parse, resolve};
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
 
-/// The file's name.
-const FILE: &str = "catchwater.yaml";
-
 /// The settings of the server's Kafka: `brokers`, and what else a connection needs. Read anew each time: it is asked for when
 /// a connector is made, and what was written last is what is meant.
 pub(crate) fn kafka(folder: &Path) -> Result<Option<Map<String, Value>>, Failure> {
-    let path = folder.join(FILE);
+    let path = folder.join(SETTINGS);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use catchwater_engine::plan::{Plan, Planned, plan_beside};
+use catchwater_engine::spec::is_yaml;
 use catchwater_sdk::config::{Environment, Problem, ProcessEnvironment};
 use catchwater_sdk::{Registry, ResultExt};
 
@@ -41,7 +42,6 @@ pub(super) fn origin(planned: &Planned, store: &Store) -> Origin {
 /// A folder without a pipeline is a good one to begin with.
 fn holds_yaml(folder: &Path) -> Result<bool, Wrong> {
     let entries = std::fs::read_dir(folder).or_refused(|| format!("read the folder {}", folder.display()))?;
-    let is_yaml = |path: &Path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     Ok(entries.flatten().any(|entry| is_yaml(&entry.path())))
 }
 

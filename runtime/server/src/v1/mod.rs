@@ -15,6 +15,7 @@ use axum::{Json, Router};
 use self::api::{Api, Operation};
 use self::offsets::{Place, Places};
 use self::shapes::{Health, Overview, Whole};
+use crate::http::parameters;
 use crate::server::{Outlook, Reloaded, Server, Wish};
 
 const UNKNOWN: &str = "there is no such pipeline";
@@ -93,6 +94,5 @@ fn told(api: Operation<'_>) -> Operation<'_> {
 
 /// A parameter of a query, if it is there.
 fn parameter(query: Option<&str>, name: &str) -> Option<String> {
-    let mut parameters = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    parameters.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    parameters(query).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::start::Start;
 use crate::kafka::connection::Connection;
+use crate::kafka::default_group;
 
 /// Reads topics of Apache Kafka, or of anything that speaks its protocol.
 ///
@@ -91,7 +92,7 @@ impl Plan {
     pub(super) fn new(config: Config, context: &Context) -> Result<Plan> {
         config.connection.note_files(context);
         check_topics(&config.topics)?;
-        let group = config.group.clone().unwrap_or_else(|| format!("catchwater-{}", context.pipeline));
+        let group = config.group.clone().unwrap_or_else(|| default_group(&context.pipeline));
         let member = plain(&format!("catchwater-{}-{}-{}", context.instance, context.pipeline, context.task));
         let client = client(&config, context, &group, &member)?;
         let what = format!("the name `{member}` in group `{group}` of {}", config.connection.brokers);

@@ -250,8 +250,11 @@ impl Turned {
             Change::Replace => "replaced",
             Change::Stop => "stopped",
         };
-        if trouble.is_none() {
-            info!(%pipeline, "{sign}");
+        match &trouble {
+            None => info!(%pipeline, "{sign}"),
+            Some(error) => {
+                warn!(%pipeline, ?change, error = %error.chain(), "the change did not work as it should");
+            }
         }
         Turned { pipeline, change, trouble }
     }

@@ -8,7 +8,7 @@ use catchwater_engine::topology::{Change, Topology, Turned};
 use catchwater_sdk::clock::{Clock, SystemClock};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::plan::{Intended, Texts, intend, origin};
 use super::view::{PutBack, Shown};
@@ -61,7 +61,7 @@ impl Server {
     pub async fn stop_all(&self) {
         let none = Plan { pipelines: Vec::new(), destinations: Vec::new() };
         let mut topology = self.0.topology.lock().await;
-        warn_of(&topology.apply(&none).await);
+        topology.apply(&none).await;
     }
 
     /// Does it to the end, also when nobody waits for it any more, and nothing else meanwhile.
@@ -122,7 +122,6 @@ impl Server {
         });
         let pipelines = pipelines.map(Arc::clone).collect();
         let turned = topology.apply(&Plan { pipelines, destinations: Vec::new() }).await;
-        warn_of(&turned);
         let mut put_back = refused;
         put_back.extend(turned.iter().filter_map(|turned| new_refusal(turned, &plan)));
         let mut shown = BTreeMap::new();
@@ -190,14 +189,6 @@ fn changed(turned: &Turned) -> Changed {
     };
     let trouble = turned.trouble.as_ref().map(|error| error.chain());
     Changed { pipeline: turned.pipeline.clone(), change, trouble }
-}
-
-fn warn_of(turned: &[Turned]) {
-    for Turned { pipeline, change, trouble } in turned {
-        if let Some(trouble) = trouble {
-            warn!(%pipeline, ?change, error = %trouble.chain(), "the change did not work as it should");
-        }
-    }
 }
 
 fn now() -> Option<String> {

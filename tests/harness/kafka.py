@@ -30,13 +30,13 @@ class Kafka:
         self.admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
 
     def topic(self, name: str = "orders", partitions: int = 1, **config) -> str:
-        """A new topic; properties are given with underscores for dots."""
+        """A new topic that keeps messages however old they claim to be; properties are given with underscores for dots."""
         topic = f"{name}-{uuid.uuid4().hex[:8]}"
         self.create(topic, partitions, **config)
         return topic
 
     def create(self, topic: str, partitions: int = 1, **config) -> None:
-        properties = {key.replace("_", "."): str(value) for key, value in config.items()}
+        properties = {key.replace("_", "."): str(value) for key, value in {"retention_ms": -1, **config}.items()}
         wait_for(self.admin.create_topics([NewTopic(topic, partitions, 1, config=properties)]))
         wait_until(f"topic {topic} has leaders", lambda: self._has_leaders(topic, partitions))
 

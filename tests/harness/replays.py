@@ -1,6 +1,7 @@
 """The command `catchwater replay`: started, and its copies held against the originals."""
 
 from collections import Counter
+from itertools import zip_longest
 
 from confluent_kafka import KafkaException
 
@@ -50,6 +51,7 @@ def count_of(kafka: Kafka, topic: str) -> int:
 
 def audit(kafka: Kafka, source: str, target: str) -> Counter:
     """Nothing is missing, and each partition has its order but for what is sent again; answers how often each came."""
-    sent = Counter(map(same, kafka.consume(target)))
-    assert list(sent) == list(map(same, kafka.consume(source))), "both by partition and in order; what is counted stands where it came first"
+    originals, sent = list(map(same, kafka.consume(source))), Counter(map(same, kafka.consume(target)))
+    wrong = next((pair for pair in zip_longest(originals, sent) if pair[0] != pair[1]), None)
+    assert wrong is None, f"both by partition and in order; what came twice stands where it came first; {len(originals)} originals, {len(sent)} sent"
     return sent

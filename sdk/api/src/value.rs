@@ -87,6 +87,21 @@ pub struct Object<'a> {
     len: usize,
 }
 
+/// The elements of a list in order.
+#[derive(Clone, Debug)]
+pub struct Elements<'a>(Cursor<'a>);
+
+/// The keys and values of an object in order.
+#[derive(Clone, Debug)]
+pub struct Entries<'a>(Cursor<'a>);
+
+#[derive(Clone, Debug)]
+struct Cursor<'a> {
+    values: &'a Values,
+    at: usize,
+    left: usize,
+}
+
 /// No more than so many bytes are reserved on the strength of a first payload.
 const RESERVED_MAX: usize = 4 << 20;
 
@@ -113,8 +128,9 @@ impl Values {
     /// Room for the rest of a batch, whose payloads mostly are like the first; what is larger grows as it comes.
     fn reserve_alike(&mut self) {
         let rows = self.rows.capacity();
-        self.nodes.reserve((self.nodes.len() * rows).min(RESERVED_MAX / size_of::<Node>()));
-        self.text.reserve((self.text.len() * rows).min(RESERVED_MAX));
+        let alike = |len: usize| len * rows / 4 * 5;
+        self.nodes.reserve(alike(self.nodes.len()).min(RESERVED_MAX / size_of::<Node>()));
+        self.text.reserve(alike(self.text.len()).min(RESERVED_MAX));
     }
 
     fn decode_one(&mut self, decode: impl FnOnce(&mut ValueWriter<'_>) -> Result<(), String>) -> Row {
@@ -156,7 +172,7 @@ impl Values {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self, node: usize) -> Value<'_> {
         match self.nodes[node] {
             Node::Null => Value::Null,
@@ -171,8 +187,16 @@ impl Values {
         }
     }
 
+    #[inline(always)]
+    fn key(&self, node: usize) -> &str {
+        match self.nodes[node] {
+            Node::Text { start, len } => &self.text[start as usize..][..len as usize],
+            _ => unreachable!("a key is text: the writer sees to it"),
+        }
+    }
+
     /// The node behind the value at `node`.
-    #[inline]
+    #[inline(always)]
     fn next(&self, node: usize) -> usize {
         match self.nodes[node] {
             Node::List { nodes, .. } | Node::Object { nodes, .. } => node + 1 + nodes as usize,
@@ -196,13 +220,8 @@ impl<'a> List<'a> {
 
     /// The elements in order.
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
-        let (values, mut at) = (self.values, self.start);
-        (0..self.len).map(move |_| {
-            let value = values.value(at);
-            at = values.next(at);
-            value
-        })
+    pub fn iter(&self) -> Elements<'a> {
+        Elements(Cursor { values: self.values, at: self.start, left: self.len })
     }
 }
 
@@ -219,19 +238,67 @@ impl<'a> Object<'a> {
 
     /// Keys and values in order.
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        let (values, mut at) = (self.values, self.start);
-        (0..self.len).map(move |_| {
-            let Value::Text(key) = values.value(at) else { unreachable!("a key is text: the writer sees to it") };
-            let value = values.value(at + 1);
-            at = values.next(at + 1);
-            (key, value)
-        })
+    pub fn iter(&self) -> Entries<'a> {
+        Entries(Cursor { values: self.values, at: self.start, left: self.len })
     }
 
     /// The value of the first key of that name.
     pub fn get(&self, name: &str) -> Option<Value<'a>> {
         self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+// Inlined without asking, down to the node: else each value is put together in memory and copied from there, and reading it
+// back at once waits for its parts to be written, which took longer than all else that is done with it.
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Value<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Value<'a>> {
+        self.0.has_next().then(|| self.0.take())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.left, Some(self.0.left))
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a str, Value<'a>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(&'a str, Value<'a>)> {
+        if !self.0.has_next() {
+            return None;
+        }
+        let key = self.0.values.key(self.0.at);
+        self.0.at += 1;
+        Some((key, self.0.take()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.left, Some(self.0.left))
+    }
+}
+
+impl ExactSizeIterator for Elements<'_> {}
+impl ExactSizeIterator for Entries<'_> {}
+
+impl<'a> Cursor<'a> {
+    #[inline(always)]
+    fn has_next(&mut self) -> bool {
+        let has_next = self.left > 0;
+        self.left -= usize::from(has_next);
+        has_next
+    }
+
+    /// The value here; goes on behind it.
+    #[inline(always)]
+    fn take(&mut self) -> Value<'a> {
+        let value = self.values.value(self.at);
+        self.at = self.values.next(self.at);
+        value
     }
 }
 

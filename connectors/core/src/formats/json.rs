@@ -71,7 +71,7 @@ fn write(tape: &[Node<'_>], payload: &[u8], value: &mut ValueWriter<'_>) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn write_node(node: &Node<'_>, value: &mut ValueWriter<'_>) {
     match *node {
         Node::String(text) => value.text(text),

@@ -105,6 +105,8 @@ fn tap(connection: &Connection, topic: String, Way { begin, consume }: Way) -> R
         ("auto.offset.reset", "earliest".to_owned()),
         ("isolation.level", "read_committed".to_owned()),
         ("queued.max.messages.kbytes", "4096".to_owned()),
+        ("fetch.queue.backoff.ms", "5".to_owned()),
+        ("fetch.wait.max.ms", "100".to_owned()),
     ];
     let client = connection.client_config(&defaults, &[])?;
     Ok(Box::new(KafkaTap { client, brokers: connection.brokers.clone(), topic, begin, open: None }))

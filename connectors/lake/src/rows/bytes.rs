@@ -14,15 +14,20 @@ pub(crate) struct BytesBuilder {
     data: Vec<u8>,
     ends: Vec<i32>,
     valid: NullBufferBuilder,
+    /// How large the last column was: with so much room the next one is not copied as it grows.
+    room: usize,
 }
 
 impl BytesBuilder {
     pub(crate) fn new() -> BytesBuilder {
-        BytesBuilder { data: Vec::new(), ends: vec![0], valid: NullBufferBuilder::new(0) }
+        BytesBuilder { data: Vec::new(), ends: vec![0], valid: NullBufferBuilder::new(0), room: 0 }
     }
 
     #[inline]
     pub(crate) fn push(&mut self, value: Option<&[u8]>) {
+        if self.data.capacity() == 0 {
+            self.data.reserve(self.room);
+        }
         self.data.extend_from_slice(value.unwrap_or_default());
         let end = i32::try_from(self.data.len()).expect("a sink asks for a cut long before it holds 2 GiB");
         self.ends.push(end);
@@ -36,7 +41,8 @@ impl BytesBuilder {
     /// The column; the builder is empty after it.
     pub(crate) fn finish(&mut self) -> ArrayRef {
         let done = std::mem::replace(self, BytesBuilder::new());
-        let BytesBuilder { data, ends, mut valid } = done;
+        let BytesBuilder { data, ends, mut valid, .. } = done;
+        self.room = data.len() + data.len() / 8;
         let ends = OffsetBuffer::new(ScalarBuffer::from(ends));
         Arc::new(BinaryArray::new(ends, Buffer::from_vec(data), valid.finish()))
     }

@@ -18,6 +18,7 @@
 //! unreadable there. `_timestamp` is then null and the time stands in `_properties` under [`TIMESTAMP_PROPERTY`].
 
 use std::fmt::Write;
+use std::mem::take;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -191,21 +192,21 @@ impl EnvelopeBuilder {
 
     /// The rows; the builder is empty after it.
     pub(crate) fn finish(&mut self) -> Envelope {
-        let mut done = std::mem::replace(self, EnvelopeBuilder::new());
+        let time = |micros: TimestampMicrosecondArray| Arc::new(micros.with_timezone("UTC"));
         Envelope {
-            payload: done.payload.finish(),
-            key: done.key.finish(),
-            headers: done.headers.finish(),
-            properties: done.properties.finish(),
-            timestamp: Arc::new(TimestampMicrosecondArray::from(done.timestamp).with_timezone("UTC")),
-            timestamp_kind: done.timestamp_kind,
-            ingested_at: Arc::new(TimestampMicrosecondArray::from(done.ingested_at).with_timezone("UTC")),
-            origin: done.origin,
-            position: done.position.into(),
-            index: done.index.into(),
-            error: Arc::new(done.error.finish()),
-            redelivered: Arc::new(done.redelivered.finish()),
-            replay: Arc::new(done.replay.finish()),
+            payload: self.payload.finish(),
+            key: self.key.finish(),
+            headers: self.headers.finish(),
+            properties: self.properties.finish(),
+            timestamp: time(take(&mut self.timestamp).into()),
+            timestamp_kind: take(&mut self.timestamp_kind),
+            ingested_at: time(take(&mut self.ingested_at).into()),
+            origin: take(&mut self.origin),
+            position: take(&mut self.position).into(),
+            index: take(&mut self.index).into(),
+            error: Arc::new(self.error.finish()),
+            redelivered: Arc::new(self.redelivered.finish()),
+            replay: Arc::new(self.replay.finish()),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! How the columns of a file are written.
 //!
 //! Zstandard at level 1: payloads are most of a file, and higher levels cost more than they save. Dictionaries where values
-//! repeat; a column of ids builds one in vain, so the rows are sampled first, and it gets a bloom filter instead, which is
-//! what finds a needle. Statistics by page only where rows are sorted by, as elsewhere every page would span everything.
+//! repeat often; elsewhere one is built in vain, so the rows are sampled first. A column of ids gets a bloom filter instead,
+//! which is what finds a needle. Statistics by page only where rows are sorted by, as elsewhere every page would span everything.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -30,12 +30,22 @@ const BLOOM_ROWS_MIN: usize = 1024;
 /// How many columns of one file may have a bloom filter: each takes memory while the row group is open.
 const BLOOM_COLUMNS_MAX: usize = 16;
 
-/// The columns of some rows that never repeat a value.
+/// The columns of some rows that hardly repeat a value.
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
-    texts: Vec<ColumnPath>,
+    /// Texts that never repeat.
+    ids: Vec<ColumnPath>,
+    /// Texts and floats that repeat too seldom for a dictionary.
+    plain: Vec<ColumnPath>,
     integers: Vec<ColumnPath>,
-    floats: Vec<ColumnPath>,
+}
+
+/// How often the values of a column come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeats {
+    Often,
+    Seldom,
+    Never,
 }
 
 // === impl Profile ===
@@ -57,44 +67,46 @@ impl Profile {
             }
             DataType::Utf8 => {
                 let texts = column.as_string::<i32>();
-                push_if(&mut self.texts, path, never_repeats(column, |row| texts.value(row)));
+                self.add_texts(path, repeats(column, |row| texts.value(row)));
             }
             DataType::Binary => {
                 let bytes = column.as_binary::<i32>();
-                push_if(&mut self.texts, path, never_repeats(column, |row| bytes.value(row)));
+                self.add_texts(path, repeats(column, |row| bytes.value(row)));
             }
             DataType::Int64 => {
-                push_if(&mut self.integers, path, numbers_never_repeat::<Int64Type>(column, |value| value))
+                push_unless_often(&mut self.integers, path, repeats_of_numbers::<Int64Type>(column, |value| value))
             }
             DataType::Timestamp(..) => {
-                let repeats_not = numbers_never_repeat::<TimestampMicrosecondType>(column, |value| value);
-                push_if(&mut self.integers, path, repeats_not);
+                let repeats = repeats_of_numbers::<TimestampMicrosecondType>(column, |value| value);
+                push_unless_often(&mut self.integers, path, repeats);
             }
             DataType::Float64 => {
-                push_if(
-                    &mut self.floats,
-                    path,
-                    numbers_never_repeat::<Float64Type>(column, |value| value.to_bits() as i64),
-                );
+                let repeats = repeats_of_numbers::<Float64Type>(column, |value| value.to_bits() as i64);
+                push_unless_often(&mut self.plain, path, repeats);
             }
             _ => {}
         }
     }
+
+    fn add_texts(&mut self, path: Vec<String>, repeats: Repeats) {
+        let columns = if repeats == Repeats::Never { &mut self.ids } else { &mut self.plain };
+        push_unless_often(columns, path, repeats);
+    }
 }
 
-fn push_if(paths: &mut Vec<ColumnPath>, path: Vec<String>, condition: bool) {
-    if condition {
+fn push_unless_often(paths: &mut Vec<ColumnPath>, path: Vec<String>, repeats: Repeats) {
+    if repeats != Repeats::Often {
         paths.push(ColumnPath::new(path));
     }
 }
 
-fn numbers_never_repeat<T: ArrowPrimitiveType>(column: &ArrayRef, bits: fn(T::Native) -> i64) -> bool {
+fn repeats_of_numbers<T: ArrowPrimitiveType>(column: &ArrayRef, bits: fn(T::Native) -> i64) -> Repeats {
     let numbers = column.as_primitive::<T>();
-    never_repeats(column, |row| bits(numbers.value(row)))
+    repeats(column, |row| bits(numbers.value(row)))
 }
 
-/// Whether almost every value of an even sample is a new one.
-fn never_repeats<V: Hash + Eq>(column: &ArrayRef, value: impl Fn(usize) -> V) -> bool {
+/// How often values come again in an even sample.
+fn repeats<V: Hash + Eq>(column: &ArrayRef, value: impl Fn(usize) -> V) -> Repeats {
     let step = column.len().div_ceil(SAMPLE_ROWS).max(1);
     let rows = (0..column.len()).step_by(step).filter(|row| column.is_valid(*row));
     let (mut seen, mut values) = (HashSet::new(), 0);
@@ -103,10 +115,15 @@ fn never_repeats<V: Hash + Eq>(column: &ArrayRef, value: impl Fn(usize) -> V) ->
         seen.insert(value(row));
         // A column that repeats shows it soon.
         if values == 64 && seen.len() < 48 {
-            return false;
+            return Repeats::Often;
         }
     }
-    values >= 16 && seen.len() * 50 >= values * 49
+    match seen.len() {
+        _ if values < 16 => Repeats::Often,
+        new if new * 50 >= values * 49 => Repeats::Never,
+        new if new * 10 >= values * 9 => Repeats::Seldom,
+        _ => Repeats::Often,
+    }
 }
 
 // === the properties ===
@@ -146,8 +163,8 @@ fn envelope(builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
 }
 
 fn profiled(mut builder: WriterPropertiesBuilder, profile: &Profile, rows: usize) -> WriterPropertiesBuilder {
-    let Profile { texts, integers, floats } = profile;
-    for path in texts.iter().chain(floats) {
+    let Profile { ids, plain, integers } = profile;
+    for path in ids.iter().chain(plain) {
         builder = builder.set_column_dictionary_enabled(path.clone(), false);
     }
     for path in integers {
@@ -156,7 +173,7 @@ fn profiled(mut builder: WriterPropertiesBuilder, profile: &Profile, rows: usize
             .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
     }
     let blooms = if rows < BLOOM_ROWS_MIN { 0 } else { BLOOM_COLUMNS_MAX };
-    for path in texts.iter().take(blooms) {
+    for path in ids.iter().take(blooms) {
         builder = builder
             .set_column_bloom_filter_enabled(path.clone(), true)
             .set_column_bloom_filter_max_ndv(path.clone(), rows.min(ROW_GROUP_ROWS_MAX) as u64);

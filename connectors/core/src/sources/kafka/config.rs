@@ -154,6 +154,9 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
         ("queued.max.messages.kbytes", (prefetch >> 10).to_string()),
         // With the default of 1 s a full queue of this size would leave the reader waiting.
         ("fetch.queue.backoff.ms", "5".into()),
+        // One request to a broker is under way at a time. With the default of 500 ms one that asks for quiet partitions, as
+        // the queue was full when the others were considered, keeps those waiting.
+        ("fetch.wait.max.ms", "100".into()),
         ("fetch.max.bytes", "8388608".into()),
     ];
     config.connection.client_config(&defaults, OURS)

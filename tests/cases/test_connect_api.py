@@ -180,3 +180,16 @@ def test_offsets_are_altered_and_reset_while_a_connector_is_stopped(server, kafk
     assert server.offsets("copy") == {}
     assert server.request("PUT", "/connectors/copy/resume").status == 202
     wait_until("all is written again", lambda: out.read_bytes().count(b"one") == 2)
+
+
+def test_offsets_that_a_lake_would_outvote_are_not_altered(server, kafka, workspace):
+    topic = kafka.topic(partitions=1)
+    kafka.produce(topic, [b'{"n":1}', b'{"n":2}'])
+    server.make("keep", **{"connector.class": "LakeSink", "topics": topic, "path": str(workspace.lake_path), "collection": "events"})
+    wait_until("all is committed", lambda: server.offsets("keep") == {(topic, 0): 2})
+    assert server.request("PUT", "/connectors/keep/stop").status == 204
+    to_one = {"offsets": [{"partition": {"kafka_topic": topic, "kafka_partition": 0}, "offset": {"kafka_offset": 1}}]}
+    for method, asked in (("PATCH", to_one), ("DELETE", None)):
+        answer = server.request(method, "/connectors/keep/offsets", asked)
+        assert answer.status == 500 and "keeps positions with what it stored" in json.loads(answer.body)["message"], answer.body
+    assert server.offsets("keep") == {(topic, 0): 2}

@@ -53,13 +53,25 @@ pub(crate) async fn set(blueprint: &Blueprint, moves: &[Move]) -> Result<()> {
     moved.and(closed)
 }
 
+/// Refuses where another place would have no effect. The source is not asked where no sink keeps positions.
+pub(crate) async fn refuse_in_vain(blueprint: &Blueprint) -> Result<()> {
+    let traits = blueprint.build_source()?.traits();
+    if keeper(blueprint, &traits, &[], |_| true).await?.is_none() {
+        return Ok(());
+    }
+    let (upstream, assignments) = take(blueprint).await?;
+    let refused = refuse_kept_by_sinks(blueprint, upstream.traits(), &partitions(&assignments)).await;
+    let closed = upstream.close(true).await;
+    refused.and(closed)
+}
+
 async fn move_to(
     blueprint: &Blueprint,
     upstream: &mut Upstream,
     assignments: &[Assignment],
     moves: &[Move],
 ) -> Result<()> {
-    let partitions: Vec<_> = assignments.iter().map(|assignment| Arc::clone(&assignment.partition)).collect();
+    let partitions = partitions(assignments);
     let positions = moves.iter().map(|to| to.among(&partitions)).collect::<Result<Positions>>()?;
     refuse_kept_by_sinks(blueprint, upstream.traits(), &partitions).await?;
     upstream.reset(&positions).await
@@ -102,20 +114,35 @@ fn refuse_without(traits: &SourceTraits) -> Result<()> {
 
 /// A table's positions win over those of the source, so that moving these would do nothing.
 async fn refuse_kept_by_sinks(blueprint: &Blueprint, traits: &SourceTraits, all: &[Arc<Partition>]) -> Result<()> {
+    match keeper(blueprint, traits, all, |stored| !stored.is_empty()).await? {
+        None => Ok(()),
+        Some(sink) => Err(Error::refused(format!(
+            "sink `{sink}` keeps positions with what it stored, and those win: read again into another collection, or replay"
+        ))),
+    }
+}
+
+/// The first sink that keeps positions, if those of some partitions are `such`.
+async fn keeper(
+    blueprint: &Blueprint,
+    traits: &SourceTraits,
+    of: &[Arc<Partition>],
+    such: fn(&Positions) -> bool,
+) -> Result<Option<String>> {
     for part in blueprint.build_sinks()? {
         let mut sink = part.sink;
         sink.open(&blueprint.named(traits)).await?;
-        let stored = sink.stored(all).await?;
+        let stored = sink.stored(of).await?;
         sink.close().await?;
-        if stored.is_some_and(|positions| !positions.is_empty()) {
-            let text = format!(
-                "sink `{}` keeps positions with what it stored, and those win: read again into another collection, or replay",
-                part.step
-            );
-            return Err(Error::refused(text));
+        if stored.is_some_and(|positions| such(&positions)) {
+            return Ok(Some(part.step.to_string()));
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+fn partitions(assignments: &[Assignment]) -> Vec<Arc<Partition>> {
+    assignments.iter().map(|assignment| Arc::clone(&assignment.partition)).collect()
 }
 
 fn offset(assignment: Assignment) -> Offset {

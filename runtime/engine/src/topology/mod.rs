@@ -171,6 +171,11 @@ impl Topology {
         offsets::set(&self.blueprint(Arc::clone(planned), 1), moves).await
     }
 
+    /// Refuses where to move a pipeline that does not run would have no effect.
+    pub async fn refuse_moves_in_vain(&mut self, planned: &Arc<Planned>) -> Result<()> {
+        offsets::refuse_in_vain(&self.blueprint(Arc::clone(planned), 1)).await
+    }
+
     fn start(&mut self, planned: Arc<Planned>, pipelines: usize) {
         let name = planned.spec.name.clone();
         let running = Running::start(self.blueprint(planned, pipelines), self.recovery.as_ref());

@@ -58,23 +58,22 @@ pub(super) async fn alter(worker: Worker, Path(name): Path<String>, Body(asked):
     if offsets.iter().any(|at| at.offset.is_some_and(|offset| offset < 0)) {
         return Err(Failure::internal(format!("Failed to modify offsets for sink connector {name}")));
     }
-    let (brokers, spec) = (brokers(&worker, &pipeline)?, &pipeline.planned.spec);
+    let failed = |why| Failure::internal(format!("Failed to alter consumer group offsets for connector {name}: {why}"));
+    let brokers = brokers(&worker, &pipeline)?;
+    worker.server.refuse_moves_in_vain(&pipeline).await.map_err(|wrong| failed(wrong.to_string()))?;
+    let spec = &pipeline.planned.spec;
     let committed = brokers.commit(&spec.source.node, &spec.name, &offsets).await;
-    committed.map_err(|error| {
-        let why = error.chain();
-        Failure::internal(format!("Failed to alter consumer group offsets for connector {name}: {why}"))
-    })?;
+    committed.map_err(|error| failed(error.chain()))?;
     Ok(Json(Said { message: "The offsets for this connector have been altered successfully" }))
 }
 
 pub(super) async fn reset(worker: Worker, Path(name): Path<String>) -> Answer<Json<Said>> {
     let pipeline = stopped(&worker, &name)?;
-    let (brokers, spec) = (brokers(&worker, &pipeline)?, &pipeline.planned.spec);
-    let forgotten = brokers.forget(&spec.source.node, &spec.name).await;
-    forgotten.map_err(|error| {
-        let why = error.chain();
-        Failure::internal(format!("Failed to reset consumer group offsets for connector {name}: {why}"))
-    })?;
+    let failed = |why| Failure::internal(format!("Failed to reset consumer group offsets for connector {name}: {why}"));
+    let brokers = brokers(&worker, &pipeline)?;
+    worker.server.refuse_moves_in_vain(&pipeline).await.map_err(|wrong| failed(wrong.to_string()))?;
+    let spec = &pipeline.planned.spec;
+    brokers.forget(&spec.source.node, &spec.name).await.map_err(|error| failed(error.chain()))?;
     Ok(Json(Said { message: "The offsets for this connector have been reset successfully" }))
 }
 

@@ -1,8 +1,10 @@
 //! Where a pipeline goes on.
 
+use std::sync::Arc;
+
 use catchwater_engine::offsets::{Move, Offset};
 
-use super::{Server, Wanted};
+use super::{Described, Server, Wanted};
 use crate::wrong::Wrong;
 
 impl Server {
@@ -13,7 +15,7 @@ impl Server {
         if described.wanted == Wanted::Running {
             let committed = described.status.committed();
             let offset = |(partition, position): (&_, i64)| Offset {
-                partition: std::sync::Arc::clone(partition),
+                partition: Arc::clone(partition),
                 position,
                 is_committed: true,
             };
@@ -39,6 +41,18 @@ impl Server {
                     .await
                     .map_err(|error| Wrong::Conflict(error.chain()))?;
                 Ok(topology.offsets(&described.planned).await?)
+            })
+        })
+        .await
+    }
+
+    /// Refuses where to move a stopped pipeline would have no effect.
+    pub(crate) async fn refuse_moves_in_vain(&self, pipeline: &Described) -> Result<(), Wrong> {
+        let planned = Arc::clone(&pipeline.planned);
+        self.undisturbed(move |_, topology| {
+            Box::pin(async move {
+                let refused = topology.refuse_moves_in_vain(&planned).await;
+                refused.map_err(|error| Wrong::Conflict(error.chain()))
             })
         })
         .await

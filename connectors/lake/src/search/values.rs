@@ -147,7 +147,7 @@ fn integers<T: ArrowPrimitiveType<Native: Into<i64>>>(
     let values = column.as_primitive::<T>().values();
     let matches = |row: usize| condition.matches(Scalar::Number(Number::Int(values[row].into())));
     match ends(condition) {
-        Some(ends) => exactly(values.len(), |row| ends.hold(values[row].into() as f64, || matches(row))),
+        Some(ends) => ends.hold(values.len(), |row| values[row].into() as f64, matches),
         None => exactly(values.len(), matches),
     }
 }
@@ -155,7 +155,7 @@ fn integers<T: ArrowPrimitiveType<Native: Into<i64>>>(
 fn floats(values: &[f64], condition: &Condition) -> Bounds<BooleanBuffer> {
     let matches = |row: usize| condition.matches(Scalar::Number(Number::Float(values[row])));
     match ends(condition) {
-        Some(ends) => exactly(values.len(), |row| ends.hold(values[row], || matches(row))),
+        Some(ends) => ends.hold(values.len(), |row| values[row], matches),
         None => between(values.len(), |row| of_float(condition, values[row])),
     }
 }
@@ -174,10 +174,21 @@ fn ends(condition: &Condition) -> Option<Ends> {
 }
 
 impl Ends {
-    #[inline]
-    fn hold(self, value: f64, at_an_end: impl FnOnce() -> bool) -> bool {
+    /// Looks at all values without a branch, and then at the few that stand at an end.
+    fn hold(
+        self,
+        len: usize,
+        value: impl Fn(usize) -> f64,
+        at_an_end: impl Fn(usize) -> bool,
+    ) -> Bounds<BooleanBuffer> {
         let Ends(lower, upper) = self;
-        (lower < value && value < upper) || ((value == lower || value == upper) && at_an_end())
+        let within = BooleanBuffer::collect_bool(len, |row| (lower < value(row)) & (value(row) < upper));
+        let ends = BooleanBuffer::collect_bool(len, |row| (value(row) == lower) | (value(row) == upper));
+        if ends.count_set_bits() == 0 {
+            return Bounds::exactly(within);
+        }
+        let ends = BooleanBuffer::collect_bool(len, |row| ends.value(row) && at_an_end(row));
+        Bounds::exactly(&within | &ends)
     }
 }
 

@@ -95,6 +95,14 @@ def test_a_mistake_is_found_by_check_at_its_line(workspace, keys, words):
     workspace.command("check", path).failed().says("bad.yaml:", *words)
 
 
+def test_what_a_plugin_remembers_outlives_its_process(workspace):
+    enrich = {"type": "wasm", "plugin": "enrich", "config": {"by": "id", "remember": "name", "into": "who"}}
+    known = [b'{"id":1,"name":"Ann"}']
+    run(workspace, known, enrich).succeeded()
+    run(workspace, [*known, b'{"id":1}', b'{"id":2}'], enrich).succeeded()
+    assert out(workspace) == [*known, b'{"id":1,"who":"Ann"}', b'{"id":2}']
+
+
 def test_what_was_compiled_is_kept_in_the_data_folder(workspace):
     run(workspace, [b'{"a":1}'], mask("a")).succeeded()
     kept, = (workspace.data_dir / "plugins").glob("*.compiled")

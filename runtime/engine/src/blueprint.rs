@@ -1,6 +1,6 @@
 //! What a task needs to build its components, once at its start and again after it abandoned what it held.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::backoff::Backoff;
 use crate::plan::Planned;
 use crate::spec::{Component, OnError, Retry, Sink, When};
+use crate::states;
 use crate::status::Status;
 use crate::task::{Driver, Report, Router, Stage, Stages};
 
@@ -62,13 +63,22 @@ impl Blueprint {
         self.registry.build_source(&source.type_name, &source.node, &self.context(source)).map_err(built_before)
     }
 
+    /// The transforms before the sinks. They remember what those before them did.
     pub(crate) fn build_stages(&self) -> Result<Vec<Stage>> {
-        self.planned.spec.transforms.iter().map(|transform| self.build_stage(transform)).collect()
+        let folder = self.states();
+        let state = |transform: &Component| states::read(&folder, &transform.name);
+        let transforms = self.planned.spec.transforms.iter();
+        transforms.map(|transform| self.build_stage(transform, state(transform)?)).collect()
     }
 
     /// The transforms of a sink's own branch.
     pub(crate) fn build_branch(&self, sink: &Sink) -> Result<Vec<Stage>> {
-        sink.transforms.iter().map(|transform| self.build_stage(transform)).collect()
+        sink.transforms.iter().map(|transform| self.build_stage(transform, None)).collect()
+    }
+
+    /// The folder in which is kept what its transforms remember.
+    pub(crate) fn states(&self) -> PathBuf {
+        states::folder(self.data_dir(), self.pipeline(), self.number)
     }
 
     /// The sinks in order; the dead letters' last.
@@ -93,8 +103,8 @@ impl Blueprint {
         Ok(Parts { step, sink, stages, on_error, dead_letters, when })
     }
 
-    fn build_stage(&self, component: &Component) -> Result<Stage> {
-        let context = self.context(component);
+    fn build_stage(&self, component: &Component, state: Option<Arc<[u8]>>) -> Result<Stage> {
+        let context = Context { state, ..self.context(component) };
         let transform =
             self.registry.build_transform(&component.type_name, &component.node, &context).map_err(built_before)?;
         let when = match &component.when {
@@ -117,6 +127,7 @@ impl Blueprint {
             format: Some(Arc::clone(&self.planned.format)),
             claims: Claims::default(),
             files: Files::default(),
+            state: None,
         }
     }
 

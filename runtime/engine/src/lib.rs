@@ -14,6 +14,7 @@ pub mod offsets;
 pub mod plan;
 mod positions_file;
 pub mod spec;
+mod states;
 pub mod status;
 pub mod steps;
 mod task;

@@ -62,6 +62,34 @@ async fn a_second_run_reads_nothing_twice() {
     assert_eq!(positions(&scene.topic, 1), all(100));
 }
 
+/// The payloads of a store whose records were numbered by a transform that remembers.
+fn numbers(store: &MemoryStore) -> Vec<i64> {
+    let number = |payload: Option<Vec<u8>>| String::from_utf8(payload.unwrap_or_default()).ok()?.parse().ok();
+    store.records().into_iter().map(|record| number(record.payload).expect("a number")).collect()
+}
+
+#[tokio::test]
+async fn a_transform_goes_on_with_what_the_one_before_it_remembered() {
+    let counting = format!("transforms: [{{type: count}}]\n{LAKE}");
+    let scene = Scene::new(MemoryLog::of(1, 100));
+    scene.run(&counting).await.expect("ends well");
+    (0..50).for_each(|_| scene.log.append(0, Some(b"later")));
+    scene.run(&counting).await.expect("ends well");
+    assert_eq!(numbers(&scene.lake), all(150));
+    // Another pipeline's begin anew, and so does one in a sink's branch.
+    let other = Scene::new(MemoryLog::of(1, 100));
+    other.run("sinks: [{type: lake, transforms: [{type: count}]}]\n").await.expect("ends well");
+    assert!(!other.data_dir().join("states").exists());
+}
+
+#[tokio::test]
+async fn what_was_abandoned_was_not_remembered() {
+    let scene = Scene::new(MemoryLog::of(1, 5000));
+    [Call::Write, Call::Write].iter().for_each(|call| scene.lake.faults.fail(*call, ErrorKind::Stale));
+    scene.run(&format!("transforms: [{{type: count}}]\n{LAKE}")).await.expect("ends well");
+    assert_eq!(numbers(&scene.lake), all(5000));
+}
+
 #[tokio::test]
 async fn a_sink_that_lost_the_commit_is_still_exactly_once_by_its_own_positions() {
     let scene = Scene::new(MemoryLog::of(1, 100));

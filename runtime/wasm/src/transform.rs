@@ -23,6 +23,8 @@ use crate::plugins::Plugins;
 
 /// A part of a batch gets as much smaller a time than the batch, but no smaller one than this.
 const TIME_MIN: Duration = Duration::from_millis(100);
+/// It is copied for each batch, and written at each checkpoint.
+const STATE_BYTES_MAX: usize = 4 << 20;
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// A step whose work a plugin does.
@@ -63,10 +65,11 @@ impl Wasm {
         let opening = opening(serde_json::Value::Object(config.config).to_string(), context);
         let plugin = find(plugins, &config.plugin, &opening, context)?;
         let journal = Journal::new(plugin.name(), &context.pipeline, &context.component, bounds.log_lines);
+        let (state_version, state) = context.state.as_deref().and_then(|kept| unpack(&plugin, kept)).unzip();
         Ok(Wasm {
             plugins: Arc::clone(plugins),
             bounds,
-            opening: Opening { state_version: plugin.state_version(), ..opening },
+            opening: Opening { state, state_version: state_version.unwrap_or(0), ..opening },
             plugin,
             journal: Arc::new(Mutex::new(journal)),
             columns: Columns::new(),
@@ -113,15 +116,14 @@ impl Wasm {
     fn remember(&mut self, instance: &mut Instance) -> Result<(), Halt> {
         if self.plugin.state_version() > 0 {
             let state = instance.snapshot()?.map_err(|failure| Halt::Failed(failed(&self.plugin, &failure)))?;
-            self.opening.state = Some(state);
+            if state.len() > STATE_BYTES_MAX {
+                return Err(
+                    Fault::answer(format!("a state of {} bytes, and {STATE_BYTES_MAX} may be", state.len())).into()
+                );
+            }
+            (self.opening.state, self.opening.state_version) = (Some(state), self.plugin.state_version());
         }
         Ok(())
-    }
-
-    /// The last snapshot.
-    #[cfg(test)]
-    pub(crate) fn state(&self) -> Option<&[u8]> {
-        self.opening.state.as_deref()
     }
 
     /// Looks among these records, which made an instance break off, for those to blame: halves them until each stands
@@ -176,6 +178,10 @@ impl Transform for Wasm {
             false => aside(|| self.process(batch, out)),
         }
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        self.opening.state.as_deref().map(|state| pack(&self.plugin, self.opening.state_version, state))
+    }
 }
 
 impl Drop for Wasm {
@@ -226,6 +232,19 @@ fn opening(config: String, context: &Context) -> Opening {
         state_version: 0,
         attributes: Vec::new(),
     }
+}
+
+/// A state with the plugin's own name and the version of who wrote it, in a line before it.
+fn pack(plugin: &Plugin, version: u32, state: &[u8]) -> Vec<u8> {
+    [format!("{} {version}\n", plugin.title().0).as_bytes(), state].concat()
+}
+
+/// The version and the state; nothing where another plugin stood in this place.
+fn unpack(plugin: &Plugin, kept: &[u8]) -> Option<(u32, Vec<u8>)> {
+    let end = kept.iter().position(|byte| *byte == b'\n')?;
+    let (name, version) = std::str::from_utf8(&kept[..end]).ok()?.rsplit_once(' ')?;
+    let state = (version.parse().ok()?, kept[end + 1..].to_vec());
+    (name == plugin.title().0 && plugin.state_version() > 0).then_some(state)
 }
 
 /// The plugin, if this configuration opens it. A pipeline that runs already and builds its steps anew goes on with the plugin

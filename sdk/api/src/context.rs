@@ -33,6 +33,8 @@ pub struct Context {
     pub claims: Claims,
     /// Which files the component says that it reads.
     pub files: Files,
+    /// What a transform in its place last said that it remembers, if it goes on after one.
+    pub state: Option<Arc<[u8]>>,
 }
 
 impl Context {
@@ -50,6 +52,7 @@ impl Context {
             format: None,
             claims: Claims::default(),
             files: Files::default(),
+            state: None,
         }
     }
 

@@ -12,6 +12,11 @@ pub trait Transform: Send {
     /// Accounts for each record of `batch` exactly once: keep, replace, reject or drop (Invariant 3).
     /// On `Err` nothing of the batch counts as processed.
     fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()>;
+
+    /// What another in its place needs to go on; nothing where it remembers nothing. Asked for at barriers, so keep it small.
+    /// What it says at one through which everything is durable is kept, and is [`Context::state`](crate::Context::state) of
+    /// the next that is built.
+    fn state(&self) -> Option<Vec<u8>>;
 }
 
 /// A transform as a pipeline holds it.

@@ -76,7 +76,8 @@ pub trait Transform: Sized + 'static {
     /// Says of each record of the batch what becomes of it: keep, replace, drop or reject.
     fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Failure>;
 
-    /// What a new instance needs to go on in place of this one. Asked for after each batch, so keep it small.
+    /// What a new instance needs to go on in place of this one. Asked for after each batch and kept with each checkpoint, so
+    /// keep it small: 4 MiB are too much.
     fn snapshot(&self) -> Vec<u8> {
         Vec::new()
     }

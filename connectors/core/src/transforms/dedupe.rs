@@ -109,6 +109,10 @@ impl Transform for Dedupe {
         sort_out(batch, out, |record| self.is_first(record, now));
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,10 @@ impl Transform for DropFields {
         rewrite_batch(&self.paths, batch, out, &mut self.payload, &mut |_, _, _| Action::Drop);
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

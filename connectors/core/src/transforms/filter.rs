@@ -49,6 +49,10 @@ impl Transform for Filter {
         }
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -81,6 +81,10 @@ impl Transform for Headers {
         }
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

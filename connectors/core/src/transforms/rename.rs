@@ -54,6 +54,10 @@ impl Transform for Rename {
         rewrite_batch(&self.paths, batch, out, &mut self.payload, &mut |path, _, _| Action::Rename(&names[path]));
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

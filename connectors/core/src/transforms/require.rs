@@ -65,6 +65,10 @@ impl Transform for Require {
         }
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,10 @@ impl Transform for Sample {
         sort_out(batch, out, |record| self.stays(record));
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,10 @@ impl Transform for Throttle {
         out.pause(pause);
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ impl Task {
         }
         let positions = Arc::new(self.owned.read().clone());
         let barrier = self.checkpoints.issue(kind, positions, last);
+        self.states.note(barrier.number, self.stages.remembered());
         self.pace.sent(kind);
         for branch in 0..self.branches.len() {
             self.deliver(branch, Item::Barrier(barrier.clone())).await?;

@@ -193,7 +193,12 @@ impl Task {
             branch.abandon().await;
         }
         self.letters.clear();
+        // What became complete last is stored, and is not read again.
+        if let Some(complete) = self.checkpoints.take_complete() {
+            self.keep_states(complete.number);
+        }
         self.checkpoints.abandon();
+        self.states.abandon();
         self.stages = Stages::new(self.blueprint.build_stages()?);
         (self.read, self.emitted) = (0, 0);
         let parts = self.blueprint.build_sinks()?;

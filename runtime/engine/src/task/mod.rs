@@ -42,6 +42,7 @@ pub(crate) use self::wish::{Wish, stop_wished};
 
 use crate::backoff::Backoff;
 use crate::blueprint::Blueprint;
+use crate::states::States;
 
 /// A running copy of a pipeline.
 pub(crate) struct Task {
@@ -53,6 +54,7 @@ pub(crate) struct Task {
     dead_letters: Option<Branch>,
     reports: mpsc::Receiver<Report>,
     checkpoints: Checkpoints,
+    states: States,
     owned: Owned,
     wish: watch::Receiver<Wish>,
     backoff: Backoff,
@@ -82,6 +84,7 @@ impl Task {
         let letters = blueprint.has_dead_letters();
         let mut task = Task {
             checkpoints: Checkpoints::new(parts.len() - usize::from(letters), letters),
+            states: States::new(blueprint.states()),
             upstream,
             router: blueprint.router(&parts),
             branches: Vec::new(),

@@ -93,7 +93,8 @@ impl Task {
             self.deliver(branch, Item::Barrier(barrier)).await?;
         }
         let complete = self.checkpoints.take_complete();
-        if let (true, Some(barrier)) = (commit, &complete) {
+        let kept = complete.as_ref().is_none_or(|barrier| self.keep_states(barrier.number));
+        if let (true, Some(barrier)) = (commit && kept, &complete) {
             let positions = self.owned.to_commit(&barrier.positions);
             self.commit(positions).await;
         }
@@ -101,6 +102,15 @@ impl Task {
             self.send_barrier(kind, false).await?;
         }
         Ok(complete)
+    }
+
+    /// Whether it is on disk what transforms remember: positions behind it may be committed then.
+    pub(super) fn keep_states(&mut self, complete: u64) -> bool {
+        let kept = self.states.keep(complete);
+        if let Err(error) = &kept {
+            info!(error = %error.chain(), "what transforms remember is not kept, the next checkpoint will keep it and commit");
+        }
+        kept.is_ok()
     }
 
     /// A commit that fails is not the end: the sinks have stored more, and the next checkpoint commits again.

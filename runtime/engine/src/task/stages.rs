@@ -9,6 +9,7 @@ use catchwater_sdk::transform::{Balance, BoxTransform, Outcome, Output};
 use catchwater_sdk::{Batch, Error, ErrorKind, Result};
 
 use crate::spec::OnError;
+use crate::states::Remembered;
 
 /// Records that a step could not handle, and what the pipeline wants done about it.
 #[derive(Debug)]
@@ -117,6 +118,12 @@ impl Stages {
         let failing = self.stages.iter_mut().filter(|stage| stage.on_error == OnError::Fail);
         failing.for_each(|stage| stage.on_error = OnError::DeadLetter);
         self
+    }
+
+    /// What each remembers.
+    pub(super) fn remembered(&self) -> Remembered {
+        let remembered = |stage: &Stage| Some((Arc::clone(&stage.step), stage.transform.state()?));
+        self.stages.iter().filter_map(remembered).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {

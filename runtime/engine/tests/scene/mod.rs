@@ -75,6 +75,9 @@ struct Mark;
 /// Says nothing about the last record of a batch.
 struct Forgetful;
 
+/// Gives every record its number, and remembers it.
+struct Count(u64);
+
 impl Scene {
     pub(crate) fn new(log: MemoryLog) -> Scene {
         Scene {
@@ -106,6 +109,10 @@ impl Scene {
         registry.transform("reject-thirds", |_: Nothing, _| Ok(Box::new(RejectThirds)));
         registry.transform("mark", |_: Nothing, _| Ok(Box::new(Mark)));
         registry.transform("forgetful", |_: Nothing, _| Ok(Box::new(Forgetful)));
+        registry.transform("count", |_: Nothing, context| {
+            let state = context.state.as_deref().map(|state| state.try_into().expect("eight bytes"));
+            Ok(Box::new(Count(state.map_or(0, u64::from_le_bytes))))
+        });
         registry.format(Opaque);
         Arc::new(registry)
     }
@@ -221,6 +228,10 @@ impl Transform for RejectThirds {
         }
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 impl Transform for Mark {
@@ -228,11 +239,33 @@ impl Transform for Mark {
         (0..batch.len()).for_each(|i| out.replace(i, Record::payload(b"marked")));
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+impl Transform for Count {
+    fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
+        for i in 0..batch.len() {
+            out.replace(i, Record::payload(self.0.to_string().as_bytes()));
+            self.0 += 1;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_le_bytes().into())
+    }
 }
 
 impl Transform for Forgetful {
     fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
         (1..batch.len()).for_each(|i| out.keep(i - 1));
         Ok(())
+    }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
     }
 }

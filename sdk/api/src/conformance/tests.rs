@@ -228,6 +228,10 @@ impl Transform for Forgetful {
         (0..batch.len()).filter(|i| i % 5 < 4).for_each(|i| out.keep(i));
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 #[test]

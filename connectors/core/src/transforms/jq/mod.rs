@@ -200,4 +200,8 @@ impl Transform for Jq {
         }
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }

@@ -144,4 +144,8 @@ impl Transform for Mask {
         }
         Ok(())
     }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }

@@ -142,6 +142,7 @@ def test_a_changed_plugin_takes_over_without_loss_and_a_bad_one_does_not(workspa
     put(file, one)
     server.until("all is well again", lambda: server.reloaded()["error"] is None)
     flow(3000)
+    assert server.metric("catchwater_component_count_total", pipeline="masked", component="wasm", counter="masked") == 4000
     server.stop().succeeded()
     assert workspace.table().payloads() == [b'{"a":"***","n":%d}' % number for number in range(4000)]
     assert [reason[:13] for reason in reasons(workspace)] == ["the payload i", "this payload ", "this payload ", "the payload i"]

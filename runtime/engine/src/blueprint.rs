@@ -127,6 +127,7 @@ impl Blueprint {
             format: Some(Arc::clone(&self.planned.format)),
             claims: Claims::default(),
             files: Files::default(),
+            counters: self.status.counters.clone(),
             state: None,
         }
     }

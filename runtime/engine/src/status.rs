@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use catchwater_sdk::Positions;
+use catchwater_sdk::counters::Counters;
 use tokio::sync::watch;
 
 /// Whether a pipeline runs.
@@ -55,6 +56,8 @@ pub struct Status {
     pub committed_micros: AtomicI64,
     /// Calls that failed because another system was away.
     pub retries: AtomicU64,
+    /// What components count themselves.
+    pub counters: Counters,
     lag: Mutex<BTreeMap<u16, u64>>,
     trouble: Mutex<BTreeMap<String, String>>,
     condition: watch::Sender<Condition>,

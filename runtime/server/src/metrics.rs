@@ -78,6 +78,7 @@ impl Collector for Numbers {
         gauge(&mut encoder, "pipeline_attempts", "How often in a row it failed", &pipelines, |pipeline| {
             Some(f64::from(pipeline.condition.attempts))
         })?;
+        counters(&mut encoder, &pipelines)?;
         self.states(&mut encoder, &pipelines)?;
         self.reloads(&mut encoder)
     }
@@ -111,6 +112,18 @@ impl Numbers {
         }
         Ok(())
     }
+}
+
+fn counters(encoder: &mut DescriptorEncoder<'_>, pipelines: &[Described]) -> fmt::Result {
+    let help = "What components count themselves, such as plugins";
+    let mut family = encoder.encode_descriptor("component_count", help, None, MetricType::Counter)?;
+    for pipeline in pipelines {
+        for (component, name, count) in pipeline.status.counters.all() {
+            let labels = [("pipeline", pipeline.name()), ("component", &component), ("counter", &name)];
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn gauge(

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use catchwater_sdk::Context;
+use catchwater_sdk::counters::Counters;
 use tracing::{Level, debug, error, info, trace, warn};
 
 const LINE_CHARACTERS_MAX: usize = 2000;
@@ -17,34 +21,37 @@ pub(crate) struct Journal {
     is_silent: bool,
     plugin: String,
     pipeline: String,
-    step: String,
+    step: Arc<str>,
     lines_max: u32,
     since: Instant,
     lines: u32,
     left_out: u64,
     counters: BTreeMap<String, u64>,
+    /// Where they are added up with those of the pipeline's other tasks.
+    shared: Counters,
 }
 
 // === impl Journal ===
 
 impl Journal {
-    pub(crate) fn new(plugin: &str, pipeline: &str, step: &str, lines_max: u32) -> Journal {
+    pub(crate) fn new(plugin: &str, context: &Context, lines_max: u32) -> Journal {
         Journal {
             is_silent: false,
             plugin: plugin.to_owned(),
-            pipeline: pipeline.to_owned(),
-            step: step.to_owned(),
+            pipeline: context.pipeline.to_string(),
+            step: Arc::clone(&context.component),
             lines_max,
             since: Instant::now(),
             lines: 0,
             left_out: 0,
             counters: BTreeMap::new(),
+            shared: context.counters.clone(),
         }
     }
 
     /// One that nobody reads.
     pub(crate) fn silent() -> Journal {
-        let mut journal = Journal::new("", "", "", 0);
+        let mut journal = Journal::new("", &Context::unattached("", PathBuf::new()), 0);
         journal.is_silent = true;
         journal
     }
@@ -91,11 +98,13 @@ impl Journal {
 
     /// Adds to a counter; one more than may be is forgotten.
     pub(crate) fn count(&mut self, name: String, delta: u64) {
-        if let Some(count) = self.counters.get_mut(&name) {
-            *count = count.saturating_add(delta);
-        } else if self.counters.len() < COUNTERS_MAX && is_name(&name) && !self.is_silent {
-            self.counters.insert(name, delta);
+        let is_known = self.counters.contains_key(&name);
+        if self.is_silent || !is_known && (self.counters.len() >= COUNTERS_MAX || !is_name(&name)) {
+            return;
         }
+        self.shared.add(&self.step, &name, delta);
+        let count = self.counters.entry(name).or_default();
+        *count = count.saturating_add(delta);
     }
 }
 
@@ -135,20 +144,21 @@ mod tests {
 
     #[test]
     fn counters_are_few_and_have_names_that_can_be_shown() {
-        let mut journal = Journal::new("hand", "", "", 0);
+        let context = Context::unattached("test", PathBuf::new());
+        let mut journal = Journal::new("hand", &context, 0);
         for _ in 0..2 {
             (0..100).for_each(|i| journal.count(format!("n{i:02}"), u64::MAX));
             journal.count("a\nb".into(), 1);
             journal.count("x".repeat(65), 1);
         }
-        assert_eq!(journal.counters.len(), COUNTERS_MAX);
+        assert_eq!((journal.counters.len(), context.counters.all().len()), (COUNTERS_MAX, COUNTERS_MAX));
         assert!(journal.counters.values().all(|count| *count == u64::MAX));
         assert!(journal.counters.keys().all(|name| name.len() == 3));
     }
 
     #[test]
     fn lines_beyond_the_limit_are_counted_and_what_a_terminal_obeys_is_escaped() {
-        let mut journal = Journal::new("hand", "", "", 2);
+        let mut journal = Journal::new("hand", &Context::unattached("test", PathBuf::new()), 2);
         (0..5).for_each(|_| journal.log(Level::DEBUG, "line"));
         assert_eq!(journal.left_out, 3);
         assert_eq!(plain("a\x1b[31m\n"), "a\\u{1b}[31m\\n");

@@ -64,7 +64,7 @@ impl Wasm {
         context.reads(&plugins.path_of(&config.plugin));
         let opening = opening(serde_json::Value::Object(config.config).to_string(), context);
         let plugin = find(plugins, &config.plugin, &opening, context)?;
-        let journal = Journal::new(plugin.name(), &context.pipeline, &context.component, bounds.log_lines);
+        let journal = Journal::new(plugin.name(), context, bounds.log_lines);
         let (state_version, state) = context.state.as_deref().and_then(|kept| unpack(&plugin, kept)).unzip();
         Ok(Wasm {
             plugins: Arc::clone(plugins),

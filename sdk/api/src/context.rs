@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::claim::{Claim, Claims};
 use crate::clock::{Clock, SystemClock};
+use crate::counters::Counters;
 use crate::files::Files;
 use crate::format::Format;
 
@@ -33,6 +34,8 @@ pub struct Context {
     pub claims: Claims,
     /// Which files the component says that it reads.
     pub files: Files,
+    /// What the component counts itself.
+    pub counters: Counters,
     /// What a transform in its place last said that it remembers, if it goes on after one.
     pub state: Option<Arc<[u8]>>,
 }
@@ -52,6 +55,7 @@ impl Context {
             format: None,
             claims: Claims::default(),
             files: Files::default(),
+            counters: Counters::default(),
             state: None,
         }
     }

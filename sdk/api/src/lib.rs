@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod conformance;
 pub mod context;
+pub mod counters;
 pub mod error;
 pub mod files;
 pub mod format;

@@ -33,7 +33,7 @@ pub fn log(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
 }
 
-/// Adds to a counter of the plugin's own.
+/// Adds to a counter of the plugin's own: the server shows it with its metrics, and the log tells it at the end.
 pub fn count(name: &str, delta: u64) {
     #[cfg(target_family = "wasm")]
     crate::bindings::catchwater::plugin::host::count(name, delta);

@@ -77,7 +77,7 @@ pub trait Transform: Sized + 'static {
     fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Failure>;
 
     /// What a new instance needs to go on in place of this one. Asked for after each batch and kept with each checkpoint, so
-    /// keep it small: 4 MiB are too much.
+    /// keep it small: the host refuses more than 4 MiB.
     fn snapshot(&self) -> Vec<u8> {
         Vec::new()
     }

@@ -20,14 +20,15 @@ prepare_plugins() {
 
 build_plugins() {
     local target="$CACHE/target-plugins" plugin
+    mkdir -p "$CATCHWATER_PLUGINS"
     # Each for itself: what one wants of a library is not to slow down the others.
     for plugin in $(cd "$REPOSITORY/plugins-wasm" && ls -d */ | tr -d /); do
         [ -e "$REPOSITORY/plugins-wasm/$plugin/Cargo.toml" ] || continue
         env "${PLUGIN_ENVIRONMENT[@]}" CARGO_TARGET_DIR="$target" cargo build --quiet --locked --release --target "$WASM_TARGET" \
             --manifest-path "$REPOSITORY/plugins-wasm/$plugin/Cargo.toml" || return 1
+        cp "$target/$WASM_TARGET/release/$plugin.wasm" "$CATCHWATER_PLUGINS" || return 1
     done
-    mkdir -p "$CATCHWATER_PLUGINS"
-    cp "$target/$WASM_TARGET/release/"*.wasm "$CATCHWATER_PLUGINS" && touch "$CATCHWATER_PLUGINS/.complete"
+    touch "$CATCHWATER_PLUGINS/.complete"
 }
 
 # Sets PLUGIN_ENVIRONMENT: what cargo needs to build for the plugins' machine. Most often that is nothing, because rustup has

@@ -1,6 +1,8 @@
 """What is done to a folder of pipelines while it is served. None of it changes a record, so that one audit holds for all."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 FILTERS = ("NOT impossible:value", "NOT impossible:other", "*")
@@ -12,7 +14,7 @@ def another(dice: Random, now, choices: tuple):
 
 
 def change_a_transform(dice: Random, pipeline: dict) -> None:
-    now = pipeline["transforms"][0]["where"] if pipeline.get("transforms") else None
+    now = pipeline["transforms"][0].get("where") if pipeline.get("transforms") else None
     pipeline["transforms"] = [{"type": "filter", "where": another(dice, now, FILTERS)}]
 
 
@@ -36,6 +38,21 @@ def change_the_source(dice: Random, pipeline: dict) -> None:
 
 def change_the_tasks(dice: Random, pipeline: dict) -> None:
     pipeline["tasks"] = another(dice, pipeline.get("tasks"), (1, 2, 3))
+
+
+class Plugin:
+    """A plugin that changes no record, in a file of its own that is replaced by another with the same code."""
+
+    def __init__(self, path: Path):
+        self.path, self.sound = path, (Path(os.environ["CATCHWATER_PLUGINS"]) / "mask.wasm").read_bytes()
+
+    def swap_the_plugin(self, dice: Random, pipeline: dict) -> None:
+        name = b"%08x" % dice.getrandbits(32)
+        section = bytes([len(name)]) + name
+        draft = self.path.with_suffix(".draft")
+        draft.write_bytes(self.sound + bytes([0, len(section)]) + section)
+        draft.rename(self.path)
+        pipeline["transforms"] = [{"type": "wasm", "plugin": str(self.path), "config": {"fields": ["impossible"]}}]
 
 
 CHANGES: tuple[Callable[[Random, dict], None], ...] = (

@@ -10,7 +10,7 @@ import pytest
 from crash.scene import PARTITIONS, Scene
 from harness.pipelines import to_kafka
 from harness.server import Server
-from reload.changes import CHANGES
+from reload.changes import CHANGES, Plugin
 from reload.gaps import Gaps
 
 EVENTS_PER_SECOND = 500
@@ -57,11 +57,12 @@ def pipeline(scene: Scene, name: str, *sinks: dict) -> dict:
 def turn(scene: Scene, server: Server, document: dict, rounds: int) -> tuple[list[float], Counter]:
     """Changes the document again and again; now and then a file with a mistake is in the way and changes nothing."""
     seconds, kinds = [], Counter()
+    changes = (*CHANGES, Plugin(server.workspace.folder / "swapped.wasm").swap_the_plugin)
     for number in range(rounds):
         if number % 10 == 9:
             refused(server)
             kinds["refused"] += 1
-        change = scene.random.choice(CHANGES)
+        change = scene.random.choice(changes)
         change(scene.random, document)
         kinds[change.__name__] += 1
         generation = server.reloaded()["generation"]
@@ -69,8 +70,8 @@ def turn(scene: Scene, server: Server, document: dict, rounds: int) -> tuple[lis
         server.write(document)
         server.until(f"reload {number} is done", lambda: server.reloaded()["generation"] > generation)
         seconds.append(time.monotonic() - started)
-        changes = server.reloaded()["changes"]
-        assert changes == [{"pipeline": "turned", "change": "replace", "trouble": None}], f"reload {number} by {change.__name__}: {changes}"
+        turned = server.reloaded()["changes"]
+        assert turned == [{"pipeline": "turned", "change": "replace", "trouble": None}], f"reload {number} by {change.__name__}: {turned}"
         time.sleep(scene.random.uniform(0, 0.3))
     return seconds, kinds
 

@@ -10,6 +10,7 @@ from bench import peers
 from bench.measure import Cost, machine, measure, once
 from bench.memory import BUDGET_MB, measure_memory
 from bench.orders import orders_file
+from bench.plugins import measure_plugins
 from bench.search import Search
 from bench.table import table
 from harness import yaml
@@ -44,6 +45,12 @@ class Bench:
         topic = self.topic_with_orders()
         self.lake_row("Kafka to lake", lambda: from_kafka(self.kafka, topic))
         self.peer_row(*peers.consume_to_nothing(self.kafka.address, topic, self.count))
+
+    def kafka_to_plugin_to_lake(self) -> None:
+        topic = self.topic_with_orders()
+        masking = {"type": "wasm", "plugin": "mask", "config": {"fields": ["customer.email"]}}
+        self.lake_row("Kafka to lake", lambda: from_kafka(self.kafka, topic))
+        self.lake_row("Kafka through a plugin that masks a field to lake", lambda: from_kafka(self.kafka, topic), transforms=[masking])
 
     def file_to_lake(self) -> None:
         self.lake_row("file to lake", lambda: from_file(self.orders))
@@ -92,9 +99,9 @@ class Bench:
             assert arrived == expected, f"{arrived} of {expected} events arrived"
         return prepare, verify
 
-    def lake_row(self, name: str, source: Callable[[], dict]) -> None:
+    def lake_row(self, name: str, source: Callable[[], dict], **keys) -> None:
         def prepare():
-            self.write(pipeline(source(), {"type": "lake", "path": str(self.lake), "collection": "orders"}))
+            self.write(pipeline(source(), {"type": "lake", "path": str(self.lake), "collection": "orders"}, **keys))
 
         def verify():
             stored = Table(self.lake / "orders").count()
@@ -122,7 +129,8 @@ def figures(cost: Cost, events: int, size: int) -> tuple[str, ...]:
     return f"{events / cost.seconds:,.0f}", f"{events / cost.cpu_seconds:,.0f}", f"{size / cost.seconds / 1e6:,.0f}", f"{cost.peak_mb:,.0f}"
 
 
-WAYS = {"kafka-to-lake": Bench.kafka_to_lake, "file-to-lake": Bench.file_to_lake, "kafka-to-kafka": Bench.kafka_to_kafka, "replay": Bench.replays}
+WAYS = {"kafka-to-lake": Bench.kafka_to_lake, "file-to-lake": Bench.file_to_lake, "kafka-to-kafka": Bench.kafka_to_kafka, "replay": Bench.replays,
+        "kafka-to-plugin-to-lake": Bench.kafka_to_plugin_to_lake}
 
 
 def measure_ways(folder: Path, names: list[str], count: int, seed: int, runs: int) -> None:
@@ -149,13 +157,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="1,000,000 events by default, and ten times as many for search")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--memory-mb", type=int, default=BUDGET_MB, help="the budget of `memory`")
-    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join(WAYS)}, search, memory; all by default")
+    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join(WAYS)}, plugins, search, memory; all by default")
     options = parser.parse_args()
-    names = options.ways or [*WAYS, "search", "memory"]
-    ways = [name for name in names if name not in ("search", "memory")]
+    names = options.ways or [*WAYS, "plugins", "search", "memory"]
+    ways = [name for name in names if name not in ("plugins", "search", "memory")]
     with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
         if ways:
             measure_ways(Path(folder), ways, options.count or 1_000_000, options.seed, options.runs)
+    with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
+        if "plugins" in names:
+            print(f"{measure_plugins(Path(folder), options.runs, options.seed)}; medians of {options.runs}; {machine()}\n")
     with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
         if "search" in names:
             measure_search(Path(folder), options.count or 10_000_000, options.seed, options.runs)

@@ -199,6 +199,7 @@ fn the_examples_keep_the_contract_of_a_transform() {
     let scene = Scene::new(&[]);
     let registry = scene.registry();
     for step in [
+        "{plugin: refine}",
         "{plugin: mask, config: {fields: [customer.email]}}",
         "{plugin: enrich, config: {by: id, remember: amount, into: x}}",
     ] {

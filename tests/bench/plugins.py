@@ -1,0 +1,52 @@
+"""The same work as a plugin and without a sandbox around it, on the same orders; and the way to a plugin and back alone."""
+
+import os
+import re
+import statistics
+import subprocess
+from pathlib import Path
+
+from bench.orders import orders_file
+from bench.table import table
+from harness import yaml
+from harness.process import binary
+from services.install import cache
+
+REPOSITORY = Path(__file__).parents[2]
+MANIFEST = REPOSITORY / "plugins-wasm" / "refine" / "Cargo.toml"
+BATCH = 1000
+# A file of cases has at most a megabyte: each order comes twice in a batch.
+ORDERS = BATCH // 2
+HEADINGS = ("", "ns an event", "events/s", "of native")
+
+
+def measure_plugins(folder: Path, runs: int, seed: int) -> str:
+    """A table. Native and plugin are measured in turn, so that both have the same of a noisy machine."""
+    orders = orders_file(ORDERS, seed)
+    lines = orders.read_text().splitlines()
+    case = {"in": lines, "out": []}
+    (folder / "tests.yaml").write_text(yaml.dump([{"name": "work", **case}, {"name": "nothing", "config": {"through": True}, **case}]))
+    subprocess.run(["cargo", "build", "--quiet", "--locked", "--release", "--manifest-path", MANIFEST, "--example", "native"], check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", cache() / "target"))
+    native, plugin = [], []
+    for _ in range(runs):
+        native.append(nanoseconds([str(target / "release" / "examples" / "native"), str(orders)]))
+        plugin.append(nanoseconds([binary(), "plugin", "bench", str(folder), "--plugin", "refine"]))
+    (alone, _), (inside, there_and_back) = medians(native), medians(plugin)
+    rows = [("parse, filter, redact, add a field: native", *figures(alone), "1.00"),
+            ("the same as a plugin", *figures(inside), f"{alone / inside:.2f}"),
+            ("to a plugin that does nothing, and back", *figures(there_and_back), "")]
+    return f"{table(HEADINGS, rows)}\n\n{BATCH:,} orders of {sum(len(line.encode()) for line in lines) / ORDERS:.0f} bytes a batch, one thread"
+
+
+def nanoseconds(command: list[str]) -> list[float]:
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return [float(figure) for figure in re.findall(r"([\d.]+) ns a record", said)]
+
+
+def medians(runs: list[list[float]]) -> list[float]:
+    return [statistics.median(column) for column in zip(*runs)]
+
+
+def figures(nanoseconds: float) -> tuple[str, str]:
+    return f"{nanoseconds:,.0f}", f"{1e9 / nanoseconds:,.0f}"

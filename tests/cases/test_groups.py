@@ -24,7 +24,7 @@ def test_a_killed_instance_gets_its_partitions_back_at_once(kafka, workspace):
     topic = kafka.topic(partitions=2)
     kafka.produce(topic, ORDERS)
     through, process = start_storing(kafka, workspace, topic)
-    wait_until("nothing is being handed over", lambda: len(holders(kafka, through["source"]["group"])) == 2)
+    process.wait_until("each of the two tasks holds its partition", lambda: kafka.holders(through["source"]["group"]) == 2)
     process.kill()
     kafka.produce(topic, ORDERS)
     started = time.monotonic()
@@ -50,15 +50,11 @@ def test_two_instances_share_the_partitions_and_store_each_record_once(kafka, wo
     assert sum(kafka.committed(group, topic).values()) == 2 * len(ORDERS)
 
 
-def holders(kafka, group: str) -> list:
-    """The members that hold something."""
-    description = kafka.admin.describe_consumer_groups([group])[group].result(10)
-    return [member for member in description.members if member.assignment.topic_partitions]
-
-
 def instances(kafka, group: str) -> set[str]:
     """The processes behind the members that hold something. Tasks of one process share all of the instance id but its end."""
-    return {(member.group_instance_id or member.member_id).rpartition("-")[0] for member in holders(kafka, group)}
+    description = kafka.admin.describe_consumer_groups([group])[group].result(10)
+    holding = [member for member in description.members if member.assignment.topic_partitions]
+    return {(member.group_instance_id or member.member_id).rpartition("-")[0] for member in holding}
 
 
 def test_an_instance_that_stops_leaves_its_partitions_to_the_other_within_seconds(kafka, workspace):

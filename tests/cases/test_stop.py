@@ -40,7 +40,7 @@ def test_a_clean_stop_hands_the_partitions_over_in_about_two_seconds(kafka, work
     topic = kafka.topic(partitions=2)
     source = following(kafka, topic)
     process = workspace.start_run(pipeline(source, workspace.lake()))
-    process.wait_until("partitions are held", lambda: any(kafka.members(source["group"]).values()))
+    process.wait_until("each of the two tasks holds its partition", lambda: kafka.holders(source["group"]) == 2)
     kafka.produce(topic, ORDERS[:10])
     process.wait_until("records flow", lambda: workspace.table().count() == 10)
     started = time.monotonic()

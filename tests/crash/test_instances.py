@@ -64,7 +64,7 @@ def test_a_zombie_that_wakes_with_records_in_its_queues_stores_none_twice(scene)
 
 
 def holders(scene) -> int:
-    return sum(1 for partitions in scene.kafka.members(scene.group).values() if partitions)
+    return scene.kafka.holders(scene.group)
 
 
 def positions(scene) -> dict[str, int]:

@@ -105,6 +105,10 @@ class Kafka:
             return {}
         return {member.member_id: {(part.topic, part.partition) for part in member.assignment.topic_partitions} for member in description.members}
 
+    def holders(self, group: str) -> int:
+        """How many members hold something. Where it is all of them, nothing is being handed over."""
+        return sum(1 for partitions in self.members(group).values() if partitions)
+
     def _has_leaders(self, topic: str, partitions: int) -> bool:
         known = self.admin.list_topics(topic, timeout=5).topics[topic]
         return known.error is None and len(known.partitions) == partitions and all(part.leader >= 0 for part in known.partitions.values())

@@ -133,7 +133,11 @@ impl Task {
                 biased;
                 Some(report) = self.reports.recv() => self.note(report)?,
                 error = overdue(&mut self.wish) => return Err(error),
-                answer = &mut answer => return answer.map_err(|_| Error::bug("a sink ended without saying why")),
+                answer = &mut answer => return match answer {
+                    Ok(answer) => Ok(answer),
+                    // It lets go of the question first, and then says why.
+                    Err(_) => Err(self.why_ended().await),
+                },
             }
         }
     }

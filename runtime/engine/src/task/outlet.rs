@@ -1,9 +1,11 @@
 //! What goes to the sinks, and what they say.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use catchwater_sdk::{Barrier, Error, Positions, Result};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::info;
 
 use super::Task;
@@ -12,6 +14,9 @@ use super::stages::StepRejected;
 use super::wish::overdue;
 use crate::blueprint::Parts;
 use crate::dead_letters::dead_letters;
+
+/// One that has not said by then why it ended will not.
+const SAID_WITHIN: Duration = Duration::from_secs(10);
 
 /// Reports that wait for the task; a branch that has more waits itself. (Invariant 9)
 const REPORTS_MAX: usize = 64;
@@ -50,13 +55,18 @@ impl Task {
         }
     }
 
+    /// What a branch that ended says of it, which comes right behind its end.
     pub(super) async fn why_ended(&mut self) -> Error {
-        while let Some(report) = self.reports.recv().await {
-            if let Err(error) = self.note(report) {
-                return error;
+        let why = async {
+            while let Some(report) = self.reports.recv().await {
+                self.note(report)?;
             }
+            Ok(())
+        };
+        match timeout(SAID_WITHIN, why).await {
+            Ok(Err(error)) => error,
+            _ => Error::bug("a sink ended without saying why"),
         }
-        Error::bug("a sink ended without saying why")
     }
 
     pub(super) fn note(&mut self, report: Report) -> Result<()> {

@@ -9,7 +9,7 @@ use catchwater_engine::spec::Retry;
 use catchwater_engine::topology::Topology;
 use catchwater_sdk::config::Duration;
 use catchwater_sdk::{Registry, Result, ResultExt};
-use catchwater_server::{Access, Brokers, Reload, Server, Settings, Token, Wrong, http, watch};
+use catchwater_server::{Access, Brokers, Reload, Server, Settings, Token, Watch, Wrong, http};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -62,12 +62,14 @@ async fn serve_until_stopped(arguments: &Arguments, registry: Arc<Registry>) -> 
     let settings = Settings { folder, data_dir, brokers: brokers() };
     let topology =
         Topology::new(Arc::clone(&registry), host).recovering(recovery()).with_patience(arguments.put_back_after.get());
-    let server = Server::start(settings, registry, topology).await?;
+    let server = Server::open(settings, registry, topology)?;
+    let watch = Watch::new(server.clone());
+    server.reload(Reload::Start).await?;
     let address = listener.local_addr().or_bug(|| "ask for the port".into())?;
     info!(%address, "serving");
     let (stop, stopped) = oneshot::channel::<()>();
     let http = tokio::spawn(http::serve(server.clone(), listener, access, async { drop(stopped.await) }));
-    let watching = [tokio::spawn(watch(server.clone())), tokio::spawn(reload_when_asked(server.clone(), hang_ups))];
+    let watching = [tokio::spawn(watch.watch()), tokio::spawn(reload_when_asked(server.clone(), hang_ups))];
     signals.next().await;
     watching.iter().for_each(JoinHandle::abort);
     info!("draining; once more to stop at once");

@@ -21,5 +21,5 @@ pub use access::{Access, Token};
 pub use connect::brokers::{Brokers, GroupOffset};
 pub use connect::on_level_change;
 pub use server::{Described, Expected, Origin, Outlook, Reload, Reloaded, Server, Settings, Wanted, Wish, WishedFile};
-pub use watch::watch;
+pub use watch::Watch;
 pub use wrong::Wrong;

@@ -22,17 +22,31 @@ const QUIET: Duration = Duration::from_millis(200);
 /// A folder that is never quiet is read all the same after so many looks.
 const LOOKS_MAX: usize = 10;
 
-/// Reloads whenever files have changed; never ends.
-pub async fn watch(server: Server) {
-    let mut seen = Seen::of(&server);
-    loop {
-        sleep(EVERY).await;
-        let now = Seen::of(&server);
-        if now != seen {
-            let now = quiet(&server, now).await;
-            info!(folder = %server.folder().display(), "files have changed");
-            let _ = server.reload(Reload::File).await; // it has said itself what is wrong
-            seen = Seen::after(now, &server);
+/// Looks whether files have changed. To be made before they are read: what changes meanwhile is a change.
+pub struct Watch {
+    server: Server,
+    seen: Seen,
+}
+
+impl Watch {
+    /// Looks for the first time.
+    pub fn new(server: Server) -> Watch {
+        Watch { seen: Seen::of(&server), server }
+    }
+
+    /// Reloads whenever files have changed; never ends.
+    pub async fn watch(self) {
+        let Watch { server, seen } = self;
+        let mut seen = Seen::after(seen, &server);
+        loop {
+            sleep(EVERY).await;
+            let now = Seen::of(&server);
+            if now != seen {
+                let now = quiet(&server, now).await;
+                info!(folder = %server.folder().display(), "files have changed");
+                let _ = server.reload(Reload::File).await; // it has said itself what is wrong
+                seen = Seen::after(now, &server);
+            }
         }
     }
 }
@@ -73,15 +87,14 @@ impl Seen {
         Seen { folder: server.folder().to_owned(), files: files.map(|(look, path)| (path, look)).collect() }
     }
 
-    /// The same, with the files that the reload has come to know.
+    /// The same, with the files that a reload since then has come to know.
     fn after(before: Seen, server: &Server) -> Seen {
-        let now = Seen::of(server);
-        let new = now.files.into_iter().filter(|(path, _)| !before.files.contains_key(path));
-        let known: Vec<_> = new.collect();
-        let mut files = before.files;
-        files.extend(known);
         let named = server.view().files.clone();
+        let mut files = before.files;
         files.retain(|path, _| path.parent() == Some(&before.folder) || named.contains(path));
+        for path in named {
+            files.entry(path).or_insert_with_key(|path| look(path));
+        }
         Seen { folder: before.folder, files }
     }
 }

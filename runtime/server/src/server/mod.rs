@@ -51,8 +51,8 @@ struct Inner {
 }
 
 impl Server {
-    /// Takes the data folder, and starts everything that is wanted. A mistake in a file, and nothing starts.
-    pub async fn start(settings: Settings, registry: Arc<Registry>, topology: Topology) -> Result<Server, Wrong> {
+    /// Takes the data folder. Nothing runs before the first [`Server::reload`].
+    pub fn open(settings: Settings, registry: Arc<Registry>, topology: Topology) -> Result<Server> {
         let store = Store::open(&settings.data_dir)?;
         let inner = Inner {
             registry,
@@ -63,9 +63,7 @@ impl Server {
             topology: tokio::sync::Mutex::new(topology),
             view: Mutex::new(View::default()),
         };
-        let server = Server(Arc::new(inner));
-        server.reload(Reload::Start).await?;
-        Ok(server)
+        Ok(Server(Arc::new(inner)))
     }
 
     /// Every pipeline, by name.

@@ -19,7 +19,7 @@ use crate::wrong::Wrong;
 /// Who wants a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
-    /// The server starts.
+    /// The server starts. A mistake in a file, and nothing does.
     Start,
     /// A file has changed. A change that was put back before is not tried again unless its pipeline was changed since.
     File,

@@ -136,10 +136,15 @@ def archived(kafka, workspace):
     return make
 
 
+def pytest_runtest_setup(item):
+    Workspace.made.clear()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the end of what its processes said."""
+    """A failed test shows the end of what its processes said, in whichever workspace."""
     report = yield
-    if report.failed and "workspace" in getattr(item, "funcargs", {}):
-        report.sections += [(name, text[-LOG_CHARACTERS_MAX:]) for name, text in item.funcargs["workspace"].logs()]
+    if report.failed:
+        logs = [log for workspace in Workspace.made for log in workspace.logs()]
+        report.sections += [(name, text[-LOG_CHARACTERS_MAX:]) for name, text in logs]
     return report

@@ -12,7 +12,11 @@ from harness.process import Finished, Process
 class Workspace:
     """Processes run in `folder`, so that relative paths in pipelines lie in it too."""
 
+    # Of the test that runs, for the report of its failure.
+    made: "list[Workspace]" = []
+
     def __init__(self, folder: Path):
+        Workspace.made.append(self)
         self.folder = folder
         self.lake_path = folder / "lake"
         self.data_dir = folder / "data"

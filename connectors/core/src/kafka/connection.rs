@@ -98,6 +98,9 @@ impl Connection {
         properties::refuse_ours(&self.librdkafka, ours)?;
         let mut client = ClientConfig::new();
         client.set_log_level(RDKafkaLogLevel::Warning);
+        // With the default of 30 s a connection made to a server that is just starting, or by way of a proxy to none, keeps
+        // all that is asked waiting when the server has long been back.
+        client.set("socket.connection.setup.timeout.ms", "10000");
         for (key, value) in defaults {
             client.set(*key, value);
         }

@@ -107,6 +107,7 @@ def test_brokers_that_are_away(workspace):
         (["kafak://h:9092/orders"], ["did you mean `kafka://`"]),
         (["orders"], ["is no URL", "--pipelines"]),
         (["kafka://h:9092"], ["which topic?"]),
+        (["kafka://h:9092/^orders("], ["`^orders(` is no regular expression"]),
         (["kafka://me:s3cret@h:9092/orders"], ["sasl.password"]),
         (["kafka://h:9092/orders?sasl.mechanism=PLAIN&sasl.user=me&sasl.password=s3cret"], ["`user`", "`username`"]),
         (["kafka://h:9092/orders?sasl.mechanism=PLAIN&sasl.username=me&sasl.password=s3cret%"], ["%25"]),

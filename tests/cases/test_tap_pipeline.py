@@ -46,6 +46,35 @@ def test_what_a_step_rejects_is_told(tapped):
     assert done.out == "" and done.err.count("strict rejects a message") == 3
 
 
+def test_a_sink_shows_what_it_is_sent(workspace, kafka):
+    topic = kafka.topic("orders")
+    kafka.produce(topic, ORDERS)
+    branch = {"name": "paid", "when": "status:paid", "transforms": [{"type": "drop", "name": "lean", "fields": ["status"]}]}
+    sinks = [to_file("out.ndjson"), {**to_file("paid.ndjson"), **branch}]
+    workspace.write("pipelines/orders.yaml", pipeline(following(kafka, topic), *sinks, name="orders", transforms=STEPS[1:2]))
+    for what, expected in [
+        ("orders/file", [{"id": number, "status": "paid" if number % 2 else "test"} for number in range(6)]),
+        ("orders/lean", [{"id": number} for number in (1, 3, 5)]),
+        ("orders/paid", [{"id": number} for number in (1, 3, 5)]),
+    ]:
+        arguments = ["--from", "earliest", "--json", "--for", "5s", "--limit", str(len(expected))]
+        assert payloads(workspace.command("tap", what, *arguments).succeeded()) == expected, what
+    assert not (workspace.folder / "paid.ndjson").exists(), "no sink was opened"
+
+
+def test_a_pattern_taps_the_topics_that_match(workspace, kafka):
+    topics = [kafka.topic("orders"), kafka.topic("orders"), kafka.topic("payments")]
+    for number, topic in enumerate(topics):
+        kafka.produce(topic, ORDERS[number:number + 1])
+    source = following(kafka, "^" + "|^".join(topics[:2]))
+    workspace.write("pipelines/orders.yaml", pipeline(source, to_file("out.ndjson"), name="orders"))
+    done = workspace.command("tap", "orders", "--from", "earliest", "--json", "--for", "5s")
+    assert sorted(order["id"] for order in payloads(done.succeeded())) == [0, 1]
+    done = workspace.command("tap", f"kafka://{kafka.address}/^nothing-like-it")
+    assert done.status == 1
+    done.says("no topic", "`^nothing-like-it`")
+
+
 def test_bindings_of_a_pipeline_are_tapped_beside(rabbitmq, workspace):
     queue, exchange = rabbitmq.queue(), rabbitmq.exchange("direct")
     source = from_rabbitmq(rabbitmq, queue, bindings=[{"exchange": exchange, "routing_key": "a"}])

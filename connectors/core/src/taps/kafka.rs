@@ -1,7 +1,9 @@
-//! Taps a topic of Kafka: reads its partitions without a group.
+//! Taps topics of Kafka: reads their partitions without a group.
 //!
-//! The partitions are assigned, never subscribed to, and nothing is committed: no group appears and no offset moves.
+//! The partitions are assigned, never subscribed to, and nothing is committed: no group appears and no offset moves. So a
+//! regular expression stands for the topics that match when the tap begins.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use catchwater_sdk::config::Node;
@@ -15,16 +17,17 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode as Code;
+use regex_lite::Regex;
 use serde::Deserialize;
 use tracing::{debug, warn};
 
-use super::{Address, Begin, Several, Tap, Way, configuration, read};
+use super::{Address, Begin, Tap, Way, configuration, read};
 use crate::address;
 use crate::kafka::connection::Connection;
 use crate::kafka::failure::failure;
 use crate::kafka::message::append;
 use crate::kafka::trouble::{self, Trouble};
-use crate::kafka::{ANSWER_WITHIN, ask, ffi, unknown_topics};
+use crate::kafka::{ANSWER_WITHIN, ask, ffi, reading, unknown_topics};
 use crate::sources::kafka;
 
 /// What a URL says.
@@ -59,17 +62,24 @@ type Client = StreamConsumer<Listener>;
 
 struct KafkaTap {
     client: ClientConfig,
-    brokers: String,
-    topic: String,
-    begin: Begin,
+    wanted: Wanted,
     /// Once it is open.
     open: Option<Open>,
 }
 
+/// What is to be tapped.
+#[derive(Clone)]
+struct Wanted {
+    brokers: String,
+    topics: Vec<String>,
+    patterns: Vec<Regex>,
+    begin: Begin,
+}
+
 struct Open {
     client: Arc<Client>,
-    /// By their number.
-    partitions: Vec<Arc<Partition>>,
+    /// Of each topic, by their number.
+    partitions: HashMap<String, Vec<Arc<Partition>>>,
 }
 
 /// A tap for `kafka://host:9092/topic`.
@@ -77,69 +87,102 @@ pub(super) fn build(address: &Address<'_>, way: Way) -> Result<Box<dyn Tap>> {
     let keys = address::kafka(address.rest).map_err(Error::config)?;
     let config: Config = configuration(keys, address.options)?;
     let topic = config.topic.ok_or_else(|| Error::config("which topic? write kafka://host:9092/topic"))?;
-    tap(&config.connection, topic, way)
+    tap(&config.connection, vec![topic], way)
 }
 
 /// A tap for what a source of a pipeline reads.
 pub(super) fn beside(source: &Node, way: Way) -> Result<Box<dyn Tap>> {
     let source: kafka::Config = read(source)?;
     let (connection, topics) = source.tapped();
-    if let Some(pattern) = topics.iter().find(|topic| topic.starts_with('^')) {
-        let text = format!("which topics match `{pattern}` is not looked up; tap one of them: kafka://host:9092/topic");
-        return Err(Error::config(text));
-    }
-    let taps = topics.into_iter().map(|topic| tap(&connection, topic, way)).collect::<Result<_>>()?;
-    Ok(Box::new(Several(taps)))
+    tap(&connection, topics, way)
 }
 
-fn tap(connection: &Connection, topic: String, Way { begin, consume }: Way) -> Result<Box<dyn Tap>> {
+fn tap(connection: &Connection, topics: Vec<String>, Way { begin, consume }: Way) -> Result<Box<dyn Tap>> {
     if consume {
         return Err(Error::config("a topic is read without being consumed: leave --consume out"));
     }
     let defaults = [
         ("client.id", "catchwater-tap".to_owned()),
         ("group.id", NO_GROUP.to_owned()),
-        ("enable.auto.commit", "false".to_owned()),
-        ("enable.auto.offset.store", "false".to_owned()),
         // What retention takes away while it is read goes on with what is left.
         ("auto.offset.reset", "earliest".to_owned()),
-        ("isolation.level", "read_committed".to_owned()),
         ("queued.max.messages.kbytes", "4096".to_owned()),
-        ("fetch.queue.backoff.ms", "5".to_owned()),
-        ("fetch.wait.max.ms", "100".to_owned()),
     ];
-    let client = connection.client_config(&defaults, &[])?;
-    Ok(Box::new(KafkaTap { client, brokers: connection.brokers.clone(), topic, begin, open: None }))
+    let client = connection.client_config(&[&reading()[..], &defaults].concat(), &[])?;
+    let (patterns, topics): (Vec<_>, _) = topics.into_iter().partition(|topic| topic.starts_with('^'));
+    let patterns = patterns.iter().map(|text| pattern(text)).collect::<Result<_>>()?;
+    let wanted = Wanted { brokers: connection.brokers.clone(), topics, patterns, begin };
+    Ok(Box::new(KafkaTap { client, wanted, open: None }))
+}
+
+fn pattern(text: &str) -> Result<Regex> {
+    Regex::new(text).map_err(|error| Error::config(format!("`{text}` is no regular expression")).because(error))
 }
 
 // === impl KafkaTap ===
 
 impl KafkaTap {
-    /// Looks at the topic and begins to read. Blocks.
-    fn connect(client: Arc<Client>, brokers: &str, topic: &str, begin: Begin) -> Result<Open> {
+    /// Looks at the topics and begins to read. Blocks.
+    fn connect(client: Arc<Client>, wanted: &Wanted) -> Result<Open> {
         let explain = |code| {
             hear_troubles(&client);
-            client.context().0.explain(&format!("reach the brokers at {brokers}"), code)
+            client.context().0.explain(&format!("reach the brokers at {}", wanted.brokers), code)
         };
         ffi::check_contact(client.client()).map_err(explain)?;
         let cluster = client.client().fetch_cluster_id(ANSWER_WITHIN);
         let cluster: Arc<str> = cluster.ok_or_else(|| explain(Code::OperationTimedOut))?.into();
-        let known = ffi::describe_topics(client.client(), &[topic.to_owned()], ANSWER_WITHIN).map_err(explain)?;
-        let Some(found) = known.into_iter().next() else { return Err(no_topic(&client, topic, brokers)) };
-        let starts = starts(&client, topic, found.partitions, begin)?;
-        let mut list = TopicPartitionList::new();
-        for (number, at) in (0..).zip(starts) {
-            let added = list.add_partition_offset(topic, number, Offset::Offset(at));
-            added.map_err(|error| Error::bug("list the partitions of a topic").because(error))?;
+        let known = ffi::describe_topics(client.client(), &wanted.names(&client)?, ANSWER_WITHIN).map_err(explain)?;
+        if let Some(unknown) = wanted.topics.iter().find(|topic| known.iter().all(|known| known.name != **topic)) {
+            return Err(no_topic(&client, unknown, &wanted.brokers));
         }
-        let assigned = client.assign(&list);
-        assigned.map_err(|error| Error::unavailable(format!("read topic `{topic}`")).because(error))?;
-        let partition = |number| {
-            let incarnation = found.id.as_deref().unwrap_or_default().into();
-            Arc::new(Partition { source: Arc::clone(&cluster), stream: topic.into(), incarnation, number })
-        };
-        let partitions = (0..found.partitions).map(partition).collect();
+        let mut list = TopicPartitionList::new();
+        for topic in &known {
+            for (number, at) in (0..).zip(starts(&client, &topic.name, topic.partitions, wanted.begin)?) {
+                let added = list.add_partition_offset(&topic.name, number, Offset::Offset(at));
+                added.map_err(|error| Error::bug("list the partitions of a topic").because(error))?;
+            }
+        }
+        client.assign(&list).map_err(|error| Error::unavailable("read topics").because(error))?;
+        let partitions = known.iter().map(|topic| (topic.name.clone(), partitions(topic, &cluster))).collect();
         Ok(Open { client, partitions })
+    }
+}
+
+fn partitions(topic: &ffi::Topic, cluster: &Arc<str>) -> Vec<Arc<Partition>> {
+    let (stream, incarnation): (Arc<str>, Arc<str>) =
+        (topic.name.as_str().into(), topic.id.as_deref().unwrap_or_default().into());
+    let partition = |number| {
+        let (source, stream, incarnation) = (Arc::clone(cluster), Arc::clone(&stream), Arc::clone(&incarnation));
+        Arc::new(Partition { source, stream, incarnation, number })
+    };
+    (0..topic.partitions).map(partition).collect()
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// The topics that are named, and those that match now. Blocks.
+    fn names(&self, client: &Client) -> Result<Vec<String>> {
+        let mut names = self.topics.clone();
+        if self.patterns.is_empty() {
+            return Ok(names);
+        }
+        let metadata = client.fetch_metadata(None, ANSWER_WITHIN);
+        let metadata = metadata.map_err(|error| Error::unavailable("ask the brokers for their topics").because(error))?;
+        let all = metadata.topics().iter().map(|topic| topic.name());
+        names.extend(all.filter(|name| self.patterns.iter().any(|pattern| pattern.is_match(name))).map(str::to_owned));
+        names.sort_unstable();
+        names.dedup();
+        match names.is_empty() {
+            true => Err(Error::refused(format!("no topic of the brokers at {} matches {}", self.brokers, self.said()))),
+            false => Ok(names),
+        }
+    }
+
+    fn said(&self) -> String {
+        let patterns = self.patterns.iter().map(Regex::as_str);
+        let said = self.topics.iter().map(String::as_str).chain(patterns).map(|topic| format!("`{topic}`"));
+        said.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -150,8 +193,8 @@ impl Tap for KafkaTap {
             .client
             .create_with_context(Listener::default())
             .map_err(|error| Error::config("make a Kafka client").because(error))?;
-        let (client, brokers, topic, begin) = (Arc::new(client), self.brokers.clone(), self.topic.clone(), self.begin);
-        self.open = Some(ask(move || KafkaTap::connect(client, &brokers, &topic, begin)).await?);
+        let (client, wanted) = (Arc::new(client), self.wanted.clone());
+        self.open = Some(ask(move || KafkaTap::connect(client, &wanted)).await?);
         Ok(())
     }
 
@@ -182,14 +225,14 @@ impl KafkaTap {
         let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
         match code {
             Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicId => {
-                Err(Error::refused(format!("topic `{}` is gone", self.topic)).because(code))
+                Err(Error::refused(format!("a topic is gone of {}", self.wanted.said())).because(code))
             }
             Code::TopicAuthorizationFailed
             | Code::ClusterAuthorizationFailed
             | Code::SaslAuthenticationFailed
-            | Code::UnsupportedSASLMechanism => Err(failure(format!("read topic `{}`", self.topic), code)),
+            | Code::UnsupportedSASLMechanism => Err(failure(format!("read {}", self.wanted.said()), code)),
             Code::AllBrokersDown => {
-                warn!(brokers = %self.brokers, "no broker answers, the tap waits for one");
+                warn!(brokers = %self.wanted.brokers, "no broker answers, the tap waits for one");
                 Ok(())
             }
             code => {
@@ -205,8 +248,8 @@ impl KafkaTap {
 impl Open {
     fn push(&self, builder: &mut BatchBuilder, message: &BorrowedMessage<'_>) {
         // A topic that grows has partitions that nobody assigned; they give no messages.
-        let number = usize::try_from(message.partition()).ok();
-        if let Some(partition) = number.and_then(|number| self.partitions.get(number)) {
+        let (of_topic, number) = (self.partitions.get(message.topic()), usize::try_from(message.partition()).ok());
+        if let Some(partition) = of_topic.zip(number).and_then(|(partitions, number)| partitions.get(number)) {
             let origin = builder.origin(partition);
             append(builder, origin, message);
         }

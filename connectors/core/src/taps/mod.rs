@@ -9,7 +9,6 @@ mod rabbitmq;
 
 use catchwater_sdk::config::{Node, ProcessEnvironment, parse, resolve};
 use catchwater_sdk::{Batch, Error, Limit, Result, async_trait, nearest};
-use futures::future::select_all;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -104,24 +103,6 @@ pub fn build(url: &str, way: Way) -> Result<Box<dyn Tap>> {
     };
     let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
     build(&Address { scheme, rest, options }, way)
-}
-
-/// Several taps as one.
-struct Several(Vec<Box<dyn Tap>>);
-
-#[async_trait]
-impl Tap for Several {
-    async fn open(&mut self) -> Result<()> {
-        for tap in &mut self.0 {
-            tap.open().await?;
-        }
-        Ok(())
-    }
-
-    async fn next(&mut self, limit: Limit) -> Result<Batch> {
-        let (batch, ..) = select_all(self.0.iter_mut().map(|tap| tap.next(limit))).await;
-        batch
-    }
 }
 
 fn choices() -> String {

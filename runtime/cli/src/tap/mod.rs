@@ -27,7 +27,8 @@ use show::Show;
 pub(crate) struct Arguments {
     /// What to tap: `kafka://host:9092[,host2]/topic?key=value`, `amqp://user:password@host/vhost?exchange=NAME&routing_key=KEY`,
     /// `amqp://.../vhost/queue` with --consume, or a pipeline: NAME for what its source reads, NAME/STEP for what comes out of
-    /// a step of it. Keys are those by which the source reaches its brokers, such as `tls.ca`; values may be `${env:NAME}`.
+    /// a transform of it, or goes to a sink. A topic that begins with `^` is a regular expression for those that are there
+    /// when it begins. Keys are those by which the source reaches its brokers, such as `tls.ca`; values may be `${env:NAME}`.
     #[arg(value_name = "URL|NAME[/STEP]")]
     what: String,
     /// Where pipelines are looked for by name: files, or folders of them.
@@ -62,6 +63,7 @@ Examples:
   catchwater tap 'kafka://broker:9093/orders?tls.ca=ca.pem&sasl.mechanism=PLAIN&sasl.username=me&sasl.password=${env:PASSWORD}'
   catchwater tap kafka://localhost:9092/orders --from earliest --limit 100 --json | jq .key
   catchwater tap 'amqp://guest:guest@localhost/%2F?exchange=events&routing_key=order.%23'
+  catchwater tap 'kafka://localhost:9092/^payments\\..*' --json
   catchwater tap orders-archive/mask --pipelines ./pipelines
 
 Exits 0 at --limit, at --for and at Ctrl-C; 1 when there is nothing to tap, 2 on a mistake in the command.";

@@ -170,7 +170,7 @@ fn places(arguments: &Arguments) -> catchwater_wasm::Places {
         Command::Run(run) => run.means.data_dir.clone(),
         #[cfg(feature = "server")]
         Command::Serve(serve) => serve.means.data_dir.clone(),
-        _ => std::env::var_os("CATCHWATER_DATA_DIR").map_or_else(|| ".catchwater".into(), PathBuf::from),
+        _ => std::env::var_os(run::DATA_DIR_VARIABLE).map_or_else(|| run::DATA_DIR.into(), PathBuf::from),
     };
     catchwater_wasm::Places { plugins: arguments.plugins.clone(), data }
 }

@@ -37,25 +37,3 @@ pub(crate) fn note(text: &str) {
 pub(crate) fn complaints_are_watched() -> bool {
     io::stderr().is_terminal()
 }
-
-/// What a terminal would obey is written as an escape: an event must not move the cursor.
-pub(crate) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character.is_control() {
-            true => plain.extend(character.escape_default()),
-            false => plain.push(character),
-        }
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_does_not_command_the_terminal() {
-        assert_eq!(plain("a\x1b[31m\nb"), "a\\u{1b}[31m\\nb");
-    }
-}

@@ -34,11 +34,15 @@ pub(crate) struct Arguments {
     pub(crate) means: Means,
 }
 
+/// The folder in which what is our own is kept, and the variable that names another.
+pub(crate) const DATA_DIR: &str = ".catchwater";
+pub(crate) const DATA_DIR_VARIABLE: &str = "CATCHWATER_DATA_DIR";
+
 /// What pipelines run with.
 #[derive(clap::Args)]
 pub(crate) struct Means {
     /// Positions of sources that have no other place, and this process's identity.
-    #[arg(long, env = "CATCHWATER_DATA_DIR", default_value = ".catchwater", value_name = "DIR")]
+    #[arg(long, env = DATA_DIR_VARIABLE, default_value = DATA_DIR, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
     /// The memory budget for records in flight.
     #[arg(long, env = "CATCHWATER_MEMORY", default_value = "256MiB", value_name = "SIZE")]

@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catchwater_sdk::files::file_name;
+use catchwater_sdk::files::{file_name, replace};
 use catchwater_sdk::{Error, Partition, Positions, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
@@ -155,20 +155,10 @@ fn write(path: &Path, positions: &Positions, gone: &VecDeque<Arc<Partition>>) ->
     let first = gone.iter().filter_map(|partition| Some((partition, positions.get(partition)?)));
     let last = positions.iter().filter(|(partition, _)| !went.contains(partition));
     let entries = first.chain(last).map(entry).collect::<Result<Vec<_>, _>>()?;
-    put(path, |file| {
+    replace(path, |file| {
         serde_json::to_writer_pretty(&mut *file, &entries)?;
         file.write_all(b"\n")
     })
-}
-
-/// Replaces a file at once: on return what was filled in survives a crash of the machine.
-pub(crate) fn put(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    fill(&mut file)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(path.parent().expect("the file is in a folder"))?.sync_all()
 }
 
 #[derive(Deserialize)]

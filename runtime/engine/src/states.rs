@@ -9,10 +9,8 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catchwater_sdk::files::file_name;
+use catchwater_sdk::files::{file_name, replace};
 use catchwater_sdk::{Result, ResultExt};
-
-use crate::positions_file::put;
 
 /// By step.
 pub(crate) type Remembered = BTreeMap<Arc<str>, Vec<u8>>;
@@ -70,7 +68,7 @@ impl States {
                 let path = self.folder.join(file_name(step));
                 let doing = || format!("write {}", path.display());
                 fs::create_dir_all(&self.folder).or_unavailable(doing)?;
-                put(&path, |file| file.write_all(state)).or_unavailable(doing)?;
+                replace(&path, |file| file.write_all(state)).or_unavailable(doing)?;
                 self.kept.insert(Arc::clone(step), state.clone());
             }
         }

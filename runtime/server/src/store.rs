@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use catchwater_sdk::files::file_name;
+use catchwater_sdk::files::{file_name, replace};
 use catchwater_sdk::{Error, Result, ResultExt};
 
 use crate::server::Wanted;
@@ -97,16 +97,8 @@ fn lock(path: &Path, data_dir: &Path) -> Result<File> {
     }
 }
 
-/// Replaces the file as a whole or not at all.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let draft = path.with_extension("draft");
-    let written = File::create(&draft).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        sync_folder(path)
-    });
-    written.or_refused(|| format!("write {}", path.display()))
+    replace(path, |file| file.write_all(bytes)).or_refused(|| format!("write {}", path.display()))
 }
 
 fn sync_folder(path: &Path) -> std::io::Result<()> {

@@ -126,16 +126,9 @@ fn is_name(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX && !text.contains(char::is_control)
 }
 
-/// As much of a text as a line may have; what a terminal would obey is written as an escape.
+/// As much of a text as a line may have, without what a terminal would obey.
 pub(crate) fn plain(text: &str) -> String {
-    let mut plain = String::new();
-    for character in text.chars().take(LINE_CHARACTERS_MAX) {
-        match character.is_control() {
-            true => plain.extend(character.escape_default()),
-            false => plain.push(character),
-        }
-    }
-    plain
+    catchwater_sdk::plain(text.chars().take(LINE_CHARACTERS_MAX))
 }
 
 #[cfg(test)]

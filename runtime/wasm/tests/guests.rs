@@ -12,10 +12,8 @@ use catchwater_sdk::clock::SystemClock;
 use catchwater_sdk::config::parse;
 use catchwater_sdk::conformance::{
     self,
-    doubles::{MemoryLog, MemoryStore},
+    doubles::{MemoryLog, MemoryStore, Opaque},
 };
-use catchwater_sdk::format::{Decoder, Format};
-use catchwater_sdk::value::ValueWriter;
 use catchwater_sdk::{Context, ErrorKind, Registry, Result};
 use catchwater_wasm::{Places, Plugins};
 use schemars::JsonSchema;
@@ -24,26 +22,6 @@ use serde::Deserialize;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
-
-/// The engine does not look into payloads.
-#[derive(Debug)]
-struct Opaque;
-
-impl Format for Opaque {
-    fn name(&self) -> &'static str {
-        "opaque"
-    }
-
-    fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(Opaque)
-    }
-}
-
-impl Decoder for Opaque {
-    fn decode(&mut self, _: &[u8], _: &mut ValueWriter<'_>) -> std::result::Result<(), String> {
-        Err("opaque".into())
-    }
-}
 
 /// Two sources of the same records, and what comes of them.
 struct Scene {

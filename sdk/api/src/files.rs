@@ -1,6 +1,8 @@
-//! Files: those that a component reads besides its configuration, and how a name becomes that of one.
+//! Files: those that a component reads besides its configuration, how a name becomes that of one, and how one is replaced.
 
 use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,9 +29,33 @@ pub fn file_name(name: &str) -> String {
     name.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02x}") }).collect()
 }
 
+/// Replaces a file as a whole or not at all: on return what `fill` wrote survives a crash of the machine.
+pub fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    fill(&mut file)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(path.parent().expect("the file is in a folder"))?.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_filled_stays_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        replace(&path, |file| file.write_all(b"one")).expect("it can be written");
+        replace(&path, |file| file.write_all(b"tw").and(Err(io::Error::other("the disk is full"))))
+            .expect_err("it fails");
+        assert_eq!(fs::read(&path).expect("it is there"), b"one");
+        replace(&path, |file| file.write_all(b"two")).expect("it can be written");
+        assert_eq!(fs::read(&path).expect("it is there"), b"two");
+    }
 
     #[test]
     fn names_become_files_and_stay_apart() {

@@ -16,6 +16,20 @@ use catchwater_sdk::{Error, Result, ResultExt};
 /// How long the brokers may take to answer a question before they count as away.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// What all have in common that read messages.
+pub(crate) fn reading() -> [(&'static str, String); 5] {
+    [
+        ("enable.auto.commit", "false".into()),
+        ("enable.auto.offset.store", "false".into()),
+        ("isolation.level", "read_committed".into()),
+        // With the default of 1 s a full queue, which is small here, would leave the reader waiting.
+        ("fetch.queue.backoff.ms", "5".into()),
+        // One request to a broker is under way at a time. With the default of 500 ms one that asks for quiet partitions, as
+        // the queue was full when the others were considered, keeps those waiting.
+        ("fetch.wait.max.ms", "100".into()),
+    ]
+}
+
 /// The consumer group of a pipeline whose source names none.
 pub(crate) fn default_group(pipeline: &str) -> String {
     format!("catchwater-{pipeline}")

@@ -2,11 +2,12 @@
 //! the end is where it was, whatever was captured or compacted in between. How far it is stands in the engine's positions.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use catchwater_sdk::files::replace;
 use catchwater_sdk::{Partition, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
@@ -75,15 +76,11 @@ impl Job {
     }
 
     fn write(&self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().expect("the file is in a folder");
-        fs::create_dir_all(folder)?;
-        let new = path.with_extension("new");
-        let mut file = File::create(&new)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        File::open(folder)?.sync_all()
+        fs::create_dir_all(path.parent().expect("the file is in a folder"))?;
+        replace(path, |file| {
+            serde_json::to_writer_pretty(&mut *file, self)?;
+            file.write_all(b"\n")
+        })
     }
 }
 

@@ -3,10 +3,11 @@
 use catchwater_connectors::sinks::{write_field, write_json};
 use catchwater_lake::read::Event;
 use catchwater_query::{Field, Query, QueryError};
+use catchwater_sdk::plain;
 use serde_json::json;
 
 use crate::marks::Marks;
-use crate::output::{plain, results_have_colours};
+use crate::output::results_have_colours;
 
 /// A field that is asked for, under the name by which it was.
 #[derive(Clone, Debug)]
@@ -64,8 +65,8 @@ impl<'a> Show<'a> {
         let time = event.time().and_then(|time| jiff::Timestamp::from_microsecond(time).ok());
         let time = time.map_or_else(|| "-".to_owned(), |time| time.to_string());
         let key = record.key().map(|key| format!(" {}", String::from_utf8_lossy(key))).unwrap_or_default();
-        let place = plain(&format!("{time} {}@{}{key}", record.partition(), record.position()));
-        let text = plain(text);
+        let place = plain(format!("{time} {}@{}{key}", record.partition(), record.position()).chars());
+        let text = plain(text.chars());
         match &self.marks {
             Some(marks) => format!("\x1b[2m{place}\x1b[0m {}\n", marks.paint(&text)),
             None => format!("{place} {text}\n"),

@@ -3,10 +3,10 @@
 use catchwater_connectors::sinks::write_json;
 use catchwater_query::Query;
 use catchwater_sdk::value::Decoded;
-use catchwater_sdk::{RecordRef, Value};
+use catchwater_sdk::{RecordRef, Value, plain};
 
 use crate::marks::Marks;
-use crate::output::{plain, results_have_colours};
+use crate::output::results_have_colours;
 
 const DIM: &str = "\x1b[2m";
 const KEY: &str = "\x1b[36m";
@@ -45,7 +45,7 @@ impl Show {
 
     /// A text in a colour, and in it what was found.
     fn part(&self, colour: &str, text: &str) -> String {
-        let text = plain(text);
+        let text = plain(text.chars());
         match &self.marks {
             Some(marks) => format!("{colour}{}{PLAIN}", marks.paint_within(&text, colour)),
             None => text,
@@ -79,7 +79,7 @@ impl Show {
                 out.push('{');
                 for (i, (key, value)) in object.iter().enumerate() {
                     out.push_str(if i > 0 { "," } else { "" });
-                    out.push_str(&format!("{KEY}{}{PLAIN}:", plain(&json(Value::Text(key)))));
+                    out.push_str(&format!("{KEY}{}{PLAIN}:", plain(json(Value::Text(key)).chars())));
                     self.value(value, out);
                 }
                 out.push('}');

@@ -1,9 +1,8 @@
 //! What differs, line by line: `-` was expected, `+` came.
 
 use catchwater_engine::trial::Difference;
+use catchwater_sdk::plain;
 use similar::{ChangeTag, TextDiff};
-
-use crate::output::plain;
 
 const EXPECTED: &str = "\x1b[31m";
 const FOUND: &str = "\x1b[32m";
@@ -31,9 +30,9 @@ fn line(tag: ChangeTag, text: &str, colours: bool) -> String {
     let (sign, colour) = match tag {
         ChangeTag::Delete => ('-', EXPECTED),
         ChangeTag::Insert => ('+', FOUND),
-        ChangeTag::Equal => return format!("  {}\n", plain(text.trim_end_matches('\n'))),
+        ChangeTag::Equal => return format!("  {}\n", plain(text.trim_end_matches('\n').chars())),
     };
-    let text = plain(text.trim_end_matches('\n'));
+    let text = plain(text.trim_end_matches('\n').chars());
     if colours { format!("{colour}{sign} {text}{PLAIN}\n") } else { format!("{sign} {text}\n") }
 }
 

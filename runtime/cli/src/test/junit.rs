@@ -3,11 +3,11 @@
 use std::io::Result;
 use std::time::Duration;
 
+use catchwater_sdk::plain;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::{Case, Suite};
-use crate::output::plain;
 
 type Xml = Writer<Vec<u8>>;
 
@@ -38,7 +38,7 @@ fn write_suite(suite: &Suite, xml: &mut Xml) -> Result<()> {
 fn write_case(pipeline: &str, case: &Case, xml: &mut Xml) -> Result<()> {
     let (file, line) = place(&case.place);
     let element = xml.create_element("testcase").with_attributes([
-        ("name", plain(&case.name).as_str()),
+        ("name", plain(case.name.chars()).as_str()),
         ("classname", pipeline),
         ("file", file),
         ("line", line),

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use catchwater_engine::plan::{Planned, plan_tested};
 use catchwater_engine::spec::Trial;
 use catchwater_engine::trial::{self, Difference};
-use catchwater_sdk::{Registry, Result};
+use catchwater_sdk::{Registry, Result, plain};
 
-use crate::output::{complain, complaints_have_colours, plain, results_have_colours, say};
+use crate::output::{complain, complaints_have_colours, results_have_colours, say};
 use report::Report;
 
 /// A mistake in a file, or nothing to test.
@@ -106,7 +106,7 @@ impl Case {
     fn failures(&self) -> Vec<String> {
         match &self.outcome {
             Ok(differences) => differences.iter().map(|found| difference::shown(found, false)).collect(),
-            Err(error) => vec![plain(&error.chain())],
+            Err(error) => vec![plain(error.chain().chars())],
         }
     }
 }

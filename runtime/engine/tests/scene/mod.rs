@@ -10,10 +10,8 @@ use catchwater_engine::spec::Mistakes;
 use catchwater_engine::topology::{Host, Topology};
 use catchwater_sdk::claim::{Claim, Within};
 use catchwater_sdk::clock::SystemClock;
-use catchwater_sdk::conformance::doubles::{MemoryLog, MemoryStore, Stored};
-use catchwater_sdk::format::{Decoder, Format};
+use catchwater_sdk::conformance::doubles::{MemoryLog, MemoryStore, Opaque, Stored};
 use catchwater_sdk::transform::{Output, Transform};
-use catchwater_sdk::value::ValueWriter;
 use catchwater_sdk::{Batch, Context, Record, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -61,10 +59,6 @@ impl Taker {
 }
 
 const RETRY: &str = "retry: {initial: 1ms, max: 5ms}\n";
-
-/// Opaque bytes: the engine does not look into payloads.
-#[derive(Debug)]
-struct Opaque;
 
 /// Rejects every record whose position is a multiple of three.
 struct RejectThirds;
@@ -200,23 +194,7 @@ pub(crate) fn all(records: i64) -> Vec<i64> {
     (0..records).collect()
 }
 
-// === impl Format, Transform ===
-
-impl Format for Opaque {
-    fn name(&self) -> &'static str {
-        "opaque"
-    }
-
-    fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(Opaque)
-    }
-}
-
-impl Decoder for Opaque {
-    fn decode(&mut self, _: &[u8], _: &mut ValueWriter<'_>) -> Result<(), String> {
-        Err("opaque".into())
-    }
-}
+// === impl Transform ===
 
 impl Transform for RejectThirds {
     fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {

@@ -3,34 +3,13 @@
 use std::sync::Arc;
 
 use catchwater_sdk::Context;
-use catchwater_sdk::format::{Decoder, Format};
+use catchwater_sdk::conformance::doubles::Opaque;
 use catchwater_sdk::transform::Transform;
-use catchwater_sdk::value::ValueWriter;
 
 use super::memory::Memory;
 use super::{Hand, Step, apply};
 use crate::Plugins;
 use crate::transform::Wasm;
-
-/// Only a pipeline that runs has a format.
-#[derive(Debug)]
-struct Opaque;
-
-impl Format for Opaque {
-    fn name(&self) -> &'static str {
-        "opaque"
-    }
-
-    fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(Opaque)
-    }
-}
-
-impl Decoder for Opaque {
-    fn decode(&mut self, _: &[u8], _: &mut ValueWriter<'_>) -> Result<(), String> {
-        Err("opaque".into())
-    }
-}
 
 #[test]
 fn its_complaints_about_its_configuration_are_named_at_their_key() {
@@ -50,6 +29,7 @@ fn a_step_that_is_built_anew_outlives_a_file_that_became_bad() {
     let step = Hand::default().step();
     let plugins = Arc::new(Plugins::new(step.places()));
     let planned = Context::unattached("test", step.places().data);
+    // Only a pipeline that runs has a format.
     let running = Context { format: Some(Arc::new(Opaque)), ..planned.clone() };
     let build = |context: &Context| {
         let config = serde_json::from_str(r#"{"plugin": "hand"}"#).expect("it is right");

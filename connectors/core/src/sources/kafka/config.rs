@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::start::Start;
 use crate::kafka::connection::Connection;
-use crate::kafka::default_group;
+use crate::kafka::{default_group, reading};
 
 /// Reads topics of Apache Kafka, or of anything that speaks its protocol.
 ///
@@ -143,23 +143,15 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
         ("session.timeout.ms", "10000".into()),
         ("heartbeat.interval.ms", "1000".into()),
         ("max.poll.interval.ms", "300000".into()),
-        ("enable.auto.commit", "false".into()),
-        ("enable.auto.offset.store", "false".into()),
         // Where to start is decided here, never silently by the client.
         ("auto.offset.reset", "error".into()),
-        ("isolation.level", "read_committed".into()),
         // How soon a new topic that matches a pattern is taken up.
         ("topic.metadata.refresh.interval.ms", "30000".into()),
         ("enable.partition.eof", (config.until == Some(Until::End)).to_string()),
         ("queued.max.messages.kbytes", (prefetch >> 10).to_string()),
-        // With the default of 1 s a full queue of this size would leave the reader waiting.
-        ("fetch.queue.backoff.ms", "5".into()),
-        // One request to a broker is under way at a time. With the default of 500 ms one that asks for quiet partitions, as
-        // the queue was full when the others were considered, keeps those waiting.
-        ("fetch.wait.max.ms", "100".into()),
         ("fetch.max.bytes", "8388608".into()),
     ];
-    config.connection.client_config(&defaults, OURS)
+    config.connection.client_config(&[&reading()[..], &defaults].concat(), OURS)
 }
 
 /// Kafka allows letters, digits, `.`, `_` and `-` in such names, and 249 of them.

@@ -5,10 +5,12 @@
 
 mod faults;
 mod log;
+mod opaque;
 mod store;
 
 pub use faults::{Call, Faults};
 pub use log::MemoryLog;
+pub use opaque::Opaque;
 pub use store::{MemoryStore, Stored};
 
 #[cfg(test)]

@@ -30,16 +30,18 @@ def test_a_broker_away_for_a_minute_is_waited_for_and_nothing_is_lost_or_doubled
     assert workspace.table().payloads() == ORDERS * 2
 
 
-def test_a_target_away_for_a_while_gets_everything_in_order(workspace, own_broker):
+@pytest.mark.parametrize("failpoints", ["", "kafka::give_up_after_ms=return(1000)"], ids=["by_the_same_producer", "by_another_producer"])
+def test_a_target_away_for_a_while_gets_everything_in_order(workspace, own_broker, failpoints):
     kafka = Kafka(own_broker.address)
     topic = kafka.topic()
     through = pipeline(generated(3000, rate="500/s"), to_kafka(kafka, topic), workspace.lake())
-    process = workspace.start_run(through)
+    process = workspace.start_run(through, environment={"FAILPOINTS": failpoints})
     process.wait_until("records arrive", lambda: kafka.end_offsets(topic)[0] > 100)
     own_broker.kill()
     time.sleep(3)
     own_broker.start()
-    process.wait(120).succeeded()
+    finished = process.wait(120).succeeded()
+    assert ("sent again" in finished.err) == bool(failpoints)
     arrived = [message.payload for message in kafka.consume(topic)]
     firsts = list(dict.fromkeys(arrived))
     assert firsts == list(dict.fromkeys(workspace.table().payloads())), "lost or out of order"

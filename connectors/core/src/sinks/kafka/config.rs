@@ -192,12 +192,18 @@ fn client(config: &Config, context: &Context, buffer: u64) -> Result<ClientConfi
         ("batch.size", "900000".into()),
         ("linger.ms", "20".into()),
         ("partitioner", "murmur2_random".into()),
-        // What was taken stays taken, however long the brokers are away.
-        ("message.timeout.ms", "0".into()),
+        ("message.timeout.ms", give_up_after_ms()),
         ("queue.buffering.max.messages", "0".into()),
         ("queue.buffering.max.kbytes", queue_kib.to_string()),
     ];
     config.connection.client_config(&defaults, OURS)
+}
+
+/// What was taken stays taken, however long the brokers are away: past this time another producer sends it. The first may have
+/// missed that they are back; but only the first can tell what they had already written, so it has long.
+fn give_up_after_ms() -> String {
+    fail::fail_point!("kafka::give_up_after_ms", |ms| ms.unwrap_or_default());
+    "600000".to_owned()
 }
 
 fn client_id(context: &Context) -> String {

@@ -1,14 +1,18 @@
-"""Producer threads, one a partition. The idempotent producer repeats and reorders nothing, so in a topic of one load the offset is the sequence."""
+"""Producer threads, one a partition. Idempotent producers repeat and reorder nothing, so in a topic of one load the offset is the sequence."""
 
 import threading
 import time
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from crash.events import Events
 from harness.kafka import Kafka, send
+from harness.waiting import wait_until
 
 BURST_SECONDS = 0.02
+# Longer than any harm lasts.
+GIVE_UP_MS = 60_000
+GAVE_UP = (KafkaError._MSG_TIMED_OUT, KafkaError._FATAL, KafkaError._GAPLESS_GUARANTEE)
 
 
 class Load:
@@ -38,12 +42,34 @@ class Load:
         return sum(self.sent.values())
 
     def _produce(self, partition: int) -> None:
-        config = {"bootstrap.servers": self._kafka.address, "enable.idempotence": True, "linger.ms": 5, "log_level": 0, "message.timeout.ms": 300_000}
-        producer = Producer(config)
+        """A producer can miss that its broker is back. One that gave up wrote nothing behind a gap: the next begins at the partition's end."""
         started = time.monotonic()
-        while not self._stopping.wait(BURST_SECONDS):
-            due = int((time.monotonic() - started) * self._rate)
-            for sequence in range(self.sent[partition], due):
-                send(producer, self._topic, self.events.message(partition, sequence), self._failures)
-                self.sent[partition] = sequence + 1
-        producer.flush()
+        while failure := self._produce_until_failure(partition, started):
+            if failure.code() not in GAVE_UP:
+                self._failures.append(failure)
+                return
+            self.sent[partition] = wait_until("the partition's end is known", self._ends)[partition]
+
+    def _ends(self) -> dict[int, int] | None:
+        try:
+            return self._kafka.end_offsets(self._topic)
+        except KafkaException:
+            return None
+
+    def _produce_until_failure(self, partition: int, started: float) -> KafkaError | None:
+        config = {"bootstrap.servers": self._kafka.address, "enable.idempotence": True, "enable.gapless.guarantee": True, "linger.ms": 5, "log_level": 0,
+                  "message.timeout.ms": GIVE_UP_MS}
+        producer, failures = Producer(config), []
+        try:
+            while not failures and not self._stopping.wait(BURST_SECONDS):
+                due = int((time.monotonic() - started) * self._rate)
+                for sequence in range(self.sent[partition], due):
+                    send(producer, self._topic, self.events.message(partition, sequence), failures)
+                    self.sent[partition] = sequence + 1
+            producer.flush()
+        except KafkaException as error:
+            failures.append(error.args[0])
+        if failures:
+            producer.purge()
+            producer.flush()
+        return failures[0] if failures else None

@@ -9,6 +9,8 @@ from harness.pipelines import following, pipeline, to_file
 from harness.process import Finished
 from harness.server import Server
 
+MORNING_MS = 1793520000000  # 2026-11-01T08:00:00Z
+
 
 @pytest.fixture
 def server(workspace) -> Server:
@@ -40,14 +42,33 @@ def test_a_plan_shows_what_would_change_and_apply_makes_it_so(server, kafka):
     orders["idle"] = "5s"
     server.workspace.write("mine/all.yaml", [orders])
     out, plan = planned(server, folder)
-    assert "replace orders\n  + filter\n  ~ settings\n" in out and "1 to change, 1 unchanged" in out
+    assert "adapt orders\n  + filter: between two batches\n  ~ settings: in place\n" in out and "1 to change, 1 unchanged" in out
     out, plan = planned(server, folder, "--prune")
     assert "delete other" in out
-    assert "orders: replaced" in tell(server, "apply", folder, "--plan", plan, "--prune").succeeded().out
+    assert "orders: changed while it runs" in tell(server, "apply", folder, "--plan", plan, "--prune").succeeded().out
     assert [one["name"] for one in server.get("/v1/pipelines")] == ["orders"]
     server.stop().succeeded()
     server.start()
     assert [one["name"] for one in server.get("/v1/pipelines")] == ["orders"], "it is kept over a restart"
+
+
+def test_a_plan_shows_what_a_change_does_component_by_component(server, kafka):
+    topic, out = kafka.topic(), server.workspace.folder / "out"
+    first, second = to_file(out, name="first"), to_file(f"{out}2", name="second")
+    before = pipeline(following(kafka, topic), first, second, name="orders")
+    file = server.workspace.write("orders.yaml", before)
+    tell(server, "apply", file, "--plan", planned(server, file)[1]).succeeded()
+
+    def check(*lines: str, **keys) -> None:
+        server.workspace.write("orders.yaml", {**before, **keys})
+        assert planned(server, file)[0].startswith("\n".join(lines) + "\n1 to change"), planned(server, file)[0]
+
+    flush = "once all that was read is stored; the source and the other sinks stay"
+    check("adapt orders", f"  ~ second: {flush}", sinks=[first, {**second, "path": f"{out}3"}])
+    check("adapt orders", f"  - second: {flush}", sinks=[first])
+    check("adapt orders", "  ~ second: in place", "  ~ settings: in place", sinks=[first, {**second, "when": "id:>0"}], idle="5s")
+    check("replace orders", "  ~ kafka: restart", "  it drains, and goes on where it was", source={**before["source"], "start": "latest"})
+    check("replace orders", "  ~ settings: restart", "  it drains, and goes on where it was", tasks=3)
 
 
 def test_apply_refuses_when_the_server_or_the_files_moved_on(server, kafka):
@@ -110,6 +131,30 @@ def test_offsets_are_shown_and_a_stopped_pipeline_is_moved(server, kafka):
     server.until("six come again", lambda: len(out.read_bytes().splitlines()) == 26)
 
 
+def test_a_stopped_pipeline_is_moved_to_earliest_latest_a_time_or_the_last_few(server, kafka):
+    topic, out = kafka.topic(partitions=2), server.workspace.folder / "out"
+    for partition in (0, 1):
+        kafka.produce(topic, [Message(b"%d" % number, partition=partition, timestamp_ms=MORNING_MS + number * 1000) for number in range(10)])
+    server.write(pipeline(following(kafka, topic), to_file(out), name="orders"))
+    server.until("all is read", lambda: server.get("/v1/pipelines") and server.status("orders")["records"] == 20)
+    tell(server, "pipelines", "offsets", "orders", "--to", "earliest").failed().says("stop it before")
+    tell(server, "pipelines", "stop", "orders").succeeded()
+
+    def check(to: str, position: int) -> None:
+        shown = tell(server, "pipelines", "offsets", "orders", "--to", to).succeeded().out
+        assert re.findall(rf"^{topic} +(\d) +(\d+)  committed$", shown, re.M) == [("0", str(position)), ("1", str(position))], shown
+
+    check("earliest", 0)
+    check("latest", 10)
+    check("2026-11-01T08:00:04Z", 4)
+    check("-3", 7)
+    tell(server, "pipelines", "offsets", "orders", "--to", "soon").failed().says("soon", "earliest", "latest")
+    answer = server.ask("PATCH", "/v1/pipelines/orders/offsets", '{"to": "earliest"}', {"Content-Type": "application/json"}).says(200)
+    assert [place["position"] for place in answer.json] == [0, 0]
+    tell(server, "pipelines", "resume", "orders").succeeded()
+    server.until("all come again", lambda: len(out.read_bytes().splitlines()) == 40)
+
+
 def test_offsets_of_a_source_that_keeps_none_itself_are_moved_as_well(server):
     """A file's positions are in the data folder."""
     lines = server.workspace.write("in.ndjson", b"".join(b'{"id":%d}\n' % number for number in range(10)))
@@ -119,6 +164,7 @@ def test_offsets_of_a_source_that_keeps_none_itself_are_moved_as_well(server):
     tell(server, "pipelines", "stop", "lines").succeeded()
     [offset] = server.get("/v1/pipelines/lines/offsets")
     assert offset["position"] == lines.stat().st_size and offset["committed"]
+    tell(server, "pipelines", "offsets", "lines", "--to", "earliest").failed().says("a file source", "set numbers instead")
     tell(server, "pipelines", "offsets", "lines", "--set", f"{offset['stream']}/{offset['partition']}=0").succeeded()
     tell(server, "pipelines", "resume", "lines").succeeded()
     server.until("all come again", lambda: len(out.read_bytes().splitlines()) == 20)
@@ -130,6 +176,7 @@ def test_offsets_that_a_table_keeps_are_not_moved_behind_its_back(server, kafka)
     server.write(pipeline(following(kafka, topic), server.workspace.lake(), name="orders"))
     server.until("it is stored", lambda: server.workspace.table().count() == 10)
     tell(server, "pipelines", "stop", "orders").succeeded()
-    tell(server, "pipelines", "offsets", "orders", "--set", f"{topic}/0=0").failed().says("sink `lake` keeps positions", "replay")
+    for move in (["--set", f"{topic}/0=0"], ["--to", "earliest"]):
+        tell(server, "pipelines", "offsets", "orders", *move).failed().says("sink `lake` keeps positions", "another collection", "replay")
     tell(server, "pipelines", "resume", "orders").succeeded()
     server.until_state("orders", "running")

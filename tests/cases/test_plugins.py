@@ -132,7 +132,7 @@ def test_a_changed_plugin_takes_over_without_loss_and_a_bad_one_does_not(workspa
     flow(0)
     put(file, other)
     server.until("it takes over", lambda: server.reloaded()["generation"] == 2)
-    assert server.reloaded()["changes"] == [{"pipeline": "masked", "change": "replace", "trouble": None}]
+    assert server.reloaded()["changes"] == [{"pipeline": "masked", "change": "adapt", "trouble": None}]
     flow(1000)
     put(file, b"no plugin at all")
     error = server.until("the mistake is told", lambda: server.reloaded()["error"])

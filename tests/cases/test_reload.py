@@ -58,6 +58,49 @@ def test_a_changed_pipeline_goes_on_where_it_was_and_the_other_never_notices(ser
         assert server.workspace.table(name).payloads() == ORDERS * 2
 
 
+def test_a_changed_transform_takes_over_while_source_and_sinks_stay_connected(server, kafka):
+    topic = kafka.topic()
+    before = pipeline(following(kafka, topic), server.workspace.lake(), name="orders")
+    server.write(before)
+    server.start()
+    kafka.produce(topic, ORDERS)
+    server.until("it is stored", lambda: server.workspace.table().count() == len(ORDERS))
+    members = kafka.members(before["source"]["group"])
+    server.write({**before, "transforms": [{"type": "filter", "where": "id:>=500"}], "checkpoint_interval": "200ms", "retry": {"max": "3s"}})
+    server.until("it has changed", lambda: generation(server) == 2)
+    assert server.reloaded()["changes"] == [{"pipeline": "orders", "change": "adapt", "trouble": None}]
+    kafka.produce(topic, ORDERS)
+    server.until("it goes on", lambda: server.workspace.table().count() == len(ORDERS) * 3 // 2)
+    assert kafka.members(before["source"]["group"]) == members and members
+    server.stop().succeeded()
+    assert server.workspace.table().payloads() == ORDERS + ORDERS[500:]
+
+
+def test_a_changed_sink_is_flushed_and_replaced_while_source_and_other_sinks_stay(server, kafka):
+    topic, lake = kafka.topic(), server.workspace.lake
+    file = to_file(server.workspace.folder / "out.ndjson", name="file")
+    before = pipeline(following(kafka, topic), {**lake("one"), "commit_interval": "1h", "name": "lake"}, file, name="orders", idle="1h")
+    server.write(before)
+    server.start()
+    kafka.produce(topic, ORDERS)
+    server.until("it is read", lambda: server.status("orders")["records"] == len(ORDERS))
+    members = kafka.members(before["source"]["group"])
+    server.write({**before, "sinks": [{**lake("two"), "name": "lake"}, file], "idle": "200ms"})
+    server.until("it has changed", lambda: generation(server) == 2)
+    assert server.reloaded()["changes"] == [{"pipeline": "orders", "change": "adapt", "trouble": None}]
+    assert server.workspace.table("one").count() == len(ORDERS), "all that it was given is stored before it goes"
+    kafka.produce(topic, ORDERS)
+    server.until("it goes on", lambda: server.workspace.table("two").count() == len(ORDERS))
+    assert kafka.members(before["source"]["group"]) == members and members
+    server.write({**before, "sinks": [{**lake("two"), "name": "lake"}, {**lake("one"), "name": "other"}], "idle": "200ms"})
+    server.until("it has changed again", lambda: generation(server) == 3)
+    server.until("what the first lake lacks is read again", lambda: server.workspace.table("one").count() == 2 * len(ORDERS))
+    server.stop().succeeded()
+    assert server.workspace.table("one").payloads() == ORDERS * 2
+    assert server.workspace.table("two").payloads() == ORDERS
+    assert (server.workspace.folder / "out.ndjson").read_bytes().splitlines() == ORDERS * 2
+
+
 def test_a_bad_file_changes_nothing_and_says_why(server, kafka):
     topic = kafka.topic()
     good = pipeline(following(kafka, topic), server.workspace.lake(), name="good")

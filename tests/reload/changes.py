@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from harness.pipelines import to_file
+
 FILTERS = ("NOT impossible:value", "NOT impossible:other", "*")
 INTERVALS = ("200ms", "300ms", "400ms")
+RATES = ("20000/s", "30000/s", "40000/s")
 
 
 def another(dice: Random, now, choices: tuple):
@@ -28,8 +31,18 @@ def change_the_sink(dice: Random, pipeline: dict) -> None:
     sink["commit_interval"] = another(dice, sink["commit_interval"], INTERVALS)
 
 
+def change_the_rate(dice: Random, pipeline: dict) -> None:
+    """Above what comes, so that the pipeline keeps up."""
+    now = pipeline["transforms"][0].get("rate") if pipeline.get("transforms") else None
+    pipeline["transforms"] = [{"type": "throttle", "rate": another(dice, now, RATES)}]
+
+
 def change_a_setting(dice: Random, pipeline: dict) -> None:
     pipeline["checkpoint_interval"] = another(dice, pipeline["checkpoint_interval"], INTERVALS)
+
+
+def change_the_retries(dice: Random, pipeline: dict) -> None:
+    pipeline["retry"] = {"max": another(dice, pipeline.get("retry", {}).get("max"), ("5s", "10s"))}
 
 
 def change_the_source(dice: Random, pipeline: dict) -> None:
@@ -38,6 +51,17 @@ def change_the_source(dice: Random, pipeline: dict) -> None:
 
 def change_the_tasks(dice: Random, pipeline: dict) -> None:
     pipeline["tasks"] = another(dice, pipeline.get("tasks"), (1, 2, 3))
+
+
+class Copy:
+    """A second sink: a file that comes and goes."""
+
+    def __init__(self, path: Path):
+        self.sink = to_file(path, name="copy")
+
+    def add_or_remove_a_sink(self, dice: Random, pipeline: dict) -> None:
+        first, *others = pipeline["sinks"]
+        pipeline["sinks"] = [first] if others else [first, self.sink]
 
 
 class Plugin:
@@ -57,4 +81,6 @@ class Plugin:
 
 
 CHANGES: tuple[Callable[[Random, dict], None], ...] = (
-    change_a_transform, remove_the_transforms, change_the_sink, change_a_setting, change_the_source, change_the_tasks)
+    change_a_transform, remove_the_transforms, change_the_rate, change_the_sink, change_a_setting, change_the_retries, change_the_source, change_the_tasks)
+# The others are made while the pipeline runs.
+RESTARTING = ("change_the_source", "change_the_tasks")

@@ -2,7 +2,7 @@
 
 use catchwater_connectors::groups::Group;
 use catchwater_sdk::config::Node;
-use catchwater_sdk::{Result, async_trait};
+use catchwater_sdk::{Error, Result, async_trait};
 use catchwater_server::{Brokers, GroupOffset};
 
 /// The clusters that settings lead to.
@@ -17,6 +17,12 @@ impl Brokers for Kafka {
     async fn committed(&self, source: &Node, pipeline: &str) -> Result<Vec<GroupOffset>> {
         let committed = Group::of(source, pipeline)?.committed().await?.into_iter();
         Ok(committed.map(|(topic, partition, at)| GroupOffset { topic, partition, offset: Some(at) }).collect())
+    }
+
+    async fn begins(&self, source: &Node, partitions: Vec<(String, i32)>, begin: &str) -> Result<Vec<GroupOffset>> {
+        let begin = crate::tap::begin(begin).map_err(Error::config)?;
+        let begins = Group::of(source, "server")?.begins(partitions, begin).await?.into_iter();
+        Ok(begins.map(|(topic, partition, at)| GroupOffset { topic, partition, offset: Some(at) }).collect())
     }
 
     /// An offset that goes alone cannot be forgotten alone: the group is, and then has the others again.

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::backoff::Backoff;
 use crate::plan::Planned;
 use crate::spec::{Component, OnError, Retry, Sink, When};
-use crate::states;
+use crate::states::{self, Remembered};
 use crate::status::Status;
 use crate::task::{Driver, Report, Router, Stage, Stages};
 
@@ -54,7 +54,6 @@ pub(crate) struct Parts {
     pub(crate) stages: Vec<Stage>,
     pub(crate) on_error: OnError,
     pub(crate) dead_letters: bool,
-    pub(crate) when: When,
 }
 
 impl Blueprint {
@@ -65,10 +64,27 @@ impl Blueprint {
 
     /// The transforms before the sinks. They remember what those before them did.
     pub(crate) fn build_stages(&self) -> Result<Vec<Stage>> {
-        let folder = self.states();
-        let state = |transform: &Component| states::read(&folder, &transform.name);
-        let transforms = self.planned.spec.transforms.iter();
-        transforms.map(|transform| self.build_stage(transform, state(transform)?)).collect()
+        let remembered = Remembered::new();
+        self.planned.spec.transforms.iter().map(|transform| self.build_step(transform, &remembered)).collect()
+    }
+
+    /// The same for a task that runs by another plan and whose transforms remember this; none for one that stays.
+    pub(crate) fn build_changed_stages(
+        &self,
+        running: &Planned,
+        remembered: &Remembered,
+    ) -> Result<Vec<Option<Stage>>> {
+        let stays = |transform| self.planned.has_same_transform(running, transform);
+        let build = |transform| (!stays(transform)).then(|| self.build_step(transform, remembered)).transpose();
+        self.planned.spec.transforms.iter().map(build).collect()
+    }
+
+    fn build_step(&self, transform: &Component, remembered: &Remembered) -> Result<Stage> {
+        let state = match remembered.get(transform.name.as_str()) {
+            Some(state) => Some(state.as_slice().into()),
+            None => states::read(&self.states(), &transform.name)?,
+        };
+        self.build_stage(transform, state)
     }
 
     /// The transforms of a sink's own branch.
@@ -84,14 +100,19 @@ impl Blueprint {
     /// The sinks in order; the dead letters' last.
     pub(crate) fn build_sinks(&self) -> Result<Vec<Parts>> {
         let spec = &self.planned.spec;
-        let mut parts = Vec::with_capacity(spec.sinks.len() + 1);
-        for sink in &spec.sinks {
-            parts.push(self.build_sink(&sink.component, self.build_branch(sink)?, false)?);
-        }
-        if let Some(letters) = &spec.dead_letters {
-            parts.push(self.build_sink(letters, Vec::new(), true)?);
-        }
-        Ok(parts)
+        let letters = spec.dead_letters.iter().map(|letters| self.build_sink(letters, Vec::new(), true));
+        spec.sinks.iter().map(|sink| self.build_sink_with_branch(sink)).chain(letters).collect()
+    }
+
+    /// The sinks in order, for a task that runs by another plan; none for one that stays.
+    pub(crate) fn build_changed_sinks(&self, running: &Planned) -> Result<Vec<Option<Parts>>> {
+        let stays = |sink| self.planned.has_same_sink(running, sink);
+        let build = |sink| (!stays(sink)).then(|| self.build_sink_with_branch(sink)).transpose();
+        self.planned.spec.sinks.iter().map(build).collect()
+    }
+
+    fn build_sink_with_branch(&self, sink: &Sink) -> Result<Parts> {
+        self.build_sink(&sink.component, self.build_branch(sink)?, false)
     }
 
     fn build_sink(&self, component: &Component, stages: Vec<Stage>, dead_letters: bool) -> Result<Parts> {
@@ -99,8 +120,7 @@ impl Blueprint {
         let sink = self.registry.build_sink(&component.type_name, &component.node, &context).map_err(built_before)?;
         // A dead letter that cannot be stored must not be lost: the pipeline stops instead.
         let on_error = if dead_letters { OnError::Fail } else { component.on_error };
-        let (step, when) = (component.name.as_str().into(), component.when.clone());
-        Ok(Parts { step, sink, stages, on_error, dead_letters, when })
+        Ok(Parts { step: component.name.as_str().into(), sink, stages, on_error, dead_letters })
     }
 
     fn build_stage(&self, component: &Component, state: Option<Arc<[u8]>>) -> Result<Stage> {
@@ -187,10 +207,10 @@ impl Blueprint {
         self.planned.spec.source.on_error
     }
 
-    /// Which records go to which of these sinks.
-    pub(crate) fn router(&self, parts: &[Parts]) -> Router {
-        let sinks = parts.iter().filter(|part| !part.dead_letters);
-        Router::new(sinks.map(|sink| sink.when.clone()).collect(), self.planned.spec.unmatched)
+    /// Which records go to which of the sinks.
+    pub(crate) fn router(&self) -> Router {
+        let sinks = self.planned.spec.sinks.iter();
+        Router::new(sinks.map(|sink| sink.component.when.clone()).collect(), self.planned.spec.unmatched)
     }
 
     pub(crate) fn has_dead_letters(&self) -> bool {

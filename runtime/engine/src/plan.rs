@@ -33,9 +33,12 @@ pub struct Planned {
     pub tasks: u16,
     /// How payloads are understood.
     pub format: Arc<dyn Format>,
-    /// The files that its components read, each with a hash of what stood in it; none for one that could not be read.
-    pub files: BTreeMap<PathBuf, Option<u64>>,
+    /// What its components are made of besides their settings, by their names.
+    files: BTreeMap<String, Contents>,
 }
+
+/// The files that a component reads, each with a hash of what stood in it; none for one that could not be read.
+type Contents = BTreeMap<PathBuf, Option<u64>>;
 
 /// Reads files and folders and plans all pipelines in them; every mistake of every file otherwise. (Invariant 6)
 pub fn plan(paths: &[PathBuf], registry: &Registry) -> Result<Plan, Mistakes> {
@@ -104,10 +107,14 @@ fn plan_specs(specs: Vec<Pipeline>, mut mistakes: Vec<Located>, registry: &Regis
 }
 
 fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> Result<Planned, Vec<Located>> {
-    let mut mistakes = Vec::new();
+    let (mut mistakes, mut contents) = (Vec::new(), BTreeMap::new());
     let (claims, files) = (Claims::default(), Files::default());
     let mut note = |component: &Component, result: Result<(), Mistake>| {
         mistakes.extend(result.err().map(|mistake| component.place.located(mistake)));
+        let read: Contents = files.take().into_iter().map(|path| (path.clone(), hash_of(&path))).collect();
+        if !read.is_empty() {
+            contents.insert(component.name.clone(), read);
+        }
         mistakes.extend(claimed.note(&spec.name, component, claims.take()));
     };
     let context = |component: &Component| {
@@ -133,10 +140,7 @@ fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> 
     note(&spec.source, tasks.as_ref().map(drop).map_err(Clone::clone));
     let format = registry.find_format(&spec.format).cloned();
     match (tasks, format, mistakes.is_empty()) {
-        (Ok(tasks), Some(format), true) => {
-            let files = files.take().into_iter().map(|path| (hash_of(&path), path)).map(|(hash, path)| (path, hash));
-            Ok(Planned { spec, tasks, format, files: files.collect() })
-        }
+        (Ok(tasks), Some(format), true) => Ok(Planned { spec, tasks, format, files: contents }),
         _ => Err(mistakes),
     }
 }
@@ -173,5 +177,61 @@ impl Planned {
             && self.tasks == other.tasks
             && self.format.name() == other.format.name()
             && self.files == other.files
+    }
+
+    /// The files that its components read besides their settings.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.values().flat_map(BTreeMap::keys)
+    }
+
+    /// Whether what is the pipeline's own, and no component's, is otherwise.
+    pub(crate) fn has_other_settings(&self, other: &Planned) -> bool {
+        self.spec.settings != other.spec.settings
+            || self.tasks != other.tasks
+            || self.spec.format != other.spec.format
+            || self.spec.unmatched != other.spec.unmatched
+    }
+
+    /// Whether a task that runs as `running` can become this while its source reads on.
+    pub(crate) fn can_follow(&self, running: &Planned) -> bool {
+        let (one, other) = (&running.spec, &self.spec);
+        let mut components = [&one.source].into_iter().chain(&one.dead_letters);
+        one.source == other.source
+            && one.dead_letters == other.dead_letters
+            && components.all(|component| self.reads_as(running, component))
+            && self.tasks == running.tasks
+            && self.format.name() == running.format.name()
+    }
+
+    /// Whether all transforms before the sinks are as they run.
+    pub(crate) fn has_same_transforms(&self, running: &Planned) -> bool {
+        let (before, after) = (&running.spec.transforms, &self.spec.transforms);
+        before.len() == after.len()
+            && before.iter().zip(after).all(|(one, other)| self.reads_as(running, other) && one == other)
+    }
+
+    /// Whether a transform before the sinks is as it runs, wherever it stood among them.
+    pub(crate) fn has_same_transform(&self, running: &Planned, transform: &Component) -> bool {
+        running.spec.transforms.contains(transform) && self.reads_as(running, transform)
+    }
+
+    /// Whether all sinks are as they run.
+    pub(crate) fn has_same_sinks(&self, running: &Planned) -> bool {
+        let (before, after) = (&running.spec.sinks, &self.spec.sinks);
+        let names = |sinks: &[Sink]| sinks.iter().map(|sink| sink.component.name.clone()).collect::<Vec<_>>();
+        names(before) == names(after) && after.iter().all(|sink| self.has_same_sink(running, sink))
+    }
+
+    /// Whether a sink and its own transforms are as they run. Which records it is given is no matter of its own.
+    pub(crate) fn has_same_sink(&self, running: &Planned, sink: &Sink) -> bool {
+        let given = |other: &Sink| Component { when: sink.component.when.clone(), ..other.component.clone() };
+        let is_it = |other: &Sink| given(other) == sink.component && other.transforms == sink.transforms;
+        let mut components = sink.transforms.iter().chain([&sink.component]);
+        running.spec.sinks.iter().any(is_it) && components.all(|one| self.reads_as(running, one))
+    }
+
+    /// Whether what a component reads besides its settings is as it was.
+    pub(crate) fn reads_as(&self, running: &Planned, component: &Component) -> bool {
+        self.files.get(&component.name) == running.files.get(&component.name)
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use catchwater_sdk::Positions;
 use catchwater_sdk::counters::Counters;
+use catchwater_sdk::{Error, Positions};
 use tokio::sync::watch;
 
 /// Whether a pipeline runs.
@@ -182,6 +183,13 @@ impl Status {
             }
             None => drop(troubles.remove(component)),
         }
+    }
+
+    /// Why a change is put back whose components took too long.
+    pub(crate) fn not_connected_within(&self, patience: Duration) -> Error {
+        let waits = self.troubles().into_iter().map(|(component, trouble)| format!("; {component} waits: {trouble}"));
+        let waits: String = waits.collect();
+        Error::refused(format!("it had not connected after {} s{waits}", patience.as_secs()))
     }
 
     /// Components that wait for another system, and why.

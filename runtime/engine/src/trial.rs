@@ -18,7 +18,7 @@ use crate::blueprint::{Blueprint, Host};
 use crate::plan::Planned;
 use crate::spec::{Given, Named, Place, Trial};
 use crate::status::Status;
-use crate::task::{Routed, Router, Stages, StepRejected};
+use crate::task::{Routed, Stages, StepRejected};
 
 /// The source that records of a test are of.
 const SOURCE: &str = "test";
@@ -66,7 +66,7 @@ fn outcome(trial: &Trial, blueprint: &Blueprint) -> Result<Outcome> {
     let spec = &blueprint.planned.spec;
     let mut rejected = Vec::new();
     let mut stages = Stages::new(blueprint.build_stages()?).handing_out();
-    let mut router = Router::new(spec.sinks.iter().map(|sink| sink.component.when.clone()).collect(), spec.unmatched);
+    let mut router = blueprint.router();
     let mut sinks: Vec<_> = spec.sinks.iter().map(|sink| (sink.component.name.clone(), Vec::new())).collect();
     let branches = spec.sinks.iter().map(|sink| Ok(Stages::new(blueprint.build_branch(sink)?).handing_out()));
     let mut branches = branches.collect::<Result<Vec<_>>>()?;

@@ -1,5 +1,6 @@
 //! What the engine promises, each promise under the fault that would break it.
 
+mod changes;
 mod routes;
 mod scene;
 
@@ -380,18 +381,18 @@ async fn an_unchanged_pipeline_never_notices_and_a_changed_one_goes_on_where_it_
 }
 
 #[test]
-fn a_file_that_a_component_is_made_of_restarts_its_pipeline_when_it_changes() {
+fn a_file_that_a_component_is_made_of_is_a_change_of_it() {
     let scene = Scene::new(MemoryLog::of(1, 1));
     let file = scene.data_dir().join("plugin");
     std::fs::write(&file, "one").expect("writes");
     let lines = format!("sinks: [{{type: taker, file: '{}'}}]\n", file.display());
     let running = |plan: &Plan| plan.pipelines.iter().map(|one| (one.spec.name.clone(), Arc::clone(one))).collect();
     let before = running(&scene.plan(&lines));
-    assert!(diff(&before, &scene.plan(&lines)).replace.is_empty(), "nothing has changed");
+    assert!(diff(&before, &scene.plan(&lines)).adapt.is_empty(), "nothing has changed");
     std::fs::write(&file, "two").expect("writes");
-    assert_eq!(diff(&before, &scene.plan(&lines)).replace.len(), 1);
+    assert_eq!(diff(&before, &scene.plan(&lines)).adapt.len(), 1);
     std::fs::remove_file(&file).expect("it is there");
-    assert_eq!(diff(&before, &scene.plan(&lines)).replace.len(), 1);
+    assert_eq!(diff(&before, &scene.plan(&lines)).adapt.len(), 1);
 }
 
 #[test]

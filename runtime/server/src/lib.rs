@@ -20,6 +20,8 @@ mod wrong;
 pub use access::{Access, Token};
 pub use connect::brokers::{Brokers, GroupOffset};
 pub use connect::on_level_change;
-pub use server::{Described, Expected, Origin, Outlook, Reload, Reloaded, Server, Settings, Wanted, Wish, WishedFile};
+pub use server::{
+    Described, Differs, Expected, Origin, Outlook, Reload, Reloaded, Server, Settings, Wanted, Wish, WishedFile,
+};
 pub use watch::Watch;
 pub use wrong::Wrong;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The files of one component, as it names them with [`Context::reads`](crate::Context::reads) while it is built, which
-/// touches nothing. When what stands in one changes, a server replaces the pipeline. Clones share the list.
+/// touches nothing. When what stands in one changes, so has the component for a server. Clones share the list.
 #[derive(Clone, Debug, Default)]
 pub struct Files(Arc<Mutex<BTreeSet<PathBuf>>>);
 

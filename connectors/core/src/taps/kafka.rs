@@ -168,7 +168,8 @@ impl Wanted {
             return Ok(names);
         }
         let metadata = client.fetch_metadata(None, ANSWER_WITHIN);
-        let metadata = metadata.map_err(|error| Error::unavailable("ask the brokers for their topics").because(error))?;
+        let metadata =
+            metadata.map_err(|error| Error::unavailable("ask the brokers for their topics").because(error))?;
         let all = metadata.topics().iter().map(|topic| topic.name());
         names.extend(all.filter(|name| self.patterns.iter().any(|pattern| pattern.is_match(name))).map(str::to_owned));
         names.sort_unstable();

@@ -38,6 +38,10 @@ pub(crate) enum What {
         /// Another place for a partition, such as `orders/0=1500`; may be given several times.
         #[arg(long = "set", value_name = "STREAM/PARTITION=POSITION")]
         moves: Vec<Move>,
+        /// Another place for every partition of a Kafka source: earliest, latest, a time (RFC 3339, a date, or an age such as
+        /// 1h), or -N for the last N offsets of each.
+        #[arg(long, value_name = "PLACE", allow_hyphen_values = true, conflicts_with = "moves")]
+        to: Option<String>,
     },
 }
 
@@ -84,7 +88,7 @@ pub(crate) fn pipelines(what: What) -> ExitCode {
         What::Pause(one) => one.server.with(|client| turn(client, &one, "pause")),
         What::Resume(one) => one.server.with(|client| turn(client, &one, "resume")),
         What::Stop(one) => one.server.with(|client| turn(client, &one, "stop")),
-        What::Offsets { one, moves } => one.server.with(|client| offsets(client, &one, &moves)),
+        What::Offsets { one, moves, to } => one.server.with(|client| offsets(client, &one, &moves, to)),
         What::Restart(one) => one.server.with(|client| turn(client, &one, "restart")),
     }
 }
@@ -128,11 +132,14 @@ async fn turn(client: Client, one: &One, how: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn offsets(client: Client, one: &One, moves: &[Move]) -> Result<ExitCode> {
+async fn offsets(client: Client, one: &One, moves: &[Move], to: Option<String>) -> Result<ExitCode> {
     let path = ["v1", "pipelines", &one.name, "offsets"];
-    let answer = match moves.is_empty() {
-        true => client.get(&path).await?,
-        false => client.patch(&path, &json!({ "offsets": moves.iter().map(as_json).collect::<Vec<_>>() })).await?,
+    let answer = match (to, moves.is_empty()) {
+        (Some(to), _) => client.patch(&path, &json!({ "to": to })).await?,
+        (None, true) => client.get(&path).await?,
+        (None, false) => {
+            client.patch(&path, &json!({ "offsets": moves.iter().map(as_json).collect::<Vec<_>>() })).await?
+        }
     };
     if one.json {
         say(&format!("{answer:#}\n"));

@@ -99,13 +99,10 @@ fn described(outlook: &Value) -> String {
     let mut said = String::new();
     for change in changes {
         let _ = writeln!(said, "{} {}", text(change, "change"), text(change, "pipeline"));
-        for (sign, key) in [("+", "added"), ("~", "changed"), ("-", "removed")] {
-            for component in list(change, key) {
-                let _ = writeln!(said, "  {sign} {}", component.as_str().unwrap_or_default());
-            }
-        }
-        if change["settings"] == true {
-            said.push_str("  ~ settings\n");
+        for difference in list(change, "differences") {
+            let sign = sign(text(difference, "kind"));
+            let what = difference["component"].as_str().unwrap_or("settings");
+            let _ = writeln!(said, "  {sign} {what}: {}", effect(text(difference, "effect")));
         }
         if change["change"] == "replace" {
             said.push_str("  it drains, and goes on where it was\n");
@@ -116,9 +113,27 @@ fn described(outlook: &Value) -> String {
     said
 }
 
+fn sign(kind: &str) -> char {
+    match kind {
+        "added" => '+',
+        "removed" => '-',
+        _ => '~',
+    }
+}
+
+fn effect(effect: &str) -> &str {
+    match effect {
+        "in_place" => "in place",
+        "swap" => "between two batches",
+        "flush" => "once all that was read is stored; the source and the other sinks stay",
+        other => other,
+    }
+}
+
 fn past(change: &str) -> &str {
     match change {
         "start" => "started",
+        "adapt" => "changed while it runs",
         "replace" => "replaced",
         "stop" => "stopped",
         other => other,

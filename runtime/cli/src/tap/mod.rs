@@ -68,7 +68,8 @@ Examples:
 
 Exits 0 at --limit, at --for and at Ctrl-C; 1 when there is nothing to tap, 2 on a mistake in the command.";
 
-fn begin(text: &str) -> std::result::Result<Begin, String> {
+/// Where to begin, as one writes it.
+pub(crate) fn begin(text: &str) -> std::result::Result<Begin, String> {
     match (text, text.strip_prefix('-')) {
         ("earliest", _) => Ok(Begin::Earliest),
         ("latest", _) => Ok(Begin::Latest),

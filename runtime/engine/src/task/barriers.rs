@@ -32,8 +32,7 @@ impl Task {
     }
 
     pub(super) async fn send_barrier(&mut self, kind: BarrierKind, last: bool) -> Result<()> {
-        self.stages.check_balance(self.read, self.emitted)?;
-        self.router.check_balance(self.emitted)?;
+        self.check_balance()?;
         if kind == BarrierKind::Cut {
             self.confirm().await?;
         }
@@ -45,6 +44,19 @@ impl Task {
             self.deliver(branch, Item::Barrier(barrier.clone())).await?;
         }
         Ok(())
+    }
+
+    /// Invariant 3
+    pub(super) fn check_balance(&self) -> Result<()> {
+        self.stages.check_balance(self.read, self.emitted)?;
+        self.router.check_balance(self.emitted)
+    }
+
+    /// Begins a new balance, among the sinks that there are now.
+    pub(super) fn count_anew(&mut self) {
+        self.stages.count_anew();
+        (self.read, self.emitted) = (0, 0);
+        self.router = self.blueprint.router();
     }
 
     /// Whether what was read may be stored under its positions. Nothing is read or sent while the source finds out.

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room};
+use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room, SinkTraits};
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Barrier, BarrierKind, Batch, Error, ErrorKind, Partition, Positions, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::flow::{self, Flow};
@@ -29,6 +30,8 @@ pub(super) enum Item {
     Barrier(Barrier),
     /// What is stored of these partitions?
     Stored(Vec<Arc<Partition>>, oneshot::Sender<Option<Positions>>),
+    /// Try again like this from now on.
+    Retry(Backoff),
 }
 
 /// What a branch tells its task.
@@ -53,6 +56,10 @@ pub(crate) enum Said {
 
 /// The task's end of a branch.
 pub(super) struct Branch {
+    /// Another for each that a task ever starts: what a closed one still says is not taken for another's.
+    pub(super) number: usize,
+    pub(super) step: Arc<str>,
+    pub(super) traits: SinkTraits,
     pub(super) items: mpsc::Sender<Item>,
     driver: JoinHandle<()>,
 }
@@ -78,9 +85,10 @@ impl Branch {
     pub(super) fn start(driver: Driver) -> Branch {
         let (items, receiver) = mpsc::channel(WAITING_MAX);
         let flow = Flow::new(&driver.stages);
+        let (number, step, traits) = (driver.number, Arc::clone(&driver.step), driver.sink.traits());
         let running =
             Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, full: false, attempts: 1, flow };
-        Branch { items, driver: tokio::spawn(running.run()) }
+        Branch { number, step, traits, items, driver: tokio::spawn(running.run()) }
     }
 
     /// Lets the branch close its sink and end.
@@ -88,6 +96,16 @@ impl Branch {
         drop(self.items);
         if let Err(error) = self.driver.await {
             warn!(%error, "sink ended badly");
+        }
+    }
+
+    /// The same for one that has nothing left to store, and is dropped where it does not end in time.
+    pub(super) async fn close_within(mut self, time: Duration) {
+        drop(self.items);
+        if timeout(time, &mut self.driver).await.is_err() {
+            warn!(sink = %self.step, "sink did not close in time, it is dropped");
+            self.driver.abort();
+            let _ = self.driver.await; // cancelled, as was asked
         }
     }
 
@@ -150,6 +168,7 @@ impl Running {
                     let stored = persist!(self, "ask what is stored", stored(&partitions))?;
                     let _ = reply.send(stored); // a task that no longer waits has abandoned this branch
                 }
+                Item::Retry(backoff) => self.driver.backoff = backoff,
             }
         }
         Ok(())

@@ -40,10 +40,11 @@ impl Checkpoints {
         }
     }
 
-    /// Forgets what is under way: it was abandoned. Numbers go on ascending.
-    pub(super) fn abandon(&mut self) {
+    /// Forgets what is under way: it was abandoned, or is durable everywhere. Goes on with so many sinks; numbers go on
+    /// ascending.
+    pub(super) fn restart(&mut self, sinks: usize) {
         let next = self.next;
-        *self = Checkpoints::new(self.sinks.len(), self.dead_letters.is_some());
+        *self = Checkpoints::new(sinks, self.dead_letters.is_some());
         let before = Answers { durable: next - 1, answered: next - 1 };
         self.sinks.fill(before);
         self.dead_letters = self.dead_letters.map(|_| before);
@@ -189,11 +190,25 @@ mod tests {
     fn what_was_abandoned_never_completes() {
         let mut checkpoints = Checkpoints::new(1, false);
         issue(&mut checkpoints);
-        checkpoints.abandon();
+        checkpoints.restart(1);
         checkpoints.sink_answered(0, 1, Some(1));
         assert_eq!(complete(&mut checkpoints), None);
         assert_eq!(issue(&mut checkpoints), 2);
         checkpoints.sink_answered(0, 2, Some(2));
+        assert_eq!(complete(&mut checkpoints), Some(2));
+    }
+
+    #[test]
+    fn a_sink_that_comes_later_answers_for_what_comes_after_it() {
+        let mut checkpoints = Checkpoints::new(1, false);
+        issue(&mut checkpoints);
+        checkpoints.sink_answered(0, 1, Some(1));
+        assert_eq!(complete(&mut checkpoints), Some(1));
+        checkpoints.restart(2);
+        assert_eq!((issue(&mut checkpoints), checkpoints.next_answer(1)), (2, 2));
+        checkpoints.sink_answered(0, 2, Some(2));
+        assert_eq!(complete(&mut checkpoints), None);
+        checkpoints.sink_answered(1, 2, Some(2));
         assert_eq!(complete(&mut checkpoints), Some(2));
     }
 }

@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 use super::Task;
 use super::barriers::left_to_the_next;
 use super::branch::Item;
+use super::outlet::reports;
 use super::owned::Owned;
 use super::router::Routed;
 use super::stages::{Stages, StepRejected, failure};
@@ -201,12 +202,12 @@ impl Task {
         if let Some(complete) = self.checkpoints.take_complete() {
             self.keep_states(complete.number);
         }
-        self.checkpoints.abandon();
+        self.checkpoints.restart(self.blueprint.planned.spec.sinks.len());
         self.states.abandon();
         self.stages = Stages::new(self.blueprint.build_stages()?);
-        (self.read, self.emitted) = (0, 0);
+        self.count_anew();
+        (self.reporter, self.reports) = reports();
         let parts = self.blueprint.build_sinks()?;
-        self.router = self.blueprint.router(&parts);
         self.start_branches(parts);
         let mut pending = self.pending.take().unwrap_or_default();
         pending.extend(self.owned.assignments());

@@ -8,6 +8,7 @@
 
 mod barriers;
 mod branch;
+mod change;
 mod checkpoint;
 mod flow;
 mod intake;
@@ -20,12 +21,13 @@ mod stages;
 mod upstream;
 mod wish;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use catchwater_sdk::source::{Assignment, Polled};
 use catchwater_sdk::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, sleep};
 use tracing::{info, warn};
 
 use self::branch::Branch;
@@ -38,10 +40,11 @@ use self::pace::Pace;
 pub(crate) use self::router::{Routed, Router};
 pub(crate) use self::stages::{Stage, Stages, StepRejected};
 pub(crate) use self::upstream::Upstream;
-pub(crate) use self::wish::{Wish, stop_wished};
+pub(crate) use self::wish::{Order, Wish, stop_wished};
 
 use crate::backoff::Backoff;
 use crate::blueprint::Blueprint;
+use crate::plan::Planned;
 use crate::states::States;
 
 /// A running copy of a pipeline.
@@ -52,16 +55,22 @@ pub(crate) struct Task {
     router: Router,
     branches: Vec<Branch>,
     dead_letters: Option<Branch>,
+    /// How many branches were ever started: the number of the next.
+    branches_started: usize,
+    reporter: mpsc::Sender<Report>,
     reports: mpsc::Receiver<Report>,
     checkpoints: Checkpoints,
     states: States,
     owned: Owned,
     wish: watch::Receiver<Wish>,
+    /// What was last ordered.
+    heard: Arc<Planned>,
     backoff: Backoff,
     letters: Letters,
     /// Partitions that are ours and not yet started.
     pending: Option<Vec<Assignment>>,
     pace: Pace,
+    ticks: Interval,
     flow: Flow,
     read: u64,
     emitted: u64,
@@ -82,19 +91,24 @@ impl Task {
         let sinks: Vec<_> = parts.iter().map(|part| part.sink.traits()).collect();
         let pace = Pace::new(upstream.traits(), &sinks, blueprint.checkpoint_interval());
         let letters = blueprint.has_dead_letters();
+        let (reporter, reports) = outlet::reports();
         let mut task = Task {
             checkpoints: Checkpoints::new(parts.len() - usize::from(letters), letters),
             states: States::new(blueprint.states()),
             upstream,
-            router: blueprint.router(&parts),
+            router: blueprint.router(),
             branches: Vec::new(),
             dead_letters: None,
-            reports: mpsc::channel(1).1,
+            branches_started: 0,
+            reporter,
+            reports,
             owned: Owned::default(),
             wish,
+            heard: Arc::clone(&blueprint.planned),
             backoff: Backoff::new(blueprint.retry(), blueprint.random()),
             letters: Letters::default(),
             pending: None,
+            ticks: pace.ticks(),
             pace,
             flow: Flow::new(&stages),
             stages,
@@ -116,6 +130,9 @@ impl Task {
                 Err(_) => branch.abandon().await,
             }
         }
+        if ended.is_ok() {
+            self.answer_unheard();
+        }
         let closed = self.upstream.close(leave).await;
         self.blueprint.status().set_lag(self.blueprint.number(), None);
         match ended {
@@ -129,10 +146,8 @@ impl Task {
 
     async fn drive(&mut self) -> Result<()> {
         self.open_source().await?;
-        let mut ticks = interval(self.pace.period());
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let step = match self.step(&mut ticks).await {
+            let step = match self.step().await {
                 Ok(Next::Step) => self.advance(true).await.map(drop),
                 Ok(Next::Done) => return Ok(()),
                 Err(error) => Err(error),
@@ -143,20 +158,23 @@ impl Task {
         }
     }
 
-    async fn step(&mut self, ticks: &mut Interval) -> Result<Next> {
+    async fn step(&mut self) -> Result<Next> {
         if self.is_stopping() {
             return self.finish().await;
         }
         if self.pending.is_some() {
             return self.assign().await.map(|()| Next::Step);
         }
+        if let Some(order) = self.order() {
+            return self.obey(&order).await.map(|()| Next::Step);
+        }
         let next_at = self.flow.next_at(Instant::now());
         let may_read = next_at.is_none() && !self.letters.are_many();
         tokio::select! {
             biased;
-            _ = stop_wished(&mut self.wish) => Ok(Next::Step),
+            Ok(()) = self.wish.changed() => Ok(Next::Step),
             Some(report) = self.reports.recv() => self.note(report).map(|()| Next::Step),
-            _ = ticks.tick() => self.tick().await.map(|()| Next::Step),
+            _ = self.ticks.tick() => self.tick().await.map(|()| Next::Step),
             () = flow::pause(next_at), if next_at.is_some() => Ok(Next::Step),
             polled = self.upstream.poll(self.flow.limit()), if may_read => match polled {
                 Ok(Polled::End) => self.finish().await,
@@ -217,6 +235,6 @@ impl Task {
     }
 
     fn is_stopping(&self) -> bool {
-        *self.wish.borrow() != Wish::Run
+        matches!(*self.wish.borrow(), Wish::Stop { .. })
     }
 }

@@ -21,18 +21,27 @@ const SAID_WITHIN: Duration = Duration::from_secs(10);
 /// Reports that wait for the task; a branch that has more waits itself. (Invariant 9)
 const REPORTS_MAX: usize = 64;
 
+/// What branches tell their task through.
+pub(super) fn reports() -> (mpsc::Sender<Report>, mpsc::Receiver<Report>) {
+    mpsc::channel(REPORTS_MAX)
+}
+
 impl Task {
     pub(super) fn start_branches(&mut self, parts: Vec<Parts>) {
-        let (reports, receiver) = mpsc::channel(REPORTS_MAX);
-        self.reports = receiver;
-        for (number, part) in parts.into_iter().enumerate() {
+        for part in parts {
             let dead_letters = part.dead_letters;
-            let branch = Branch::start(self.blueprint.driver(number, part, self.upstream.traits(), reports.clone()));
+            let branch = self.start_branch(part);
             match dead_letters {
                 true => self.dead_letters = Some(branch),
                 false => self.branches.push(branch),
             }
         }
+    }
+
+    pub(super) fn start_branch(&mut self, part: Parts) -> Branch {
+        let number = self.branches_started;
+        self.branches_started += 1;
+        Branch::start(self.blueprint.driver(number, part, self.upstream.traits(), self.reporter.clone()))
     }
 
     /// Hands an item to a branch; hears reports while the branch is busy, so that neither waits for the other.
@@ -70,14 +79,20 @@ impl Task {
     }
 
     pub(super) fn note(&mut self, report: Report) -> Result<()> {
-        match report.said {
-            Said::Answered { barrier, through } if report.branch == self.branches.len() => {
+        let letters = self.dead_letters.as_ref().map(|branch| branch.number);
+        let sink = self.branches.iter().position(|branch| branch.number == report.branch);
+        match (report.said, sink) {
+            (Said::Answered { barrier, through }, Some(sink)) => {
+                self.checkpoints.sink_answered(sink, barrier, through);
+            }
+            (Said::Answered { barrier, through }, None) if letters == Some(report.branch) => {
                 self.checkpoints.dead_letters_answered(barrier, through);
             }
-            Said::Answered { barrier, through } => self.checkpoints.sink_answered(report.branch, barrier, through),
-            Said::Rejected(rejected) => self.add_letters(self.checkpoints.next_answer(report.branch), rejected),
-            Said::Full => self.pace.full = true,
-            Said::Failed(error) => return Err(error),
+            (Said::Rejected(rejected), Some(sink)) => self.add_letters(self.checkpoints.next_answer(sink), rejected),
+            (Said::Full, _) => self.pace.full = true,
+            (Said::Failed(error), sink) if sink.is_some() || letters == Some(report.branch) => return Err(error),
+            // One that was closed had nothing left to say that matters.
+            _ => {}
         }
         Ok(())
     }

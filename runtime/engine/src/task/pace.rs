@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use catchwater_sdk::BarrierKind;
 use catchwater_sdk::sink::SinkTraits;
 use catchwater_sdk::source::SourceTraits;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// How often what was read is made safe where somebody waits to hear of it: a fifth of what they may wait at the median.
 const MARK_INTERVAL: Duration = Duration::from_millis(20);
@@ -56,6 +57,20 @@ impl Pace {
         let hurry = self.hurries.then_some(MARK_INTERVAL);
         let wishes = [self.cut_interval, self.commit_within, hurry];
         wishes.into_iter().flatten().fold(self.checkpoint_interval, Duration::min)
+    }
+
+    /// Ticks at which to ask.
+    pub(super) fn ticks(&self) -> Interval {
+        let mut ticks = interval(self.period());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    }
+
+    /// Goes on at another pace, with what was read and sent so far.
+    pub(super) fn renew(&mut self, new: Pace) {
+        let Pace { last_cut, last_barrier, last_record, records_since_cut, records_since_barrier, full, .. } = *self;
+        let sent = Pace { last_cut, last_barrier, last_record, records_since_cut, records_since_barrier, full, ..new };
+        *self = sent;
     }
 
     /// What kind of barrier is due at this tick. `answered` says whether the sinks have answered all before it.

@@ -23,6 +23,7 @@ pub(crate) struct StepRejected {
 }
 
 /// Transforms in order.
+#[derive(Default)]
 pub(crate) struct Stages {
     stages: Vec<Stage>,
 }
@@ -118,6 +119,20 @@ impl Stages {
         let failing = self.stages.iter_mut().filter(|stage| stage.on_error == OnError::Fail);
         failing.for_each(|stage| stage.on_error = OnError::DeadLetter);
         self
+    }
+
+    /// The stages of these names in order: another where there is one, else the one that was here.
+    pub(super) fn changed<'a>(mut self, stages: impl Iterator<Item = (&'a str, Option<Stage>)>) -> Stages {
+        let mut before = |name: &str| {
+            let at = self.stages.iter().position(|stage| *stage.step == *name);
+            self.stages.swap_remove(at.expect("a step that stays the same was there"))
+        };
+        Stages { stages: stages.map(|(name, new)| new.unwrap_or_else(|| before(name))).collect() }
+    }
+
+    /// Their balance begins at nothing.
+    pub(super) fn count_anew(&mut self) {
+        self.stages.iter_mut().for_each(|stage| stage.balance = Balance::default());
     }
 
     /// What each remembers.

@@ -1,16 +1,19 @@
 //! What the one who runs a task wants of it.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use catchwater_sdk::Error;
-use tokio::sync::watch;
+use catchwater_sdk::{Error, Result};
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 
+use crate::blueprint::Blueprint;
+
 /// What the one who runs a task wants of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) enum Wish {
-    /// Go on until the source ends.
-    Run,
+    /// Go on until the source ends; become what the order says, where it is another than before.
+    Run(Arc<Order>),
     /// Drain, commit, stop.
     Stop {
         /// No copy comes back soon: others may take over at once.
@@ -18,6 +21,28 @@ pub(crate) enum Wish {
         /// What is not durable by then is abandoned.
         deadline: Instant,
     },
+}
+
+/// What a pipeline should be. Each of its tasks answers an order that came while it ran.
+pub(crate) struct Order {
+    pub(crate) blueprint: Blueprint,
+    /// How long sinks that are new may take to connect.
+    pub(super) patience: Duration,
+    answers: mpsc::Sender<Result<()>>,
+}
+
+// === impl Order ===
+
+impl Order {
+    /// An order, and what its tasks answer: that they are as it says, or why they stayed as they were.
+    pub(crate) fn new(blueprint: Blueprint, patience: Duration) -> (Arc<Order>, mpsc::Receiver<Result<()>>) {
+        let (answers, receiver) = mpsc::channel(usize::from(blueprint.planned.tasks));
+        (Arc::new(Order { blueprint, patience, answers }), receiver)
+    }
+
+    pub(crate) fn answer(&self, answer: Result<()>) {
+        let _ = self.answers.try_send(answer); // there is room for each task's, and who does not wait needs none
+    }
 }
 
 /// Waits for a stop to be wished; answers its deadline.

@@ -2,6 +2,7 @@
 
 mod running;
 mod supervisor;
+mod turned;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +11,11 @@ use std::time::Duration;
 use catchwater_sdk::{Error, Registry, Result};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::warn;
 
 pub use self::running::Stopper;
-use self::running::{Drained, Running};
+use self::running::{Adapted, Drained, Running};
+pub use self::turned::{Change, Turned};
 use crate::blueprint::Blueprint;
 pub use crate::blueprint::Host;
 use crate::diff::{Changes, diff};
@@ -36,28 +38,6 @@ pub struct Topology {
     running: BTreeMap<String, Running>,
     /// Also of pipelines that do not run now: their counters go on where they were.
     statuses: BTreeMap<String, Arc<Status>>,
-}
-
-/// What became of a pipeline that had to change.
-#[derive(Debug)]
-pub struct Turned {
-    /// Which.
-    pub pipeline: String,
-    /// What had to be done.
-    pub change: Change,
-    /// Why that did not work. A pipeline that was to be replaced then runs as before.
-    pub trouble: Option<Error>,
-}
-
-/// What is done to a pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It did not run before.
-    Start,
-    /// It runs otherwise than before.
-    Replace,
-    /// It no longer runs.
-    Stop,
 }
 
 impl Topology {
@@ -85,14 +65,19 @@ impl Topology {
 
     /// Makes what runs what should run; pipelines that are the same in both are not touched. (Invariant 7)
     ///
-    /// First everything that leaves or changes drains, all at once, so that what bears one user is free; then what is new
-    /// starts. A changed pipeline that does not drain in time, or does not connect, is put back as it was.
+    /// What leaves is stopped, what can change while it runs does, and what has to be replaced drains, all at once, so that
+    /// what bears one user is free; then what is new starts. A changed pipeline that does not drain in time, or does not
+    /// connect, is put back as it was.
     pub async fn apply(&mut self, plan: &Plan) -> Vec<Turned> {
         let running = self.running.iter().map(|(name, running)| (name.clone(), Arc::clone(&running.planned))).collect();
-        let Changes { stop, replace, start } = diff(&running, plan);
+        let Changes { stop, adapt, mut replace, start } = diff(&running, plan);
         let mut turned = self.stop_each(&stop).await;
+        let pipelines = self.running.len() + start.len();
+        // One that waits for another system may wait for long: it is replaced without mercy.
+        let (adapt, waiting) = adapt.into_iter().partition(|after| self.running[&after.spec.name].works());
+        replace.extend::<Vec<_>>(waiting);
+        turned.extend(self.adapt_each(adapt, pipelines).await);
         let replaced = self.drain_each(replace).await;
-        let pipelines = self.running.len() + replaced.len() + start.len();
         let mut waiting = Vec::new();
         for (before, after, trouble) in replaced {
             let name = after.spec.name.clone();
@@ -203,6 +188,44 @@ impl Topology {
         drains.join_all().await
     }
 
+    /// Changes what runs, all at once. Where one task refuses, the others turn back.
+    async fn adapt_each(&mut self, adapt: Vec<Arc<Planned>>, pipelines: usize) -> Vec<Turned> {
+        let mut adapting = JoinSet::new();
+        for after in adapt {
+            let mut running = self.running.remove(&after.spec.name).expect("the diff adapts what runs");
+            let before = self.blueprint(Arc::clone(&running.planned), pipelines);
+            let (after, patience) = (self.blueprint(after, pipelines), self.patience);
+            adapting.spawn(async move {
+                let adapted = match running.adapt(after, patience).await {
+                    Adapted::Refused(error) => match running.adapt(before, patience).await {
+                        Adapted::Well => Adapted::Refused(error),
+                        _ => Adapted::Broken(error),
+                    },
+                    adapted => adapted,
+                };
+                (running, adapted)
+            });
+        }
+        let mut turned = Vec::new();
+        for (running, adapted) in adapting.join_all().await {
+            let (name, before) = (running.planned.spec.name.clone(), Arc::clone(&running.planned));
+            let trouble = match adapted {
+                Adapted::Broken(error) => {
+                    warn!(pipeline = %name, error = %error.chain(), "the change is put back");
+                    running.give_up().await;
+                    self.start(before, pipelines);
+                    Some(error)
+                }
+                Adapted::Well | Adapted::Refused(_) => {
+                    self.running.insert(name.clone(), running);
+                    adapted.refusal()
+                }
+            };
+            turned.push(Turned::new(name, Change::Adapt, trouble));
+        }
+        turned
+    }
+
     /// Drains what is to be replaced. One that still works and cannot drain in time has a reason to stay as it was; one that
     /// did not work has none: what it has not stored is read again.
     async fn drain_each(&mut self, replace: Vec<Arc<Planned>>) -> Vec<(Arc<Planned>, Arc<Planned>, Option<Error>)> {
@@ -239,29 +262,12 @@ impl Topology {
             if let Err(error) = &connected {
                 warn!(pipeline = %name, error = %error.chain(), "the change is put back");
                 let running = self.running.remove(&name).expect("it was started");
-                drop(running.drain(false).await); // it never ran, so it has nothing to lose
+                running.give_up().await; // it never ran, so it has nothing to lose
                 self.start(before, pipelines);
             }
             turned.push(Turned::new(name, Change::Replace, connected.err()));
         }
         turned
-    }
-}
-
-impl Turned {
-    fn new(pipeline: String, change: Change, trouble: Option<Error>) -> Turned {
-        let sign = match change {
-            Change::Start => "started",
-            Change::Replace => "replaced",
-            Change::Stop => "stopped",
-        };
-        match &trouble {
-            None => info!(%pipeline, "{sign}"),
-            Some(error) => {
-                warn!(%pipeline, ?change, error = %error.chain(), "the change did not work as it should");
-            }
-        }
-        Turned { pipeline, change, trouble }
     }
 }
 
@@ -277,9 +283,7 @@ async fn connected(status: &Status, patience: Duration) -> Result<()> {
         matches!(condition.state, State::Running | State::Ended | State::Recovering | State::Failed)
     });
     let Ok(condition) = tokio::time::timeout(patience, settled).await else {
-        let waits = status.troubles().into_iter().map(|(component, trouble)| format!("; {component} waits: {trouble}"));
-        let waits: String = waits.collect();
-        return Err(Error::refused(format!("it had not connected after {} s{waits}", patience.as_secs())));
+        return Err(status.not_connected_within(patience));
     };
     let condition = condition.expect("the status outlives who watches it").clone();
     match condition.state {

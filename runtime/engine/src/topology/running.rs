@@ -1,11 +1,12 @@
 //! One running pipeline, from outside.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use catchwater_sdk::{Error, Result};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tracing::{Instrument, info, info_span};
 
 use super::supervisor::{Supervisor, stop};
@@ -13,7 +14,7 @@ use crate::blueprint::Blueprint;
 use crate::plan::Planned;
 use crate::spec::Retry;
 use crate::status::{State, Status};
-use crate::task::Wish;
+use crate::task::{Order, Wish};
 
 /// A pipeline that was started.
 pub(super) struct Running {
@@ -21,6 +22,16 @@ pub(super) struct Running {
     status: Arc<Status>,
     wish: watch::Sender<Wish>,
     tasks: JoinHandle<Result<()>>,
+}
+
+/// How a change of what runs went.
+pub(super) enum Adapted {
+    /// It is what it was to become.
+    Well,
+    /// Some of its tasks refused, and stayed as they were.
+    Refused(Error),
+    /// It failed, or did not say anything in time.
+    Broken(Error),
 }
 
 /// How a drain went.
@@ -35,7 +46,9 @@ pub(super) enum Drained {
 
 impl Running {
     pub(super) fn start(blueprint: Blueprint, recovery: Option<&Retry>) -> Running {
-        let (wish, wishes) = watch::channel(Wish::Run);
+        // Nobody waits for what it answers: it begins as what it is ordered to be.
+        let (order, _) = Order::new(blueprint.clone(), Duration::ZERO);
+        let (wish, wishes) = watch::channel(Wish::Run(order));
         let (planned, status) = (Arc::clone(&blueprint.planned), Arc::clone(&blueprint.status));
         let name = &planned.spec.name;
         info!(pipeline = %name, tasks = planned.tasks, "starting");
@@ -67,8 +80,62 @@ impl Running {
         }
     }
 
+    /// Makes it another while it runs. Sinks that are new may take so long to connect.
+    pub(super) async fn adapt(&mut self, after: Blueprint, patience: Duration) -> Adapted {
+        let (planned, before) = (Arc::clone(&after.planned), &self.planned.spec.settings);
+        let limit = before.drain_timeout.get() + 2 * patience;
+        let (order, answers) = Order::new(after, patience);
+        let _ = self.wish.send(Wish::Run(order)); // what has ended is told of by its condition
+        let adapted = tokio::select! {
+            biased;
+            adapted = answered(answers, planned.tasks) => adapted,
+            adapted = self.broken() => adapted,
+            () = sleep(limit) => Adapted::Broken(self.status.not_connected_within(limit)),
+        };
+        if let Adapted::Well = adapted {
+            self.planned = planned;
+        }
+        adapted
+    }
+
+    /// Waits until it no longer runs.
+    async fn broken(&self) -> Adapted {
+        let mut conditions = self.status.watch();
+        let condition = conditions.wait_for(|condition| condition.state != State::Running).await;
+        let condition = condition.expect("the status outlives who watches it").clone();
+        match condition.state {
+            State::Ended => Adapted::Well,
+            _ => Adapted::Broken(Error::refused(condition.reason.unwrap_or_default())),
+        }
+    }
+
+    /// Stops it where it stands.
+    pub(super) async fn give_up(self) {
+        let _ = self.wish.send(Wish::Stop { leave: false, deadline: Instant::now() }); // one that has ended is gone
+        let _ = self.ended().await; // why it did not work is known
+    }
+
     pub(super) async fn ended(self) -> Result<()> {
         self.tasks.await.unwrap_or_else(|panic| Err(Error::bug("a pipeline's supervisor died").because(panic)))
+    }
+}
+
+/// Waits until each task has answered.
+async fn answered(mut answers: mpsc::Receiver<Result<()>>, tasks: u16) -> Adapted {
+    let mut refused = None;
+    for _ in 0..tasks {
+        let answer = answers.recv().await;
+        refused = refused.or(answer.and_then(Result::err));
+    }
+    refused.map_or(Adapted::Well, Adapted::Refused)
+}
+
+impl Adapted {
+    pub(super) fn refusal(self) -> Option<Error> {
+        match self {
+            Adapted::Well => None,
+            Adapted::Refused(error) | Adapted::Broken(error) => Some(error),
+        }
     }
 }
 

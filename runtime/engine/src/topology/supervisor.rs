@@ -59,7 +59,7 @@ impl Supervisor {
 
     /// Runs all tasks; when one fails, the others stop.
     async fn attempt(&mut self) -> Result<()> {
-        let (wish, wishes) = watch::channel(*self.wishes.borrow_and_update());
+        let (wish, wishes) = watch::channel(self.wanted());
         let mut tasks = self.tasks(&wishes)?;
         let (mut outcome, mut is_steady, steady_at) = (Ok(()), false, Instant::now() + STEADY);
         loop {
@@ -74,13 +74,31 @@ impl Supervisor {
                     }
                 }
                 Ok(()) = self.wishes.changed(), if outcome.is_ok() => {
-                    let _ = wish.send(*self.wishes.borrow_and_update());
+                    let wanted = self.wanted();
+                    self.answer_for_others(&wanted, tasks.len());
+                    let _ = wish.send(wanted);
                 }
                 () = sleep_until(steady_at.into()), if !is_steady && outcome.is_ok() => {
                     is_steady = true;
                     self.recovered();
                 }
             }
+        }
+    }
+
+    /// What is wanted now. Tasks that begin again begin as the last order says.
+    fn wanted(&mut self) -> Wish {
+        let wanted = self.wishes.borrow_and_update().clone();
+        if let Wish::Run(order) = &wanted {
+            self.blueprint = order.blueprint.clone();
+        }
+        wanted
+    }
+
+    /// Tasks that have ended have nothing to change.
+    fn answer_for_others(&self, wanted: &Wish, running: usize) {
+        if let Wish::Run(order) = wanted {
+            (running..usize::from(self.blueprint.planned.tasks)).for_each(|_| order.answer(Ok(())));
         }
     }
 
@@ -111,7 +129,7 @@ impl Supervisor {
     }
 
     fn is_stopping(&self) -> bool {
-        *self.wishes.borrow() != Wish::Run
+        matches!(*self.wishes.borrow(), Wish::Stop { .. })
     }
 
     fn status(&self) -> &Status {

@@ -12,7 +12,7 @@ use catchwater_sdk::claim::{Claim, Within};
 use catchwater_sdk::clock::SystemClock;
 use catchwater_sdk::conformance::doubles::{MemoryLog, MemoryStore, Opaque, Stored};
 use catchwater_sdk::transform::{Output, Transform};
-use catchwater_sdk::{Batch, Context, Record, Registry, Result};
+use catchwater_sdk::{Batch, Context, Error, Record, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -106,6 +106,10 @@ impl Scene {
         registry.transform("count", |_: Nothing, context| {
             let state = context.state.as_deref().map(|state| state.try_into().expect("eight bytes"));
             Ok(Box::new(Count(state.map_or(0, u64::from_le_bytes))))
+        });
+        registry.transform("forgets", |_: Nothing, context| match context.state {
+            Some(_) => Err(Error::refused("it wants to remember nothing")),
+            None => Ok(Box::new(Mark)),
         });
         registry.format(Opaque);
         Arc::new(registry)

@@ -21,6 +21,9 @@ pub trait Brokers: Send + Sync {
     async fn cluster(&self, source: &Node) -> Result<String>;
     /// What the source's group has committed of its topics.
     async fn committed(&self, source: &Node, pipeline: &str) -> Result<Vec<GroupOffset>>;
+    /// Where partitions begin, by topic and number, for who begins at `earliest`, `latest`, a time or `-N`; another word is a
+    /// mistake of the configuration.
+    async fn begins(&self, source: &Node, partitions: Vec<(String, i32)>, begin: &str) -> Result<Vec<GroupOffset>>;
     /// Commits these offsets for the source's group; it must have no members.
     async fn commit(&self, source: &Node, pipeline: &str, offsets: &[GroupOffset]) -> Result<()>;
     /// Forgets the source's group with all its offsets; it must have no members.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use catchwater_engine::diff::{Differences, differences};
+use catchwater_engine::diff::{Difference, Effect, Kind, differences};
 use catchwater_engine::plan::{Plan, plan_texts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,16 +50,23 @@ pub struct Outlook {
 pub struct Expected {
     /// Its name.
     pub pipeline: String,
-    /// `create`, `replace` or `delete`.
+    /// `create`, `adapt` (its source reads on), `replace` (it is stopped for that) or `delete`. One that waits for another
+    /// system is always replaced.
     pub change: &'static str,
-    /// Components that are new.
-    pub added: Vec<String>,
-    /// Components that are otherwise than before.
-    pub changed: Vec<String>,
-    /// Components that are no longer there.
-    pub removed: Vec<String>,
-    /// Whether the pipeline's own settings differ.
-    pub settings: bool,
+    /// In what it would differ.
+    pub differences: Vec<Differs>,
+}
+
+/// In what a pipeline would differ.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Differs {
+    /// The component; none for what is the pipeline's own, such as its settings.
+    pub component: Option<String>,
+    /// `added`, `changed` or `removed`.
+    pub kind: &'static str,
+    /// What that does while it runs: nothing stops (`in_place`), it takes effect between two batches (`swap`), everything that
+    /// was read is stored first (`flush`), or the pipeline drains and starts again (`restart`).
+    pub effect: &'static str,
 }
 
 /// A wish that was understood.
@@ -143,15 +150,15 @@ impl Server {
         for planned in &plan.pipelines {
             let name = planned.spec.name.clone();
             match view.pipelines.get(&name) {
-                None => changes.push(Expected::new(name, "create", Differences::default())),
+                None => changes.push(Expected::new(name, "create", Vec::new())),
                 Some(shown) if shown.planned.same_as(planned) => {}
-                Some(shown) => changes.push(Expected::new(name, "replace", differences(&shown.planned, planned))),
+                Some(shown) => changes.push(Expected::of(name, differences(&shown.planned, planned))),
             }
         }
         let unchanged = plan.pipelines.len() - changes.len();
         let wanted = |name: &String| plan.pipelines.iter().any(|planned| planned.spec.name == *name);
         let gone = view.pipelines.keys().filter(|name| !wanted(name));
-        changes.extend(gone.map(|name| Expected::new(name.clone(), "delete", Differences::default())));
+        changes.extend(gone.map(|name| Expected::new(name.clone(), "delete", Vec::new())));
         changes.sort_by(|one, other| one.pipeline.cmp(&other.pipeline));
         (changes, unchanged)
     }
@@ -165,9 +172,31 @@ impl Server {
 }
 
 impl Expected {
-    fn new(pipeline: String, change: &'static str, differences: Differences) -> Expected {
-        let Differences { added, changed, removed, settings } = differences;
-        Expected { pipeline, change, added, changed, removed, settings }
+    fn new(pipeline: String, change: &'static str, differences: Vec<Differs>) -> Expected {
+        Expected { pipeline, change, differences }
+    }
+
+    fn of(pipeline: String, differences: Vec<Difference>) -> Expected {
+        let is_restarted = differences.iter().any(|difference| difference.effect == Effect::Restart);
+        let change = if is_restarted { "replace" } else { "adapt" };
+        Expected::new(pipeline, change, differences.into_iter().map(Differs::from).collect())
+    }
+}
+
+impl From<Difference> for Differs {
+    fn from(Difference { component, kind, effect }: Difference) -> Differs {
+        let kind = match kind {
+            Kind::Added => "added",
+            Kind::Changed => "changed",
+            Kind::Removed => "removed",
+        };
+        let effect = match effect {
+            Effect::InPlace => "in_place",
+            Effect::Swap => "swap",
+            Effect::Flush => "flush",
+            Effect::Restart => "restart",
+        };
+        Differs { component, kind, effect }
     }
 }
 

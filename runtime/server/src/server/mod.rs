@@ -15,7 +15,7 @@ use catchwater_engine::topology::Topology;
 use catchwater_sdk::clock::{Clock, SystemClock};
 use catchwater_sdk::{Registry, Result};
 
-pub use self::apply::{Expected, Outlook, Wish, WishedFile};
+pub use self::apply::{Differs, Expected, Outlook, Wish, WishedFile};
 pub use self::reload::{Reload, Reloaded};
 pub use self::shapes::{Described, Origin, Wanted};
 pub(crate) use self::view::View;

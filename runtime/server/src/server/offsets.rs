@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use catchwater_engine::offsets::{Move, Offset};
+use catchwater_engine::plan::Planned;
+use catchwater_engine::topology::Topology;
+use catchwater_sdk::ErrorKind;
 
 use super::{Described, Server, Wanted};
+use crate::connect::brokers::GroupOffset;
 use crate::wrong::Wrong;
 
 impl Server {
@@ -29,21 +33,51 @@ impl Server {
     pub async fn set_offsets(&self, name: &str, moves: Vec<Move>) -> Result<Vec<Offset>, Wrong> {
         let name = name.to_owned();
         self.undisturbed(move |server, topology| {
+            Box::pin(async move { shift(topology, &server.stopped(&name)?.planned, &moves).await })
+        })
+        .await
+    }
+
+    /// Moves every partition of a stopped pipeline to where one begins at `earliest`, `latest`, a time or `-N`.
+    pub async fn reset_offsets(&self, name: &str, begin: String) -> Result<Vec<Offset>, Wrong> {
+        let name = name.to_owned();
+        self.undisturbed(move |server, topology| {
             Box::pin(async move {
-                let described = server.get(&name)?;
-                if described.wanted != Wanted::Stopped {
-                    let text =
-                        format!("pipeline `{name}` is {}; stop it before its offsets are set", described.state());
-                    return Err(Wrong::Conflict(text));
-                }
-                topology
-                    .set_offsets(&described.planned, &moves)
-                    .await
-                    .map_err(|error| Wrong::Conflict(error.chain()))?;
-                Ok(topology.offsets(&described.planned).await?)
+                let planned = server.stopped(&name)?.planned;
+                let offsets = topology.offsets(&planned).await?;
+                let moves = server.begins(&planned, &offsets, &begin).await?;
+                shift(topology, &planned, &moves).await
             })
         })
         .await
+    }
+
+    fn stopped(&self, name: &str) -> Result<Described, Wrong> {
+        let described = self.get(name)?;
+        match described.wanted {
+            Wanted::Stopped => Ok(described),
+            _ => {
+                let state = described.state();
+                Err(Wrong::Conflict(format!("pipeline `{name}` is {state}; stop it before its offsets are set")))
+            }
+        }
+    }
+
+    async fn begins(&self, planned: &Planned, offsets: &[Offset], begin: &str) -> Result<Vec<Move>, Wrong> {
+        let source = &planned.spec.source;
+        let Some(brokers) = self.brokers().filter(|_| source.type_name == "kafka") else {
+            let text =
+                format!("nobody knows where a {} source begins at `{begin}`; set numbers instead", source.type_name);
+            return Err(Wrong::Conflict(text));
+        };
+        let partition = |offset: &Offset| (offset.partition.stream.to_string(), offset.partition.number);
+        let begins = brokers.begins(&source.node, offsets.iter().map(partition).collect(), begin).await;
+        let begins = begins.map_err(|error| match error.kind() {
+            ErrorKind::Config => Wrong::Malformed(error.chain()),
+            _ => Wrong::Failed(error),
+        });
+        let to = |at: GroupOffset| Some(Move { stream: at.topic, partition: at.partition, position: at.offset? });
+        Ok(begins?.into_iter().filter_map(to).collect())
     }
 
     /// Refuses where to move a stopped pipeline would have no effect.
@@ -57,4 +91,9 @@ impl Server {
         })
         .await
     }
+}
+
+async fn shift(topology: &mut Topology, planned: &Arc<Planned>, moves: &[Move]) -> Result<Vec<Offset>, Wrong> {
+    topology.set_offsets(planned, moves).await.map_err(|error| Wrong::Conflict(error.chain()))?;
+    Ok(topology.offsets(planned).await?)
 }

@@ -30,7 +30,7 @@ pub(super) fn intend(folder: &Path, texts: &Texts, registry: &Registry) -> Resul
     let texts: Vec<_> = texts.iter().map(|(path, text)| (path.as_path(), text.as_str())).collect();
     let plan = plan_beside(&folders, &texts, registry, &environment)?;
     let mut files = environment.files.into_inner();
-    files.extend(plan.pipelines.iter().flat_map(|planned| planned.files.keys().cloned()));
+    files.extend(plan.pipelines.iter().flat_map(|planned| planned.files().cloned()));
     Ok(Intended { plan, files })
 }
 

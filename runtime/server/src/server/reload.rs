@@ -45,7 +45,7 @@ pub struct Reloaded {
 pub struct Changed {
     /// Its name.
     pub pipeline: String,
-    /// `start`, `replace` or `stop`.
+    /// `start`, `adapt` (its source read on), `replace` (it was stopped for that) or `stop`.
     pub change: &'static str,
     /// Why it was put back.
     pub trouble: Option<String>,
@@ -176,7 +176,8 @@ impl Server {
 }
 
 fn new_refusal(turned: &Turned, plan: &Plan) -> Option<(String, PutBack)> {
-    let reason = turned.trouble.as_ref().filter(|_| turned.change == Change::Replace)?.chain();
+    let was_changed = matches!(turned.change, Change::Adapt | Change::Replace);
+    let reason = turned.trouble.as_ref().filter(|_| was_changed)?.chain();
     let planned = plan.pipelines.iter().find(|planned| planned.spec.name == turned.pipeline)?;
     Some((turned.pipeline.clone(), PutBack { planned: Arc::clone(planned), reason }))
 }
@@ -184,6 +185,7 @@ fn new_refusal(turned: &Turned, plan: &Plan) -> Option<(String, PutBack)> {
 fn changed(turned: &Turned) -> Changed {
     let change = match turned.change {
         Change::Start => "start",
+        Change::Adapt => "adapt",
         Change::Replace => "replace",
         Change::Stop => "stop",
     };

@@ -22,12 +22,30 @@ pub(super) struct Place {
     committed: bool,
 }
 
-/// Other places for some partitions.
+/// Other places for partitions: numbers for some, or one word for all.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Places {
+    /// The partitions that are not among them stay where they are.
+    Some(Numbers),
+    /// Every partition of a `kafka` source.
+    All(Beginning),
+}
+
+/// See [`Places`].
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Places {
-    /// The partitions that are not among them stay where they are.
+pub(super) struct Numbers {
+    /// The places.
     offsets: Vec<Target>,
+}
+
+/// See [`Places`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Beginning {
+    /// `earliest`, `latest`, a time (RFC 3339, a date, or an age such as `1h`), or `-N` for the last N.
+    to: String,
 }
 
 /// Another place for a partition.
@@ -54,7 +72,11 @@ pub(super) async fn change(
     Json(places): Json<Places>,
 ) -> Result<Json<Vec<Place>>, Wrong> {
     let to = |target: Target| Move { stream: target.stream, partition: target.partition, position: target.position };
-    server.set_offsets(&name, places.offsets.into_iter().map(to).collect()).await.map(self::places)
+    let moved = match places {
+        Places::Some(numbers) => server.set_offsets(&name, numbers.offsets.into_iter().map(to).collect()).await,
+        Places::All(Beginning { to }) => server.reset_offsets(&name, to).await,
+    };
+    moved.map(self::places)
 }
 
 fn places(offsets: Vec<Offset>) -> Json<Vec<Place>> {

@@ -1,0 +1,185 @@
+//! What changes while a task runs: transforms between two batches, sinks once everything is stored, settings at once. The
+//! source reads on over the same connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use catchwater_sdk::{Error, Result};
+use tokio::time::timeout;
+use tracing::info;
+
+use super::Task;
+use super::barriers::left_to_the_next;
+use super::branch::{Branch, Item};
+use super::flow::Flow;
+use super::pace::Pace;
+use super::stages::Stage;
+use super::wish::{Order, Wish};
+use crate::backoff::Backoff;
+use crate::blueprint::{Blueprint, Parts};
+use crate::plan::Planned;
+
+/// A sink that has nothing left to store and is not gone by then is dropped.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+
+/// What is new, built and untouched; none in the place of what stays.
+struct Built {
+    /// The transforms in order, where any of them changes.
+    stages: Option<Vec<Option<Stage>>>,
+    /// The sinks in order, where any of them changes.
+    sinks: Option<Vec<Option<Parts>>>,
+}
+
+impl Task {
+    /// An order to become another that was not heard yet.
+    pub(super) fn order(&self) -> Option<Arc<Order>> {
+        match &*self.wish.borrow() {
+            Wish::Run(order) if !Arc::ptr_eq(&order.blueprint.planned, &self.heard) => Some(Arc::clone(order)),
+            _ => None,
+        }
+    }
+
+    /// Becomes what was ordered, or stays as it is and says why.
+    pub(super) async fn obey(&mut self, order: &Order) -> Result<()> {
+        self.heard = Arc::clone(&order.blueprint.planned);
+        let after = Blueprint { number: self.blueprint.number, ..order.blueprint.clone() };
+        match self.turn_into(after, order.patience).await {
+            Ok(why_not) => order.answer(why_not.map_or(Ok(()), Err)),
+            Err(error) => {
+                // Any other failure is the pipeline's, and says more than an answer.
+                if left_to_the_next(&error) {
+                    order.answer(Ok(()));
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers an order that came too late to be heard.
+    pub(super) fn answer_unheard(&self) {
+        self.order().iter().for_each(|order| order.answer(Ok(())));
+    }
+
+    /// Everything is built before anything is touched. Answers why nothing was.
+    async fn turn_into(&mut self, after: Blueprint, patience: Duration) -> Result<Option<Error>> {
+        let built = match self.build(&after) {
+            Ok(built) => built,
+            Err(error) => return Ok(Some(error)),
+        };
+        if built.sinks.is_some()
+            && let Some(why_not) = self.settle().await?
+        {
+            return Ok(Some(why_not));
+        }
+        self.check_balance()?;
+        let before = std::mem::replace(&mut self.blueprint, after);
+        if let Some(stages) = built.stages {
+            self.swap_stages(stages);
+        }
+        let has_other_sinks = built.sinks.is_some();
+        if let Some(sinks) = built.sinks {
+            self.swap_sinks(sinks).await;
+        }
+        self.count_anew();
+        self.apply_settings(&before.planned).await?;
+        if has_other_sinks {
+            let resumed = timeout(patience, self.resume()).await;
+            resumed.unwrap_or_else(|_| Err(self.blueprint.status().not_connected_within(patience)))?;
+        }
+        Ok(None)
+    }
+
+    fn build(&self, after: &Blueprint) -> Result<Built> {
+        let before = &self.blueprint.planned;
+        let stages = || after.build_changed_stages(before, &self.stages.remembered());
+        let sinks = || after.build_changed_sinks(before);
+        Ok(Built {
+            stages: (!after.planned.has_same_transforms(before)).then(stages).transpose()?,
+            sinks: (!after.planned.has_same_sinks(before)).then(sinks).transpose()?,
+        })
+    }
+
+    /// Nothing is on its way through them: it is between two batches.
+    fn swap_stages(&mut self, new: Vec<Option<Stage>>) {
+        let names = self.blueprint.planned.spec.transforms.iter().map(|transform| transform.name.as_str());
+        let before = std::mem::take(&mut self.stages);
+        self.stages = before.changed(names.zip(new));
+        self.flow = Flow::new(&self.stages);
+    }
+
+    /// Waits until everything that was read is stored and committed; answers why it is not.
+    async fn settle(&mut self) -> Result<Option<Error>> {
+        let within = self.blueprint.planned.spec.settings.drain_timeout.get();
+        let positions = match self.drain(Some(Instant::now() + within), true).await {
+            Ok(Some(positions)) => positions,
+            Ok(None) => return Ok(Some(Error::refused("the sinks were not done before `drain_timeout`"))),
+            Err(error) if left_to_the_next(&error) => {
+                let why_not = Error::new(error.kind(), error.chain());
+                self.recover(error).await?;
+                return Ok(Some(why_not));
+            }
+            Err(error) => return Err(error),
+        };
+        self.commit_last(&positions).await;
+        if self.is_stopping() {
+            return Ok(Some(Error::refused("it is being stopped")));
+        }
+        let is_committed = self.owned.to_commit(&positions).is_empty();
+        Ok((!is_committed).then(|| Error::unavailable("what is stored could not be committed upstream")))
+    }
+
+    /// Everything that was read is stored and committed.
+    async fn swap_sinks(&mut self, parts: Vec<Option<Parts>>) {
+        let mut before = std::mem::take(&mut self.branches);
+        let names = self.blueprint.planned.spec.sinks.iter().map(|sink| &sink.component.name);
+        let stays = |(name, part): (&String, Option<Parts>)| match part {
+            Some(part) => Err(part),
+            None => {
+                let at = before.iter().position(|branch| *branch.step == **name);
+                Ok(before.remove(at.expect("a sink that stays the same runs")))
+            }
+        };
+        let after: Vec<Result<Branch, Parts>> = names.zip(parts).map(stays).collect();
+        // What bears one user is free before another comes.
+        for branch in before {
+            info!(sink = %branch.step, "closing, all that it was given is stored");
+            self.blueprint.status().set_trouble(&branch.step, None);
+            branch.close_within(CLOSED_WITHIN).await;
+        }
+        self.branches = after.into_iter().map(|branch| branch.unwrap_or_else(|part| self.start_branch(part))).collect();
+        self.checkpoints.restart(self.branches.len());
+    }
+
+    /// Where to go on is asked afresh, of all sinks, as at an assignment: one that lacks what was read takes the source back,
+    /// and those that have it skip it. A source that is where it should be is left alone.
+    async fn resume(&mut self) -> Result<()> {
+        let assignments = self.owned.assignments();
+        if self.starts(&assignments).await? == *self.owned.read() {
+            return Ok(());
+        }
+        self.pending = Some(assignments);
+        self.assign().await
+    }
+
+    async fn apply_settings(&mut self, before: &Planned) -> Result<()> {
+        let settings = &self.blueprint.planned.spec.settings;
+        let has_other_retry = settings.retry != before.spec.settings.retry;
+        let branches = self.branches.iter().chain(&self.dead_letters);
+        let sinks: Vec<_> = branches.map(|branch| branch.traits).collect();
+        let pace = Pace::new(self.upstream.traits(), &sinks, settings.checkpoint_interval.get());
+        self.pace.renew(pace);
+        self.ticks = self.pace.ticks();
+        if has_other_retry {
+            self.backoff = self.new_backoff();
+            for branch in 0..sinks.len() {
+                self.deliver(branch, Item::Retry(self.new_backoff())).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn new_backoff(&self) -> Backoff {
+        Backoff::new(self.blueprint.retry(), self.blueprint.random())
+    }
+}

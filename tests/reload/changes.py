@@ -50,14 +50,15 @@ def change_the_source(dice: Random, pipeline: dict) -> None:
 
 
 def change_the_tasks(dice: Random, pipeline: dict) -> None:
-    pipeline["tasks"] = another(dice, pipeline.get("tasks"), (1, 2, 3))
+    """Without a word there is one for each core."""
+    pipeline["tasks"] = another(dice, pipeline.get("tasks", len(os.sched_getaffinity(0))), (1, 2, 3))
 
 
 class Copy:
-    """A second sink: a file that comes and goes."""
+    """A second sink: a file that comes and goes. The load has tombstones, which have no line of their own."""
 
     def __init__(self, path: Path):
-        self.sink = to_file(path, name="copy")
+        self.sink = to_file(path, name="copy", encoding="json")
 
     def add_or_remove_a_sink(self, dice: Random, pipeline: dict) -> None:
         first, *others = pipeline["sinks"]

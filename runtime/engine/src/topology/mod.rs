@@ -188,7 +188,7 @@ impl Topology {
         drains.join_all().await
     }
 
-    /// Changes what runs, all at once. Where one task refuses, the others turn back.
+    /// Changes what runs, all at once. One that broke over it starts again as it was.
     async fn adapt_each(&mut self, adapt: Vec<Arc<Planned>>, pipelines: usize) -> Vec<Turned> {
         let mut adapting = JoinSet::new();
         for after in adapt {
@@ -196,32 +196,21 @@ impl Topology {
             let before = self.blueprint(Arc::clone(&running.planned), pipelines);
             let (after, patience) = (self.blueprint(after, pipelines), self.patience);
             adapting.spawn(async move {
-                let adapted = match running.adapt(after, patience).await {
-                    Adapted::Refused(error) => match running.adapt(before, patience).await {
-                        Adapted::Well => Adapted::Refused(error),
-                        _ => Adapted::Broken(error),
-                    },
-                    adapted => adapted,
-                };
+                let adapted = running.adapt_or_turn_back(after, before, patience).await;
                 (running, adapted)
             });
         }
         let mut turned = Vec::new();
         for (running, adapted) in adapting.join_all().await {
             let (name, before) = (running.planned.spec.name.clone(), Arc::clone(&running.planned));
-            let trouble = match adapted {
-                Adapted::Broken(error) => {
-                    warn!(pipeline = %name, error = %error.chain(), "the change is put back");
-                    running.give_up().await;
-                    self.start(before, pipelines);
-                    Some(error)
-                }
-                Adapted::Well | Adapted::Refused(_) => {
-                    self.running.insert(name.clone(), running);
-                    adapted.refusal()
-                }
-            };
-            turned.push(Turned::new(name, Change::Adapt, trouble));
+            if let Adapted::Broken(error) = &adapted {
+                warn!(pipeline = %name, error = %error.chain(), "the change is put back");
+                running.give_up().await;
+                self.start(before, pipelines);
+            } else {
+                self.running.insert(name.clone(), running);
+            }
+            turned.push(Turned::new(name, Change::Adapt, adapted.refusal()));
         }
         turned
     }

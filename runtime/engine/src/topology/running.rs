@@ -80,8 +80,24 @@ impl Running {
         }
     }
 
+    /// Makes it another while it runs; where one of its tasks refuses, the others turn back.
+    pub(super) async fn adapt_or_turn_back(
+        &mut self,
+        after: Blueprint,
+        before: Blueprint,
+        patience: Duration,
+    ) -> Adapted {
+        match self.adapt(after, patience).await {
+            Adapted::Refused(error) => match self.adapt(before, patience).await {
+                Adapted::Well => Adapted::Refused(error),
+                _ => Adapted::Broken(error),
+            },
+            adapted => adapted,
+        }
+    }
+
     /// Makes it another while it runs. Sinks that are new may take so long to connect.
-    pub(super) async fn adapt(&mut self, after: Blueprint, patience: Duration) -> Adapted {
+    async fn adapt(&mut self, after: Blueprint, patience: Duration) -> Adapted {
         let (planned, before) = (Arc::clone(&after.planned), &self.planned.spec.settings);
         let limit = before.drain_timeout.get() + 2 * patience;
         let (order, answers) = Order::new(after, patience);

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.pipelines import following, from_file, generated, pipeline, to_file
+from harness.plugins import Builder, out, reasons
 from harness.server import Server
 
 REPOSITORY = Path(__file__).parents[2]
-BUILD_SECONDS_MAX = 600
 
 
 def mask(*fields: str, **keys) -> dict:
@@ -21,16 +21,6 @@ def run(workspace, lines: list[bytes], step: dict):
     workspace.write("in.ndjson", b"".join(line + b"\n" for line in lines))
     letters = to_file("letters.ndjson", encoding="json")
     return workspace.run(pipeline(from_file("in.ndjson"), to_file("out.ndjson"), transforms=[step], dead_letters=letters))
-
-
-def out(workspace, name: str = "out.ndjson") -> list[bytes]:
-    path = workspace.folder / name
-    return path.read_bytes().splitlines() if path.exists() else []
-
-
-def reasons(workspace) -> list[str]:
-    letters = [json.loads(line) for line in out(workspace, "letters.ndjson")]
-    return [header["value"] for letter in letters for header in letter["headers"] if header["name"] == "catchwater.reason"]
 
 
 def test_the_example_masks_the_customers_and_nothing_else(workspace):
@@ -159,18 +149,8 @@ def test_inspect_says_what_a_plugin_is(workspace):
         assert words in said, said
 
 
-@pytest.fixture
-def toolchain() -> dict[str, str]:
-    """What cargo needs to build plugins here, as `tests/plugins.sh` found it."""
-    pairs = os.environ.get("CATCHWATER_PLUGIN_ENVIRONMENT", "").split()
-    cache = Path(os.environ["CATCHWATER_CACHE"])
-    return {**dict(pair.split("=", 1) for pair in pairs), "CARGO_TARGET_DIR": str(cache / "target-plugins")}
-
-
-def test_a_new_project_builds_passes_its_tests_and_runs(workspace, toolchain):
-    def plugin(*arguments):
-        return workspace.start("plugin", *arguments, "--plugins", "own", environment=toolchain).wait(BUILD_SECONDS_MAX)
-
+def test_a_new_project_builds_passes_its_tests_and_runs(workspace):
+    plugin = Builder(workspace)
     assert "plugin build small" in plugin("new", "small").succeeded().out
     plugin("build", "small").succeeded()
     assert "2 cases passed" in plugin("test", "small").succeeded().out

@@ -114,7 +114,7 @@ class Server:
             def do_POST(self):
                 server._answer(self)
 
-            do_PUT = do_PATCH = do_POST
+            do_GET = do_PUT = do_PATCH = do_POST
 
             def log_message(self, *_):
                 pass

@@ -133,7 +133,9 @@ fn main() -> ExitCode {
     #[cfg(feature = "wasm")]
     let places = places(&arguments);
     #[cfg(feature = "wasm")]
-    catchwater_wasm::register(&mut registry, places.clone());
+    let plugins = std::sync::Arc::new(catchwater_wasm::Plugins::new(places.clone()));
+    #[cfg(feature = "wasm")]
+    catchwater_wasm::register(&mut registry, &plugins);
     match arguments.command {
         Command::Demo(arguments) => demo::demo(&arguments, registry),
         Command::Run(arguments) => run::run(arguments, registry),
@@ -155,10 +157,10 @@ fn main() -> ExitCode {
         #[cfg(feature = "sql")]
         Command::Sql(arguments) => sql::sql(&arguments, &registry),
         #[cfg(feature = "wasm")]
-        Command::Connectors { name: None } => plugin::list(places, &registry),
+        Command::Connectors { name: None } => plugin::list(&plugins, &registry),
         Command::Connectors { name } => connectors::connectors(name.as_deref(), &registry),
         #[cfg(feature = "wasm")]
-        Command::Plugin(what) => plugin::plugin(&what, places, &registry),
+        Command::Plugin(what) => plugin::plugin(&what, places, &plugins, &registry),
         Command::Generate(what) => generate::generate(&what, &registry),
     }
 }

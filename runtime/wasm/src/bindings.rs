@@ -1,8 +1,27 @@
-//! The interface of plugins as Rust types, made from `sdk/wit`.
+//! The interface of plugins as Rust types, made from `sdk/wit`. A plugin exports the lifecycle and one of the others; here
+//! stand all of them in one world, so that there is one type for each thing.
 
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
-wasmtime::component::bindgen!({ path: "../../sdk/wit", world: "transform-plugin" });
+wasmtime::component::bindgen!({
+    path: "../../sdk/wit",
+    inline: "
+        package catchwater:every;
 
-pub(crate) use self::catchwater::plugin::{host, types};
-pub(crate) use self::exports::catchwater::plugin::lifecycle;
+        world every {
+            import catchwater:plugin/host@0.1.0;
+            import catchwater:plugin/clock@0.1.0;
+            import catchwater:plugin/random@0.1.0;
+            import catchwater:plugin/egress@0.1.0;
+            export catchwater:plugin/lifecycle@0.1.0;
+            export catchwater:plugin/transform@0.1.0;
+            export catchwater:plugin/source@0.1.0;
+            export catchwater:plugin/sink@0.1.0;
+        }
+    ",
+    world: "catchwater:every/every",
+    imports: { default: trappable },
+});
+
+pub(crate) use self::catchwater::plugin::{clock, egress, host, random, types};
+pub(crate) use self::exports::catchwater::plugin::{lifecycle, sink, source, transform};

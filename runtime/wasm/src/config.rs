@@ -1,16 +1,45 @@
-//! The `wasm` transform's configuration.
+//! The configuration of a step that a plugin does, whatever it does.
 
 use catchwater_sdk::config::{Duration, Size};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use crate::grants::Grants;
 
 /// Runs a plugin: a WASM component that makes records out of records, and can harm no more than its own step.
 ///
-/// A plugin has no file, no network, no clock and no randomness, only its configuration and the records. Whatever it
-/// does, it ends at the limits below. When it traps, runs too long or gives an answer that does not add up, it gets a new
-/// instance and the batch once more; if that fails again, the record to blame is found and becomes a dead letter, and the
-/// rest goes on. Plugins speak the interface in `sdk/wit`.
+/// A plugin has no file, no network, no clock and no randomness, only its configuration and the records; the time of day
+/// and chance it can be granted. Whatever it does, it ends at the limits below. When it traps, runs too long or gives an
+/// answer that does not add up, it gets a new instance and the batch once more; if that fails again, the record to blame
+/// is found and becomes a dead letter, and the rest goes on. Plugins speak the interface in `sdk/wit`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct TransformConfig(pub(crate) Config);
+
+/// Reads with a plugin: a WASM component that knows another system, and can harm no more than its own pipeline.
+///
+/// A plugin has no file, no clock and no randomness, and reaches nothing but what `grants` names. Its positions are kept
+/// in the data folder. Whatever it does, it ends at the limits below. When it traps, runs too long, or gives an answer
+/// that does not add up or goes backward, a new instance takes its place and reads on at the last position. Plugins speak
+/// the interface in `sdk/wit`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(transform = show_source)]
+pub(crate) struct SourceConfig(pub(crate) Config);
+
+/// Stores with a plugin: a WASM component that knows another system, and can harm no more than its own sink.
+///
+/// A plugin has no file, no clock and no randomness, and reaches nothing but what `grants` names. Records are stored at
+/// least once: what was not flushed yet is handed over again to the instance that takes the place of one that broke off.
+/// Whatever it does, it ends at the limits below. When it traps or runs too long twice, the record to blame is found and
+/// becomes a dead letter, and the rest goes on. Plugins speak the interface in `sdk/wit`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(transform = show_sink)]
+pub(crate) struct SinkConfig(pub(crate) Config);
+
+/// See [`TransformConfig`], [`SourceConfig`] and [`SinkConfig`].
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
@@ -21,8 +50,12 @@ pub(crate) struct Config {
     #[serde(default)]
     #[schemars(extend("x-names" = ["settings", "with", "args"]))]
     pub(crate) config: Map<String, Value>,
-    /// How long it may take for one batch, as processor time. Smaller parts of a batch, among which a record to blame is
-    /// looked for, get as much smaller a time, at least 100 ms.
+    /// What it may do outside: nothing, if it is not named here. A plugin says what it wants, and `catchwater check` names
+    /// what is not granted.
+    #[serde(default)]
+    pub(crate) grants: Grants,
+    /// How long it may take for one batch, as processor time. A transform gets as much smaller a time for smaller parts of
+    /// a batch, among which a record to blame is looked for, at least 100 ms.
     #[serde(default = "time_max")]
     #[schemars(extend("x-min" = "10ms", "x-max" = "10m", "x-names" = ["timeout"]))]
     pub(crate) time_max: Duration,
@@ -38,11 +71,26 @@ pub(crate) struct Config {
     #[serde(default = "log_max")]
     #[schemars(range(min = 0, max = 10000))]
     pub(crate) log_max: u32,
-    /// How many records within a minute may make it fail. With more, the pipeline stops: the plugin is to blame then, and
-    /// not the records.
+    /// How many records within a minute may make it fail; for a source, how often it may break off within a minute or
+    /// without having read in between. With more, the pipeline stops: the plugin is to blame then, and not the records.
     #[serde(default = "failures_max")]
     #[schemars(range(min = 0, max = 100000))]
     pub(crate) failures_max: u32,
+}
+
+fn show_source(schema: &mut Schema) {
+    show(schema, "poll");
+}
+
+fn show_sink(schema: &mut Schema) {
+    show(schema, "bulk");
+}
+
+/// What stands in the example is a plugin that fits there.
+fn show(schema: &mut Schema, plugin: &str) {
+    if let Some(examples) = schema.pointer_mut("/properties/plugin/examples") {
+        *examples = json!([plugin, format!("./plugins/{plugin}.wasm")]);
+    }
 }
 
 fn time_max() -> Duration {

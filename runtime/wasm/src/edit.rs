@@ -8,7 +8,7 @@ use catchwater_sdk::{Batch, Field, Record};
 use crate::bindings::types::{self, Outcome, Replacement};
 use crate::columns::bit;
 use crate::fault::Fault;
-use crate::journal::plain;
+use crate::rejections::reason;
 
 /// So many records may be made out of one batch.
 const MADE_MAX: usize = 1_000_000;
@@ -178,12 +178,5 @@ fn bitmap(bits: &[u8], records: usize) -> Result<(), String> {
     match (records..bits.len() * 8).find(|i| bit(bits, *i)) {
         Some(i) => Err(format!("a bitmap names record {i}, and there are {records}")),
         None => Ok(()),
-    }
-}
-
-fn reason(text: &str) -> String {
-    match text.trim() {
-        "" => "the plugin gives no reason".to_owned(),
-        text => plain(text),
     }
 }

@@ -6,12 +6,17 @@ use std::time::Duration;
 use tracing::Level;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
-use crate::bindings::{TransformPlugin, host, lifecycle, types};
+use crate::bindings::{clock, egress, host, lifecycle, random, sink, source, transform, types};
 use crate::config::Bounds;
+use crate::exports::{Exports, Work};
 use crate::fault::{Circumstances, Fault};
 use crate::journal::{Journal, plain};
 use crate::machine::{Machine, worked};
+use crate::outside::Outside;
 use crate::plugin::Plugin;
+
+/// What a call of the plugin's answers: what it came to, or what the plugin says that is wrong; or how the instance broke off.
+pub(crate) type Answer<R> = Result<Result<R, types::Failure>, Fault>;
 
 /// Tables and memories that a plugin may have; compilers' output has one or two of each.
 const TABLE_ELEMENTS_MAX: usize = 100_000;
@@ -20,7 +25,7 @@ const PARTS_MAX: usize = 100;
 /// An instance. After a [`Fault`] it must not be called again.
 pub(crate) struct Instance {
     store: Store<State>,
-    exports: TransformPlugin,
+    exports: Exports,
     bounds: Bounds,
 }
 
@@ -28,6 +33,7 @@ pub(crate) struct Instance {
 pub(crate) struct State {
     memory: Memory,
     journal: Arc<Mutex<Journal>>,
+    outside: Outside,
     /// The last line that it logged as an error in the call at hand.
     said: Option<String>,
     /// What this thread will have worked when the call at hand has taken all of its time.
@@ -45,9 +51,15 @@ struct Memory {
 
 impl Instance {
     /// A new one, with nothing called but what the compiler put at its start.
-    pub(crate) fn new(plugin: &Plugin, bounds: Bounds, journal: Arc<Mutex<Journal>>) -> Result<Instance, Fault> {
+    pub(crate) fn new(
+        plugin: &Plugin,
+        bounds: Bounds,
+        journal: Arc<Mutex<Journal>>,
+        outside: Outside,
+    ) -> Result<Instance, Fault> {
         let memory = Memory { taken: 0, max: bounds.memory_bytes, refused: false };
-        let mut store = Store::new(plugin.engine(), State { memory, journal, said: None, until: Duration::ZERO });
+        let state = State { memory, journal, outside, said: None, until: Duration::ZERO };
+        let mut store = Store::new(plugin.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(bounds.output_bytes);
         store.epoch_deadline_callback(|store| match store.data().until.saturating_sub(worked()) {
@@ -55,58 +67,96 @@ impl Instance {
             left => Ok(UpdateDeadline::Continue(Machine::ticks(left))),
         });
         give_time(&mut store, bounds.time);
-        match plugin.prepared().instantiate(&mut store) {
+        let (prepared, places) = plugin.prepared();
+        let exports = prepared.instantiate(&mut store).and_then(|instance| places.load(&mut store, &instance));
+        match exports {
             Ok(exports) => Ok(Instance { store, exports, bounds }),
             Err(error) => Err(fault(&mut store, &error, bounds, bounds.time)),
         }
     }
 
     pub(crate) fn describe(&mut self) -> Result<lifecycle::Description, Fault> {
-        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_describe(store))
+        self.call(|exports, store| exports.lifecycle.call_describe(store))
     }
 
     pub(crate) fn validate(&mut self, config: &str) -> Result<Vec<lifecycle::Issue>, Fault> {
-        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_validate(store, config))
+        self.call(|exports, store| exports.lifecycle.call_validate(store, config))
     }
 
-    pub(crate) fn open(&mut self, opening: &lifecycle::Opening) -> Result<Result<(), types::Failure>, Fault> {
-        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_open(store, opening))
+    pub(crate) fn open(&mut self, opening: &lifecycle::Opening) -> Answer<()> {
+        self.call(|exports, store| exports.lifecycle.call_open(store, opening))
     }
 
-    pub(crate) fn snapshot(&mut self) -> Result<Result<Vec<u8>, types::Failure>, Fault> {
-        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_snapshot(store))
+    pub(crate) fn snapshot(&mut self) -> Answer<Vec<u8>> {
+        self.call(|exports, store| exports.lifecycle.call_snapshot(store))
     }
 
     pub(crate) fn close(&mut self) -> Result<(), Fault> {
-        self.call(|exports, store| exports.catchwater_plugin_lifecycle().call_close(store))
+        self.call(|exports, store| exports.lifecycle.call_close(store))
     }
 
-    /// Hands a batch over, for which it may take so long.
-    pub(crate) fn process(
-        &mut self,
-        batch: &types::Batch,
-        time: Duration,
-    ) -> Result<Result<types::Outcome, types::Failure>, Fault> {
-        self.call_within(time, |exports, store| exports.catchwater_plugin_transform().call_process(store, batch))
+    /// Hands a batch over to a transform, for which it may take so long.
+    pub(crate) fn process(&mut self, batch: &types::Batch, time: Duration) -> Answer<types::Outcome> {
+        self.call_within(time, |exports, store| transform(exports)?.call_process(store, batch))
     }
 
-    fn call<R>(
-        &mut self,
-        call: impl FnOnce(&TransformPlugin, &mut Store<State>) -> wasmtime::Result<R>,
-    ) -> Result<R, Fault> {
+    pub(crate) fn partitions(&mut self) -> Answer<Vec<source::Beginning>> {
+        self.call(|exports, store| source(exports)?.call_partitions(store))
+    }
+
+    pub(crate) fn start_at(&mut self, places: &[source::Place]) -> Answer<()> {
+        self.call(|exports, store| source(exports)?.call_start(store, places))
+    }
+
+    pub(crate) fn read(&mut self, records_max: u32, bytes_max: u64) -> Answer<source::Reading> {
+        self.call(|exports, store| source(exports)?.call_read(store, records_max, bytes_max))
+    }
+
+    /// Hands a batch over to a sink.
+    pub(crate) fn write(&mut self, batch: &types::Batch) -> Answer<Vec<types::Rejection>> {
+        self.call(|exports, store| sink(exports)?.call_write(store, batch))
+    }
+
+    pub(crate) fn flush(&mut self) -> Answer<Vec<types::Rejection>> {
+        self.call(|exports, store| sink(exports)?.call_flush(store))
+    }
+
+    fn call<R>(&mut self, call: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<R>) -> Result<R, Fault> {
         self.call_within(self.bounds.time, call)
     }
 
     fn call_within<R>(
         &mut self,
         time: Duration,
-        call: impl FnOnce(&TransformPlugin, &mut Store<State>) -> wasmtime::Result<R>,
+        call: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
         give_time(&mut self.store, time);
         self.store.data_mut().said = None;
         self.store.data_mut().memory.refused = false;
+        self.store.data_mut().outside.begin_call();
         let answer = call(&self.exports, &mut self.store);
         answer.map_err(|error| fault(&mut self.store, &error, self.bounds, time))
+    }
+}
+
+fn transform(exports: &Exports) -> wasmtime::Result<&transform::Guest> {
+    match &exports.work {
+        Work::Transform(transform) => Ok(transform),
+        _ => Err(wasmtime::Error::msg("it is no transform")),
+    }
+}
+
+fn source(exports: &Exports) -> wasmtime::Result<&source::Guest> {
+    match &exports.work {
+        Work::Source(source) => Ok(source),
+        _ => Err(wasmtime::Error::msg("it is no source")),
+    }
+}
+
+fn sink(exports: &Exports) -> wasmtime::Result<&sink::Guest> {
+    match &exports.work {
+        Work::Sink(sink) => Ok(sink),
+        _ => Err(wasmtime::Error::msg("it is no sink")),
     }
 }
 
@@ -132,7 +182,7 @@ impl State {
 impl types::Host for State {}
 
 impl host::Host for State {
-    fn log(&mut self, level: host::Level, message: String) {
+    fn log(&mut self, level: host::Level, message: String) -> wasmtime::Result<()> {
         let level = match level {
             host::Level::Trace => Level::TRACE,
             host::Level::Debug => Level::DEBUG,
@@ -144,10 +194,36 @@ impl host::Host for State {
             self.said = Some(plain(&message));
         }
         self.journal().log(level, &message);
+        Ok(())
     }
 
-    fn count(&mut self, name: String, delta: u64) {
+    fn count(&mut self, name: String, delta: u64) -> wasmtime::Result<()> {
         self.journal().count(name, delta);
+        Ok(())
+    }
+}
+
+impl clock::Host for State {
+    fn now(&mut self) -> wasmtime::Result<i64> {
+        self.outside.now()
+    }
+}
+
+impl random::Host for State {
+    fn bytes(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
+        self.outside.random(count)
+    }
+}
+
+impl egress::Host for State {
+    fn send(&mut self, request: egress::Request) -> wasmtime::Result<Result<egress::Response, egress::Trouble>> {
+        let answer = self.outside.send(request)?;
+        if let Err(trouble) = &answer
+            && trouble.kind == egress::TroubleKind::Denied
+        {
+            self.journal().log(Level::WARN, &format!("a request is denied: {}", trouble.message));
+        }
+        Ok(answer)
     }
 }
 

@@ -3,30 +3,35 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use catchwater_sdk::config::Role;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
-use crate::bindings::{TransformPluginPre, host, lifecycle, types};
+use crate::bindings::{clock, egress, host, lifecycle, random, types};
 use crate::config::Bounds;
+use crate::exports::{Places, interface_of, role_of};
 use crate::fault::Fault;
 use crate::instance::{Instance, State};
-use crate::journal::{Journal, plain};
+use crate::journal::Journal;
+use crate::outside::Outside;
+use crate::wants::Wants;
 
 /// A plugin that can be run as often as one likes.
 pub struct Plugin {
     name: String,
     digest: String,
-    prepared: TransformPluginPre<State>,
+    role: Role,
+    prepared: InstancePre<State>,
+    places: Places,
     description: lifecycle::Description,
+    wants: Wants,
     imports: Vec<String>,
     bytes: usize,
 }
 
-/// The interface that a transform exports; its version is the plugin's.
-const TRANSFORM: &str = "catchwater:plugin/transform@0.1.0";
-/// What a plugin of this version may import.
+/// What every plugin of this version may import; the others it wants. [`Wants`] knows those.
 const KNOWN: [&str; 2] = ["catchwater:plugin/types@0.1.0", "catchwater:plugin/host@0.1.0"];
 /// The keys of hash maps, the same each time: a replay repeats itself.
 const SEED: (u64, u64) = (0x6361_7463_6877_6174, 0x6572_2d70_6c75_6769);
@@ -40,9 +45,11 @@ impl Plugin {
         let ty = component.component_type();
         let imports: Vec<_> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
         let exports: Vec<_> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
-        check_exports(&exports)?;
+        let role = role_of(&exports)?;
         check_imports(&imports)?;
-        let prepared = prepare(component, &imports).map_err(|error| format!("cannot be linked: {error:#}"))?;
+        let unlinked = |error| format!("cannot be linked: {error:#}");
+        let prepared = prepare(component, &imports).map_err(unlinked)?;
+        let places = Places::new(&prepared, role).map_err(unlinked)?;
         let undescribed = lifecycle::Description {
             name: String::new(),
             version: String::new(),
@@ -53,17 +60,45 @@ impl Plugin {
             attributes: Vec::new(),
         };
         let (name, digest) = (name.to_owned(), digest.to_owned());
-        let mut plugin = Plugin { name, digest, prepared, description: undescribed, imports, bytes };
+        let wants = Wants::default();
+        let mut plugin =
+            Plugin { name, digest, role, prepared, places, description: undescribed, wants, imports, bytes };
         plugin.description =
             plugin.ask(Instance::describe).map_err(|fault| format!("does not describe itself: {fault}"))?;
-        refuse_wants(&plugin.description.wants)?;
+        plugin.wants = Wants::read(&plugin.description.wants, &plugin.imports)?;
+        if role != Role::Transform && plugin.state_version() > 0 {
+            return Err(format!("has a state of its own, which nobody would keep: a {role} has none"));
+        }
         Ok(plugin)
     }
 
-    /// Asks an instance that is made for it and dropped behind it.
+    /// Asks an instance that is made for it and dropped behind it, and that may do nothing outside.
     pub(crate) fn ask<R>(&self, question: impl FnOnce(&mut Instance) -> Result<R, Fault>) -> Result<R, Fault> {
-        let mut instance = Instance::new(self, Bounds::default(), Arc::new(Mutex::new(Journal::silent())))?;
+        self.ask_with(Outside::default(), question)
+    }
+
+    /// As [`Plugin::ask`], with what it is granted.
+    pub(crate) fn ask_with<R>(
+        &self,
+        outside: Outside,
+        question: impl FnOnce(&mut Instance) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
+        let mut instance = Instance::new(self, Bounds::default(), Arc::new(Mutex::new(Journal::silent())), outside)?;
         question(&mut instance)
+    }
+
+    /// What it does in a pipeline.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What it wants beyond log and counters, such as `egress`.
+    pub fn wants(&self) -> &[String] {
+        &self.description.wants
+    }
+
+    pub(crate) fn needs(&self) -> Wants {
+        self.wants
     }
 
     /// The name that it was asked for under.
@@ -108,20 +143,20 @@ impl Plugin {
 
     /// The interface that it speaks.
     pub fn interface(&self) -> &'static str {
-        TRANSFORM
+        interface_of(self.role)
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         self.prepared.engine()
     }
 
-    pub(crate) fn prepared(&self) -> &TransformPluginPre<State> {
-        &self.prepared
+    pub(crate) fn prepared(&self) -> (&InstancePre<State>, &Places) {
+        (&self.prepared, &self.places)
     }
 
     /// The compiled code, to be kept.
     pub(crate) fn component(&self) -> &Component {
-        self.prepared.instance_pre().component()
+        self.prepared.component()
     }
 }
 
@@ -131,45 +166,31 @@ impl fmt::Debug for Plugin {
     }
 }
 
-/// Exactly one version is spoken here; a plugin of another says which.
-fn check_exports(exports: &[String]) -> Result<(), String> {
-    if exports.iter().any(|export| export == TRANSFORM) {
-        return Ok(());
-    }
-    match exports.iter().find(|export| export.starts_with("catchwater:plugin/")) {
-        Some(other) => Err(format!("speaks `{other}`, and this Catchwater `{TRANSFORM}`")),
-        None => Err(format!("is no plugin: it does not export `{TRANSFORM}`")),
-    }
-}
-
 fn check_imports(imports: &[String]) -> Result<(), String> {
-    let unknown = imports.iter().find(|name| !KNOWN.contains(&name.as_str()) && !name.starts_with("wasi:"));
-    match unknown {
-        Some(name) => Err(format!("imports `{name}`, which there is not: a plugin may import {}", KNOWN.join(" and "))),
-        None => Ok(()),
-    }
-}
-
-fn refuse_wants(wants: &[String]) -> Result<(), String> {
-    match wants.first() {
-        Some(want) => {
-            Err(format!("wants `{}`, and nothing but log and counters is granted by this Catchwater", plain(want)))
+    let is_known = |name: &str| KNOWN.contains(&name) || Wants::of_import(name).is_some() || name.starts_with("wasi:");
+    match imports.iter().find(|name| !is_known(name)) {
+        Some(name) => {
+            let wanted = Wants::imports().join(", ");
+            Err(format!("imports `{name}`, which there is not: a plugin may import {}, {wanted}", KNOWN.join(", ")))
         }
         None => Ok(()),
     }
 }
 
 /// Links what it imports. What a compiler's library wants of WASI is there and traps, but for the keys of hash maps.
-fn prepare(component: &Component, imports: &[String]) -> wasmtime::Result<TransformPluginPre<State>> {
+fn prepare(component: &Component, imports: &[String]) -> wasmtime::Result<InstancePre<State>> {
     let mut linker = Linker::<State>::new(component.engine());
     types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    random::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    egress::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     for name in imports.iter().filter(|name| name.starts_with("wasi:random/insecure-seed@")) {
         let function = if name.contains("@0.2.") { "insecure-seed" } else { "get-insecure-seed" };
         linker.instance(name)?.func_wrap(function, |_, (): ()| Ok((SEED,)))?;
     }
     linker.define_unknown_imports_as_traps(component)?;
-    TransformPluginPre::new(linker.instantiate_pre(component)?)
+    linker.instantiate_pre(component)
 }
 
 /// The digest of a file's bytes.

@@ -52,7 +52,7 @@ impl Scene {
             registry.sink(name, move |_: Nothing, _| Ok(store.sink()));
         }
         registry.format(Opaque);
-        catchwater_wasm::register(&mut registry, self.places());
+        catchwater_wasm::register(&mut registry, &Arc::new(Plugins::new(self.places())));
         registry
     }
 

@@ -40,3 +40,23 @@ pub fn count(name: &str, delta: u64) {
     #[cfg(not(target_family = "wasm"))]
     let _ = (name, delta);
 }
+
+/// The time of day, as microseconds since the Unix epoch. For a plugin that wants [`Want::Clock`](crate::Want::Clock).
+pub fn now() -> i64 {
+    #[cfg(target_family = "wasm")]
+    return crate::bindings::catchwater::plugin::clock::now();
+    #[cfg(not(target_family = "wasm"))]
+    {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_micros() as i64)
+    }
+}
+
+/// Bytes that nobody can foretell, at most 64 KiB. For a plugin that wants [`Want::Random`](crate::Want::Random). In tests on
+/// the author's own machine they are the same each time.
+pub fn random(count: usize) -> Vec<u8> {
+    #[cfg(target_family = "wasm")]
+    return crate::bindings::catchwater::plugin::random::bytes(count as u32);
+    #[cfg(not(target_family = "wasm"))]
+    (0..count).map(|number| (number * 151 + 7) as u8).collect()
+}

@@ -39,20 +39,31 @@
 //! # fn main() {}
 //! ```
 //!
-//! A plugin has no file, no network, no clock and no randomness. What it may do beside its work is [`log`] and [`count`].
-//! When it panics, the record to blame becomes a dead letter with the panic's message, and a new instance goes on.
+//! A source has the [`Source`] trait and [`source!`], a sink [`Sink`] and [`sink!`].
+//!
+//! A plugin has no file. What it may do beside its work is [`log`] and [`count`], and what it [wants](Want) and a pipeline
+//! grants: [`now`], [`random`] and, for sources and sinks, [`Request`]. When it panics, the record to blame becomes a dead
+//! letter with the panic's message, and a new instance goes on.
 
+mod arrivals;
 mod batch;
 #[doc(hidden)]
 pub mod bindings;
+mod egress;
 #[doc(hidden)]
 pub mod exports;
 mod host;
 mod output;
+mod rejects;
 
+pub use arrivals::Arrivals;
 pub use batch::{Batch, Field, Kind, Record, Records, Timestamp, TimestampKind};
-pub use host::{Level, count, log};
+pub use egress::{Request, Response, Trouble};
+pub use host::{Level, count, log, now, random};
 pub use output::{NewRecord, Output};
+pub use rejects::Rejects;
+
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -64,6 +75,9 @@ pub trait Transform: Sized + 'static {
 
     /// The version of what [`snapshot`](Transform::snapshot) gives; 0 for a plugin without a state.
     const STATE_VERSION: u32 = 0;
+
+    /// What it wants beyond log and counters: [`Want::Clock`], [`Want::Random`].
+    const WANTS: &'static [Want] = &[];
 
     /// What is wrong with a configuration beyond its types. Called before anything starts, without effect.
     fn check(_config: &Self::Config) -> Result<(), Mistake> {
@@ -84,6 +98,105 @@ pub trait Transform: Sized + 'static {
 
     /// The last call; it may never come.
     fn close(&mut self) {}
+}
+
+/// A plugin that a pipeline begins with.
+///
+/// Its state is its positions, and the host keeps them: a new instance is started where the last one was. So it must be able
+/// to read again from any position that it gave.
+pub trait Source: Sized + 'static {
+    /// Its configuration. Its doc comments are what users read; what `serde` refuses is shown to them at its line.
+    type Config: DeserializeOwned + JsonSchema;
+
+    /// What it wants beyond log and counters.
+    const WANTS: &'static [Want] = &[];
+
+    /// What is wrong with a configuration beyond its types. Called before anything starts, without effect.
+    fn check(_config: &Self::Config) -> Result<(), Mistake> {
+        Ok(())
+    }
+
+    /// Called once, before all else. The state of an `opening` is for transforms.
+    fn open(config: Self::Config, opening: &Opening) -> Result<Self, Failure>;
+
+    /// What there is to read: each partition once, the same ones each time.
+    fn partitions(&mut self) -> Result<Vec<Partition>, Failure>;
+
+    /// Reading goes on at this position of a partition, by its number in the answer of `partitions`.
+    fn start(&mut self, partition: usize, position: i64) -> Result<(), Failure>;
+
+    /// The next records, until `out` is full or there are none for now.
+    fn read(&mut self, out: &mut Arrivals) -> Result<Next, Failure>;
+
+    /// The last call; it may never come.
+    fn close(&mut self) {}
+}
+
+/// A plugin that a pipeline ends with.
+///
+/// The host keeps what it took until a flush went well, and hands it to the instance that comes after a lost one: a record
+/// may be stored twice, and none is missing.
+pub trait Sink: Sized + 'static {
+    /// Its configuration. Its doc comments are what users read; what `serde` refuses is shown to them at its line.
+    type Config: DeserializeOwned + JsonSchema;
+
+    /// What it wants beyond log and counters.
+    const WANTS: &'static [Want] = &[];
+
+    /// What is wrong with a configuration beyond its types. Called before anything starts, without effect.
+    fn check(_config: &Self::Config) -> Result<(), Mistake> {
+        Ok(())
+    }
+
+    /// Called once, before all else. The state of an `opening` is for transforms.
+    fn open(config: Self::Config, opening: &Opening) -> Result<Self, Failure>;
+
+    /// Takes the batch but for the records that it rejects, by their number in the batch; or fails, and takes none of it.
+    fn write(&mut self, batch: &Batch, rejects: &mut Rejects) -> Result<(), Failure>;
+
+    /// Stores what was taken, but for the records that it rejects now: by their number among those that were taken since the
+    /// last flush, from 0. When it fails, nothing is forgotten: it is called again.
+    fn flush(&mut self, rejects: &mut Rejects) -> Result<(), Failure>;
+
+    /// The last call; it may never come.
+    fn close(&mut self) {}
+}
+
+/// What a plugin may want beyond log and counters. A pipeline grants it, or does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// The time of day: [`now`].
+    Clock,
+    /// Chance: [`random`].
+    Random,
+    /// Requests to the addresses that the pipeline grants: [`Request`]. For sources and sinks.
+    Egress,
+}
+
+/// One ordered sequence of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// The system: a host's name, an account.
+    pub source: String,
+    /// What it is called there: a path, a table. Catchwater calls it the stream.
+    pub stream: String,
+    /// Any text, another one when the stream was made anew and old positions mean nothing.
+    pub incarnation: String,
+    /// 0 where a stream has but one.
+    pub number: i32,
+    /// Where reading begins when nothing was read yet.
+    pub begins_at: i64,
+}
+
+/// When there will be more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Perhaps at once.
+    Now,
+    /// Not before this time has passed.
+    Wait(Duration),
+    /// Never.
+    End,
 }
 
 /// Where an instance stands.
@@ -123,6 +236,24 @@ pub enum Failure {
     Refused(String),
     /// The records at hand cannot be processed: the host halves the batch until it has found which.
     Data(String),
+}
+
+impl Want {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Want::Clock => "clock",
+            Want::Random => "random",
+            Want::Egress => "egress",
+        }
+    }
+}
+
+impl Partition {
+    /// The one partition of a stream, read from position 0.
+    pub fn new(source: impl Into<String>, stream: impl Into<String>) -> Partition {
+        let (source, stream) = (source.into(), stream.into());
+        Partition { source, stream, incarnation: "1".into(), number: 0, begins_at: 0 }
+    }
 }
 
 impl Mistake {

@@ -46,24 +46,25 @@ struct Made {
     rest: Option<Rest>,
 }
 
+/// All of a record but its payload.
 #[derive(Debug, Default)]
-struct Rest {
-    key: Bytes,
-    headers: Fields,
-    properties: Fields,
-    micros: Vec<i64>,
-    kinds: Vec<u8>,
+pub(crate) struct Rest {
+    pub(crate) key: Bytes,
+    pub(crate) headers: Fields,
+    pub(crate) properties: Fields,
+    pub(crate) micros: Vec<i64>,
+    pub(crate) kinds: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
-struct Bytes {
+pub(crate) struct Bytes {
     ends: Vec<u32>,
     data: Vec<u8>,
     absent: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
-struct Fields {
+pub(crate) struct Fields {
     ends: Vec<u32>,
     names: Bytes,
     values: Bytes,
@@ -193,7 +194,7 @@ impl Made {
 }
 
 impl Rest {
-    fn push(&mut self, record: &NewRecord<'_>) {
+    pub(crate) fn push(&mut self, record: &NewRecord<'_>) {
         self.key.push(record.key);
         self.headers.push(&record.headers);
         self.properties.push(&record.properties);
@@ -207,7 +208,7 @@ impl Rest {
 }
 
 impl Bytes {
-    fn push(&mut self, value: Option<&[u8]>) {
+    pub(crate) fn push(&mut self, value: Option<&[u8]>) {
         let row = self.ends.len();
         if value.is_none() {
             self.absent.resize(row / 8 + 1, 0);
@@ -217,7 +218,11 @@ impl Bytes {
         self.ends.push(u32::try_from(self.data.len()).expect("a plugin's memory ends before that"));
     }
 
-    fn finish(mut self) -> ByteColumn {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn finish(mut self) -> ByteColumn {
         if !self.absent.is_empty() {
             self.absent.resize(self.ends.len().div_ceil(8), 0);
         }
@@ -235,7 +240,7 @@ impl Fields {
         self.ends.push(self.kinds.len() as u32);
     }
 
-    fn finish(self) -> FieldColumn {
+    pub(crate) fn finish(self) -> FieldColumn {
         FieldColumn {
             row_offsets: offsets(self.ends),
             names: self.names.finish(),

@@ -2,16 +2,30 @@
 
 use std::time::{Duration, Instant};
 
+use catchwater_sdk::config::Role;
 use catchwater_sdk::transform::Output;
-use catchwater_sdk::{Registry, Result};
+use catchwater_sdk::{Error, Registry, Result};
 
 use super::cases::{Case, batch, build};
+use super::ends;
 
 const RECORDS: usize = 1000;
 const TIME: Duration = Duration::from_secs(3);
 
-/// Hands the case's records over again and again, and answers how many went through in a second.
-pub(super) fn measure(case: &Case, plugin: &str, registry: &Registry) -> Result<String> {
+/// Hands the case's records over again and again, or has a source read, and answers how many went through in a second.
+pub(super) fn measure(case: &Case, plugin: &str, role: Role, registry: &Registry) -> Result<String> {
+    match role {
+        Role::Transform => measure_transform(case, plugin, registry),
+        Role::Source => {
+            let (last, records, seconds) = ends::measure(case, plugin, registry, TIME)?;
+            let rate = records as f64 / seconds;
+            Ok(format!("{plugin}, {}: {rate:.0} records/s, {} in the last batch\n", case.name, last.len()))
+        }
+        _ => Err(Error::config("a sink is as fast as what it stores in: run a pipeline to measure it")),
+    }
+}
+
+fn measure_transform(case: &Case, plugin: &str, registry: &Registry) -> Result<String> {
     let mut transform = build(case, plugin, registry)?;
     let payloads: Vec<_> = case.input.iter().cycle().take(RECORDS).cloned().collect();
     let batch = batch(&payloads);

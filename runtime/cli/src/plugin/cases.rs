@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catchwater_sdk::config::{Mistake, parse};
+use catchwater_sdk::config::{Mistake, Role, parse};
 use catchwater_sdk::transform::{BoxTransform, Output};
 use catchwater_sdk::{Batch, BatchBuilder, Context, Error, Limit, Partition, Record, Registry, Result, ResultExt};
+use catchwater_wasm::Plugins;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{bench, fuzz};
+use super::server::Answer;
+use super::{bench, ends, fuzz};
 
 const FILE: &str = "tests.yaml";
 
@@ -20,11 +22,15 @@ pub(super) type Payload = Option<Vec<u8>>;
 /// One case of a project.
 pub(super) struct Case {
     pub(super) name: String,
-    config: Map<String, Value>,
+    pub(super) config: Map<String, Value>,
     pub(super) input: Vec<Payload>,
     out: Vec<Payload>,
     /// For each record that is rejected a part of the reason.
     rejected: Vec<String>,
+    /// What the server answers that `SERVER` stands for.
+    pub(super) answers: Vec<Answer>,
+    /// What it is to be sent, if that matters.
+    sent: Option<Vec<String>>,
 }
 
 /// A case as it stands in `tests.yaml`; `~` is a tombstone.
@@ -34,26 +40,33 @@ struct Written {
     name: String,
     #[serde(default)]
     config: Map<String, Value>,
-    #[serde(rename = "in")]
+    #[serde(default, rename = "in")]
     input: Vec<Option<String>>,
     #[serde(default)]
     out: Vec<Option<String>>,
     #[serde(default)]
     rejected: Vec<String>,
+    #[serde(default)]
+    answers: Vec<Answer>,
+    sent: Option<Vec<String>>,
 }
 
 /// What came of records: what goes on, and what is rejected with its reason.
 pub(super) struct Came {
-    out: Vec<Payload>,
+    pub(super) out: Vec<Payload>,
     pub(super) rejected: Vec<(Payload, String)>,
 }
 
 /// Runs all cases, then each with payloads that nobody would send; an error tells which failed.
-pub(super) fn run(project: &Path, plugin: Option<&str>, registry: &Registry) -> Result<String> {
+pub(super) fn run(project: &Path, plugin: Option<&str>, plugins: &Plugins, registry: &Registry) -> Result<String> {
     let (plugin, cases) = read(project, plugin)?;
+    let role = plugins.load(&plugin)?.role();
     let mut failed = Vec::new();
     for case in &cases {
-        let tried = build(case, &plugin, registry).and_then(|mut transform| case.failure(&mut transform));
+        let tried = match role {
+            Role::Transform => build(case, &plugin, registry).and_then(|mut transform| case.failure(&mut transform)),
+            role => ends::run(case, &plugin, role, registry).map(|(came, sent)| case.other(&came, Some(&sent))),
+        };
         failed.extend(tried.unwrap_or_else(|error| Some(format!("{}: {}\n", case.name, error.chain()))));
     }
     match failed.as_slice() {
@@ -63,9 +76,10 @@ pub(super) fn run(project: &Path, plugin: Option<&str>, registry: &Registry) -> 
 }
 
 /// Measures the plugin with each case.
-pub(super) fn measure(project: &Path, plugin: Option<&str>, registry: &Registry) -> Result<String> {
+pub(super) fn measure(project: &Path, plugin: Option<&str>, plugins: &Plugins, registry: &Registry) -> Result<String> {
     let (plugin, cases) = read(project, plugin)?;
-    cases.iter().map(|case| bench::measure(case, &plugin, registry)).collect()
+    let role = plugins.load(&plugin)?.role();
+    cases.iter().map(|case| bench::measure(case, &plugin, role, registry)).collect()
 }
 
 fn many(cases: usize) -> String {
@@ -104,8 +118,9 @@ fn name_of(project: &Path) -> Result<String> {
 
 /// The step that a pipeline would have.
 pub(super) fn build(case: &Case, plugin: &str, registry: &Registry) -> Result<BoxTransform> {
-    let keys = json!({ "plugin": plugin, "config": case.config, "failures_max": 100_000 }).to_string();
-    let node = parse(&keys).documents.remove(0).root;
+    let grants = json!({ "clock": true, "random": true });
+    let keys = json!({ "plugin": plugin, "config": case.config, "grants": grants, "failures_max": 100_000 });
+    let node = parse(&keys.to_string()).documents.remove(0).root;
     let context = Context::unattached("test", PathBuf::new());
     registry.build_transform("wasm", &node, &context).map_err(|mistake| Error::config(mistake.to_string()))
 }
@@ -125,11 +140,14 @@ pub(super) fn apply(transform: &mut BoxTransform, payloads: &[Payload]) -> Resul
     let mut output = Output::new(&batch);
     transform.apply(&batch, &mut output)?;
     let outcome = output.finish()?;
-    let of =
-        |batch: &Batch| -> Vec<Payload> { batch.iter().map(|record| record.payload().map(<[u8]>::to_vec)).collect() };
     let rejected = outcome.rejected.iter();
-    let rejected = rejected.flat_map(|bad| of(&bad.records).into_iter().map(|payload| (payload, bad.reason.clone())));
-    Ok(Came { out: of(&outcome.emitted), rejected: rejected.collect() })
+    let rejected =
+        rejected.flat_map(|bad| payloads_of(&bad.records).into_iter().map(|payload| (payload, bad.reason.clone())));
+    Ok(Came { out: payloads_of(&outcome.emitted), rejected: rejected.collect() })
+}
+
+pub(super) fn payloads_of(batch: &Batch) -> Vec<Payload> {
+    batch.iter().map(|record| record.payload().map(<[u8]>::to_vec)).collect()
 }
 
 // === impl Case ===
@@ -138,14 +156,24 @@ impl Case {
     /// What is not as expected.
     fn failure(&self, transform: &mut BoxTransform) -> Result<Option<String>> {
         let came = apply(transform, &self.input)?;
-        let fits = |((_, reason), part): (&(Payload, String), &String)| reason.contains(part.as_str());
-        let as_expected = came.out == self.out
-            && came.rejected.len() == self.rejected.len()
-            && came.rejected.iter().zip(&self.rejected).all(fits);
-        if as_expected { fuzz::find(self, transform) } else { Ok(Some(self.difference(&came))) }
+        match self.other(&came, None) {
+            None => fuzz::find(self, transform),
+            other => Ok(other),
+        }
     }
 
-    fn difference(&self, came: &Came) -> String {
+    /// How what came is other than expected, if it is.
+    fn other(&self, came: &Came, sent: Option<&[String]>) -> Option<String> {
+        let fits = |((_, reason), part): (&(Payload, String), &String)| reason.contains(part.as_str());
+        let is_sent = sent.zip(self.sent.as_deref()).is_none_or(|(sent, expected)| sent == expected);
+        let as_expected = is_sent
+            && came.out == self.out
+            && came.rejected.len() == self.rejected.len()
+            && came.rejected.iter().zip(&self.rejected).all(fits);
+        (!as_expected).then(|| self.difference(came, sent.unwrap_or_default()))
+    }
+
+    fn difference(&self, came: &Came, sent: &[String]) -> String {
         let text = |payload: &Payload| payload.as_deref().map_or("~".into(), String::from_utf8_lossy).into_owned();
         let lines = |lines: Vec<String>| -> String { lines.iter().map(|line| format!("    {line}\n")).collect() };
         let payloads = |payloads: &[Payload]| lines(payloads.iter().map(text).collect());
@@ -158,6 +186,10 @@ impl Case {
             let expected = lines(self.rejected.clone());
             said += &format!("  expected to be rejected\n{expected}  rejected\n{}", reasons(&came.rejected));
         }
+        if let Some(expected) = self.sent.as_deref().filter(|expected| *expected != sent) {
+            let lines = |bodies: &[String]| lines(bodies.iter().map(|body| format!("{body:?}")).collect());
+            said += &format!("  expected to be sent\n{}  sent\n{}", lines(expected), lines(sent));
+        }
         said
     }
 }
@@ -166,8 +198,8 @@ impl From<Written> for Case {
     fn from(written: Written) -> Case {
         let bytes =
             |payloads: Vec<Option<String>>| payloads.into_iter().map(|text| text.map(String::into_bytes)).collect();
-        let Written { name, config, input, out, rejected } = written;
-        Case { name, config, input: bytes(input), out: bytes(out), rejected }
+        let Written { name, config, input, out, rejected, answers, sent } = written;
+        Case { name, config, input: bytes(input), out: bytes(out), rejected, answers, sent }
     }
 }
 

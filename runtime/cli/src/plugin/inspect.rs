@@ -19,9 +19,12 @@ fn facts(plugin: &Plugin) -> String {
         version => format!("version {version}"),
     };
     let imports = if plugin.imports().is_empty() { "nothing".to_owned() } else { plugin.imports().join(", ") };
+    let wants = if plugin.wants().is_empty() { "nothing".to_owned() } else { plugin.wants().join(", ") };
     let facts = [
+        ("kind", plugin.role().name().to_owned()),
         ("interface", plugin.interface().to_owned()),
         ("imports", imports),
+        ("wants", wants),
         ("state", state),
         ("size", format!("{} KiB", plugin.bytes().div_ceil(1024))),
         ("sha256", plugin.digest().to_owned()),

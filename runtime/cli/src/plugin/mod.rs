@@ -3,9 +3,11 @@
 mod bench;
 mod build;
 mod cases;
+mod ends;
 mod fuzz;
 mod inspect;
 mod new;
+mod server;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,8 +38,9 @@ pub(crate) enum What {
         #[arg(default_value = ".")]
         project: PathBuf,
     },
-    /// Run the cases in a project's `tests.yaml`: records in, expected records out. Each is then run with spoiled payloads,
-    /// which the plugin may reject, but not break off at.
+    /// Run the cases in a project's `tests.yaml`: records in, expected records out; for a source and a sink with a server that
+    /// gives the case's answers. Those of a transform are then run with spoiled payloads, which it may reject, but not break
+    /// off at.
     Test {
         /// The project's folder.
         #[arg(default_value = ".")]
@@ -46,7 +49,7 @@ pub(crate) enum What {
         #[arg(long)]
         plugin: Option<String>,
     },
-    /// Measure a plugin with the records of each case in a project's `tests.yaml`.
+    /// Measure a transform with the records of each case in a project's `tests.yaml`, or how fast a source reads.
     Bench {
         /// The project's folder.
         #[arg(default_value = ".")]
@@ -71,24 +74,29 @@ pub(crate) enum Language {
 /// What plugins do.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Kind {
+    /// It makes records out of records.
     Transform,
+    /// It reads from another system.
+    Source,
+    /// It stores in another system.
+    Sink,
 }
 
 /// Exits 0 when done, 1 when not.
-pub(crate) fn plugin(what: &What, places: Places, registry: &Registry) -> ExitCode {
+pub(crate) fn plugin(what: &What, places: Places, plugins: &Plugins, registry: &Registry) -> ExitCode {
     let done = match what {
-        What::New { name, lang: Language::Rust, kind: Kind::Transform } => new::make(name),
+        What::New { name, lang: Language::Rust, kind } => new::make(name, *kind),
         What::Build { project } => build::build(project, places),
-        What::Test { project, plugin } => cases::run(project, plugin.as_deref(), registry),
-        What::Bench { project, plugin } => cases::measure(project, plugin.as_deref(), registry),
-        What::Inspect { plugin } => Plugins::new(places).load(plugin).map(|plugin| inspect::describe(&plugin)),
+        What::Test { project, plugin } => cases::run(project, plugin.as_deref(), plugins, registry),
+        What::Bench { project, plugin } => cases::measure(project, plugin.as_deref(), plugins, registry),
+        What::Inspect { plugin } => plugins.load(plugin).map(|plugin| inspect::describe(&plugin)),
     };
     finish(done)
 }
 
 /// All connectors, and the plugins in their folder.
-pub(crate) fn list(places: Places, registry: &Registry) -> ExitCode {
-    let names = Plugins::new(places).names();
+pub(crate) fn list(plugins: &Plugins, registry: &Registry) -> ExitCode {
+    let names = plugins.names();
     let plugins: String = names.iter().map(|name| format!("  {name}\n")).collect();
     let heading = if names.is_empty() {
         ""

@@ -5,14 +5,41 @@ use std::path::Path;
 
 use catchwater_sdk::{Error, Result, ResultExt};
 
-/// The project's files; `NAME` and `TYPE` stand for the plugin's.
-const PROJECT: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("project/Cargo.toml.txt")),
-    ("src/lib.rs", include_str!("project/lib.rs.txt")),
-    ("tests.yaml", include_str!("project/tests.yaml")),
-    ("README.md", include_str!("project/README.md")),
-    (".gitignore", "/target\n"),
-];
+use super::Kind;
+
+/// A kind of plugin: the files that are its own, what it says of itself, and how a pipeline uses it. `NAME` and `TYPE` stand
+/// for the plugin's.
+struct Project {
+    files: [(&'static str, &'static str); 3],
+    summary: &'static str,
+    uses: &'static str,
+}
+
+macro_rules! files {
+    ($kind:literal) => {
+        [
+            ("src/lib.rs", include_str!(concat!("project/", $kind, "/lib.rs.txt"))),
+            ("tests.yaml", include_str!(concat!("project/", $kind, "/tests.yaml"))),
+            ("README.md", include_str!(concat!("project/", $kind, "/README.md"))),
+        ]
+    };
+}
+
+const TRANSFORM: Project = Project {
+    files: files!("transform"),
+    summary: "Drops records whose payloads are small",
+    uses: "transforms: [{type: wasm, plugin: NAME}]",
+};
+const SOURCE: Project = Project {
+    files: files!("source"),
+    summary: "Counts: each record is the next number",
+    uses: "source: {type: wasm, plugin: NAME}",
+};
+const SINK: Project = Project {
+    files: files!("sink"),
+    summary: "Posts records to an HTTP server, one in a line",
+    uses: "sinks: [{type: wasm, plugin: NAME}]",
+};
 
 macro_rules! sdk {
     ($($file:literal),*) => {
@@ -20,35 +47,49 @@ macro_rules! sdk {
     };
 }
 
-const SDK: [(&str, &str); 10] = sdk![
+const SDK: [(&str, &str); 15] = sdk![
     "guest/Cargo.toml",
     "guest/src/lib.rs",
+    "guest/src/arrivals.rs",
     "guest/src/batch.rs",
     "guest/src/bindings.rs",
+    "guest/src/egress.rs",
     "guest/src/exports.rs",
     "guest/src/host.rs",
     "guest/src/output.rs",
+    "guest/src/rejects.rs",
     "wit/types.wit",
     "wit/host.wit",
-    "wit/transform.wit"
+    "wit/transform.wit",
+    "wit/source.wit",
+    "wit/sink.wit"
 ];
 
 /// Makes the folder `name`.
-pub(crate) fn make(name: &str) -> Result<String> {
+pub(crate) fn make(name: &str, kind: Kind) -> Result<String> {
     check(name)?;
+    let project = match kind {
+        Kind::Transform => TRANSFORM,
+        Kind::Source => SOURCE,
+        Kind::Sink => SINK,
+    };
     let folder = Path::new(name);
     fs::create_dir(folder).or_refused(|| format!("create the folder {name}"))?;
-    for (path, text) in PROJECT {
-        write(&folder.join(path), &text.replace("NAME", name).replace("TYPE", &type_name(name)))?;
+    let filled =
+        |text: &str| text.replace("NAME", name).replace("TYPE", &type_name(name)).replace("SUMMARY", project.summary);
+    let common = [("Cargo.toml", include_str!("project/Cargo.toml.txt")), (".gitignore", "/target\n")];
+    for (path, text) in common.into_iter().chain(project.files) {
+        write(&folder.join(path), &filled(text))?;
     }
     for (path, text) in SDK {
         write(&folder.join("catchwater").join(path), text)?;
     }
+    let uses = filled(project.uses);
     Ok(format!(
         "{name}/src/lib.rs is the plugin, {name}/tests.yaml what it is to do.\n\n\
          Build it:  catchwater plugin build {name}\n\
          Test it:   catchwater plugin test {name}\n\
-         Use it:    transforms: [{{type: wasm, plugin: {name}}}]\n"
+         Use it:    {uses}\n"
     ))
 }
 

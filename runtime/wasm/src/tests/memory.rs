@@ -5,6 +5,9 @@ pub(super) const ANSWER: u32 = 4096;
 /// An answer's own bytes: a result of an outcome, which is an edit and rejections.
 const ANSWER_BYTES: usize = 252;
 const EDIT: usize = 4;
+const READING: usize = 4;
+/// Where the places of a reading stand.
+pub(super) const PLACES: u32 = 4352;
 const REJECTED: usize = 244;
 
 /// An answer under construction.
@@ -13,11 +16,12 @@ pub(super) struct Memory {
     state_version: u32,
     issues: Vec<(&'static str, &'static str)>,
     opens: bool,
+    wants: Vec<&'static str>,
 }
 
 impl Default for Memory {
     fn default() -> Memory {
-        Memory { bytes: vec![0; ANSWER_BYTES], state_version: 0, issues: Vec::new(), opens: true }
+        Memory { bytes: vec![0; ANSWER_BYTES], state_version: 0, issues: Vec::new(), opens: true, wants: Vec::new() }
     }
 }
 
@@ -84,6 +88,55 @@ impl Memory {
         self
     }
 
+    pub(super) fn wanting(mut self, want: &'static str) -> Memory {
+        self.wants.push(want);
+        self
+    }
+
+    /// What a source reads: records with these payloads at these places of partition 0, of which so many are claimed to be
+    /// there. The places stand at [`PLACES`].
+    pub(super) fn reading(payloads: &[&str], places: &[i64], count: u32) -> Memory {
+        let mut memory = Memory::default();
+        let rows = payloads.len();
+        let bytes: Vec<u8> = places.iter().flat_map(|place| place.to_le_bytes()).collect();
+        memory.list(READING + 204, &bytes, places.len());
+        memory.word(READING, count);
+        let data = payloads.concat();
+        let ends = payloads.iter().scan(0, |end, payload| {
+            *end += payload.len() as u32;
+            Some(*end)
+        });
+        let offsets: Vec<u32> = [0].into_iter().chain(ends).collect();
+        memory.words(READING + 4, &offsets);
+        memory.list(READING + 12, data.as_bytes(), data.len());
+        memory.words(READING + 28, &vec![0; rows + 1]);
+        memory.list(READING + 180, &vec![0; rows * 8], rows);
+        memory.list(READING + 188, &vec![0; rows], rows);
+        memory.words(READING + 196, &vec![0; rows]);
+        memory
+    }
+
+    /// What comes next after it: 0 at once, 1 after a while, 2 nothing.
+    pub(super) fn then(mut self, next: u8) -> Memory {
+        self.bytes[READING + 228] = next;
+        self
+    }
+
+    /// A word of the reading is another one.
+    pub(super) fn lying(mut self, at: usize, word: u32) -> Memory {
+        self.word(READING + at, word);
+        self
+    }
+
+    /// A sink rejects these.
+    pub(super) fn refusing(record: u32, reason: &str) -> Memory {
+        let mut memory = Memory::default();
+        let at = memory.put(reason.as_bytes());
+        let entry = [record, at, reason.len() as u32].map(u32::to_le_bytes).concat();
+        memory.list(4, &entry, 1);
+        memory
+    }
+
     fn words(&mut self, at: usize, words: &[u32]) {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         self.list(at, &bytes, words.len());
@@ -109,7 +162,7 @@ impl Memory {
     /// All of it as data segments.
     pub(super) fn data(&self) -> String {
         // describe: name, version, summary, schema, version of the state, wants, attributes
-        let describe = [1200, 4, 1208, 5, 1200, 4, 1216, 2, self.state_version, 0, 0, 0, 0];
+        let describe = [1200, 4, 1208, 5, 1200, 4, 1216, 2, self.state_version, 3584, self.wants.len() as u32, 0, 0];
         // snapshot: there is one, of four bytes
         let snapshot = [0, 1160, 4];
         let mut segments = segment(1024, &bytes(&describe)) + &segment(1136, &bytes(&snapshot));
@@ -124,6 +177,14 @@ impl Memory {
                 texts.extend_from_slice(text.as_bytes());
             }
         }
+        let wants: Vec<_> = (0..).zip(&self.wants).flat_map(|(i, want)| [3616 + 16 * i, want.len() as u32]).collect();
+        segments += &segment(3584, &bytes(&wants));
+        for (i, want) in (0..).zip(&self.wants) {
+            segments += &segment(3616 + 16 * i, want.as_bytes());
+        }
+        // partitions: one, called as the plugin is, that begins at 0
+        segments += &segment(3072, &bytes(&[0, 3088, 1]));
+        segments += &segment(3088, &bytes(&[1200, 4, 1200, 4, 1200, 4, 0, 0, 0, 0]));
         segments += &segment(1088, &bytes(&[1792, self.issues.len() as u32]));
         segments + &segment(1792, &bytes(&entries)) + &segment(2048, &texts)
     }

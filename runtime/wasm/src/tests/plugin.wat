@@ -40,7 +40,5 @@
     (i32.store (i32.const 1160) (global.get $calls))
     (i32.const 1136))
   (func (export "catchwater:plugin/lifecycle@0.1.0#close"))
-  (func (export "catchwater:plugin/transform@0.1.0#process") (param $batch i32) (result i32)
-    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
-    ;; PROCESS
-  ))
+  ;; WORK
+  )

@@ -1,0 +1,152 @@
+//! A case of a source or a sink: run as a pipeline would, beside a server that gives the answers of the case.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use catchwater_sdk::config::{Node, Role, parse};
+use catchwater_sdk::sink::{BoxSink, Durable};
+use catchwater_sdk::source::{BoxSource, Polled, SourceTraits};
+use catchwater_sdk::{
+    Barrier, BarrierKind, Batch, Context, Error, ErrorKind, Limit, Positions, Registry, Result, ResultExt,
+};
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+use super::cases::{Came, Case, batch, payloads_of};
+use super::server::Server;
+
+/// What stands for the server's address in a configuration.
+const SERVER: &str = "SERVER";
+/// A source from which nothing comes for so long has said all.
+const SILENCE: Duration = Duration::from_secs(1);
+/// What is unavailable is tried so often in all; a server of the case answers differently by then.
+const ATTEMPTS: u32 = 5;
+
+/// What came of the case, and what the server was sent.
+pub(super) fn run(case: &Case, plugin: &str, role: Role, registry: &Registry) -> Result<(Came, Vec<String>)> {
+    runtime()?.block_on(async {
+        let server = Server::start(&case.answers).await?;
+        let (node, context) = (step(case, plugin, &server), Context::unattached("test", PathBuf::new()));
+        let refused = |mistake: catchwater_sdk::config::Mistake| Error::config(mistake.to_string());
+        let came = match role {
+            Role::Source => read(registry.build_source("wasm", &node, &context).map_err(refused)?).await?,
+            _ => store(registry.build_sink("wasm", &node, &context).map_err(refused)?, case).await?,
+        };
+        Ok((came, server.sent()))
+    })
+}
+
+/// How many records, and bytes, a source gives within a time, or until it ends.
+pub(super) fn measure(case: &Case, plugin: &str, registry: &Registry, time: Duration) -> Result<(Batch, usize, f64)> {
+    runtime()?.block_on(async {
+        let server = Server::start(&case.answers).await?;
+        let (node, context) = (step(case, plugin, &server), Context::unattached("test", PathBuf::new()));
+        let source = registry.build_source("wasm", &node, &context);
+        let mut source = source.map_err(|mistake| Error::config(mistake.to_string()))?;
+        source.open().await?;
+        let (started, mut records, mut last) = (Instant::now(), 0, batch(&[]));
+        while let Some(polled) = next(&mut source).await?.filter(|_| started.elapsed() < time) {
+            records += polled.len();
+            last = polled;
+        }
+        Ok((last, records, started.elapsed().as_secs_f64()))
+    })
+}
+
+fn runtime() -> Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().or_refused(|| "start a runtime".into())
+}
+
+/// The keys that a pipeline would have: the server of the case is granted.
+fn step(case: &Case, plugin: &str, server: &Server) -> Node {
+    let config = put_in(&Value::Object(case.config.clone()), &server.address);
+    let grants = json!({ "clock": true, "random": true, "egress": [{ "to": server.address }] });
+    let keys = json!({ "plugin": plugin, "config": config, "grants": grants, "failures_max": 100_000 });
+    parse(&keys.to_string()).documents.remove(0).root
+}
+
+fn put_in(config: &Value, address: &str) -> Value {
+    match config {
+        Value::String(text) => Value::String(text.replace(SERVER, address)),
+        Value::Array(items) => items.iter().map(|item| put_in(item, address)).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), put_in(value, address))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// All that the source gives.
+async fn read(mut source: BoxSource) -> Result<Came> {
+    source.open().await?;
+    let mut came = Came { out: Vec::new(), rejected: Vec::new() };
+    while let Some(batch) = next(&mut source).await? {
+        for record in batch.iter() {
+            let payload = record.payload().map(<[u8]>::to_vec);
+            match record.rejected() {
+                Some(reason) => came.rejected.push((payload, reason.to_owned())),
+                None => came.out.push(payload),
+            }
+        }
+    }
+    source.close(true).await.map(|()| came)
+}
+
+/// The next records; nothing at the end, or when none have come for a while.
+async fn next(source: &mut BoxSource) -> Result<Option<Batch>> {
+    let mut attempts = 1;
+    loop {
+        match timeout(SILENCE, source.poll(Limit::default())).await {
+            Err(_) | Ok(Ok(Polled::End)) => return Ok(None),
+            Ok(Ok(Polled::Records(batch))) => return Ok(Some(batch)),
+            Ok(Ok(Polled::Assigned(assigned))) => {
+                let at: Positions = assigned.iter().map(|new| (Arc::clone(&new.partition), new.at)).collect();
+                source.start(&at).await?;
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                again(error, &mut attempts)?;
+                source.open().await?;
+            }
+        }
+    }
+}
+
+/// Writes the records of the case and has them stored.
+async fn store(mut sink: BoxSink, case: &Case) -> Result<Came> {
+    let upstream = SourceTraits {
+        capture: None,
+        rereadable: true,
+        keeps_positions: false,
+        shareable: false,
+        unacknowledged_max: None,
+        commit_within: None,
+        may_return: false,
+    };
+    sink.open(&upstream).await?;
+    let records = batch(&case.input);
+    let barrier = Barrier { number: 1, kind: BarrierKind::Cut, positions: Arc::new(records.positions()), last: true };
+    let mut attempts = 1;
+    while let Err(error) = sink.write(&records).await {
+        again(error, &mut attempts)?;
+    }
+    let durable: Durable = loop {
+        match sink.barrier(&barrier).await {
+            Ok(durable) => break durable,
+            Err(error) => again(error, &mut attempts)?,
+        }
+    };
+    sink.close().await?;
+    let rejected = durable.rejected.into_iter();
+    let rejected =
+        rejected.flat_map(|bad| payloads_of(&bad.records).into_iter().map(move |one| (one, bad.reason.clone())));
+    Ok(Came { out: Vec::new(), rejected: rejected.collect() })
+}
+
+fn again(error: Error, attempts: &mut u32) -> Result<()> {
+    *attempts += 1;
+    match error.kind() {
+        ErrorKind::Unavailable if *attempts <= ATTEMPTS => Ok(()),
+        _ => Err(error),
+    }
+}

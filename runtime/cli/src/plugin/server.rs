@@ -1,0 +1,89 @@
+//! The server that a case names: gives the answers of the case in their order, and notes what it was sent.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use catchwater_sdk::{Result, ResultExt};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What the server answers to one request.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Answer {
+    #[serde(default = "status")]
+    status: u16,
+    #[serde(default)]
+    body: String,
+}
+
+fn status() -> u16 {
+    200
+}
+
+/// A server on this machine, for one case.
+pub(super) struct Server {
+    pub(super) address: String,
+    script: Arc<Mutex<Script>>,
+    serving: JoinHandle<()>,
+}
+
+struct Script {
+    answers: VecDeque<Answer>,
+    sent: Vec<String>,
+}
+
+// === impl Server ===
+
+impl Server {
+    pub(super) async fn start(answers: &[Answer]) -> Result<Server> {
+        let doing = || "start a server for the case".to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.or_refused(doing)?;
+        let address = format!("http://{}", listener.local_addr().or_refused(doing)?);
+        let script = Arc::new(Mutex::new(Script { answers: answers.iter().cloned().collect(), sent: Vec::new() }));
+        let serving = tokio::spawn(serve(listener, Arc::clone(&script)));
+        Ok(Server { address, script, serving })
+    }
+
+    /// The bodies of the requests so far.
+    pub(super) fn sent(&self) -> Vec<String> {
+        lock(&self.script).sent.clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, script: Arc<Mutex<Script>>) {
+    while let Ok((connection, _)) = listener.accept().await {
+        let script = Arc::clone(&script);
+        let service = service_fn(move |request| answer(Arc::clone(&script), request));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), service));
+    }
+}
+
+async fn answer(script: Arc<Mutex<Script>>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let mut script = lock(&script);
+    script.sent.push(String::from_utf8_lossy(&body).into_owned());
+    let none = Answer { status: 404, body: "the case has no more `answers`".into() };
+    let Answer { status, body } = script.answers.pop_front().unwrap_or(none);
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status.try_into().unwrap_or_default();
+    Ok(response)
+}
+
+fn lock(script: &Mutex<Script>) -> MutexGuard<'_, Script> {
+    script.lock().unwrap_or_else(PoisonError::into_inner)
+}

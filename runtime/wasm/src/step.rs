@@ -1,0 +1,266 @@
+//! What all steps that a plugin does have in common: the plugin is found, asked about its configuration, granted what it
+//! wants, and started.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use catchwater_sdk::config::Role;
+use catchwater_sdk::{Context, Error, RecordRef, Result};
+use tracing::warn;
+
+use crate::bindings::lifecycle::Opening;
+use crate::bindings::types::{self, FailureKind};
+use crate::config::{Bounds, Config};
+use crate::fault::Fault;
+use crate::grants::Grants;
+use crate::instance::{Answer, Instance};
+use crate::journal::{Journal, plain};
+use crate::outside::Outside;
+use crate::plugin::Plugin;
+use crate::plugins::Plugins;
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// A place in a pipeline at which a plugin works.
+pub(crate) struct Step {
+    plugins: Arc<Plugins>,
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) bounds: Bounds,
+    pub(crate) opening: Opening,
+    failures: Failures,
+    journal: Arc<Mutex<Journal>>,
+    pub(crate) outside: Outside,
+    /// The compiled code is in the data folder, or cannot be there.
+    is_kept: bool,
+}
+
+/// When the plugin broke off, lately.
+struct Failures {
+    max: usize,
+    at: VecDeque<Instant>,
+    /// How often it broke off with nothing done in between, where no record is to blame.
+    in_a_row: usize,
+}
+
+/// Why a call came to nothing.
+pub(crate) enum Halt {
+    /// The instance broke off, and is gone.
+    Fault(Fault),
+    /// The plugin said itself what is wrong.
+    Failed(Error),
+}
+
+// === impl Step ===
+
+impl Step {
+    /// Compiles the plugin if need be, and asks it about its configuration; nothing outside is touched.
+    pub(crate) fn new(plugins: &Arc<Plugins>, config: Config, context: &Context, role: Role) -> Result<Step> {
+        let bounds = config.bounds();
+        context.reads(&plugins.path_of(&config.plugin));
+        let trial = Trial {
+            role,
+            opening: opening(serde_json::Value::Object(config.config).to_string(), context),
+            grants: &config.grants,
+            context,
+        };
+        let (plugin, outside) = trial.find(plugins, &config.plugin)?;
+        let journal = Journal::new(plugin.name(), context, bounds.log_lines);
+        Ok(Step {
+            plugins: Arc::clone(plugins),
+            plugin,
+            bounds,
+            opening: trial.opening,
+            failures: Failures { max: config.failures_max as usize, at: VecDeque::new(), in_a_row: 0 },
+            journal: Arc::new(Mutex::new(journal)),
+            outside,
+            is_kept: false,
+        })
+    }
+
+    /// A new instance, opened.
+    pub(crate) fn start(&mut self) -> Result<Instance, Halt> {
+        if !std::mem::replace(&mut self.is_kept, true) {
+            self.plugins.keep_compiled(&self.plugin);
+        }
+        let journal = Arc::clone(&self.journal);
+        let mut instance = Instance::new(&self.plugin, self.bounds, journal, self.outside.clone())?;
+        self.answered(instance.open(&self.opening))?;
+        Ok(instance)
+    }
+
+    /// As [`Step::start`], where no record could be to blame that it breaks off.
+    pub(crate) fn begin(&mut self) -> Result<Instance, Halt> {
+        self.start().map_err(|halt| match halt {
+            Halt::Fault(fault) => Halt::Failed(self.broken(&fault)),
+            failed => failed,
+        })
+    }
+
+    /// What becomes of the pipeline when the plugin breaks off and no record is to blame: another attempt later, unless there
+    /// were too many.
+    pub(crate) fn broken(&mut self, fault: &Fault) -> Error {
+        let name = self.plugin.name();
+        self.failures.in_a_row += 1;
+        let in_a_row = self.failures.in_a_row;
+        if !self.failures.is_one_too_many() && in_a_row <= self.failures.max {
+            return Error::unavailable(format!("plugin {name} breaks off: {fault}"));
+        }
+        let max = self.failures.max;
+        Error::refused(format!(
+            "plugin {name} breaks off more than {max} times within a minute, or with nothing done in between \
+             (`failures_max`); the last time: {fault}"
+        ))
+    }
+
+    /// Something was done in between.
+    pub(crate) fn worked(&mut self) {
+        self.failures.in_a_row = 0;
+    }
+
+    /// The reason for which this record, at which the plugin breaks off, is rejected; an error when there are too many.
+    pub(crate) fn blame(&mut self, record: RecordRef<'_>, fault: &Fault) -> Result<String> {
+        let (name, max) = (self.plugin.name(), self.failures.max);
+        let (partition, position) = (record.partition(), record.position());
+        warn!(plugin = name, record = %format!("{partition} at {position}"), %fault, "the plugin breaks off");
+        if self.failures.is_one_too_many() {
+            let text = format!(
+                "plugin {name}: more than {max} records within a minute make it break off (`failures_max`); \
+                 the last is {partition} at {position}: {fault}"
+            );
+            return Err(Error::refused(text));
+        }
+        Ok(format!("plugin.trap: plugin {name}: {fault}"))
+    }
+
+    /// What an answer comes to for the pipeline.
+    pub(crate) fn answered<R>(&self, answer: Answer<R>) -> Result<R, Halt> {
+        answer?.map_err(|failure| Halt::Failed(failed(&self.plugin, &failure)))
+    }
+}
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Halt {
+        Halt::Fault(fault)
+    }
+}
+
+/// How the instance broke off, if it did; what the plugin itself said is the step's own error.
+pub(crate) fn broke_off<R>(attempt: Result<R, Halt>) -> Result<Result<R, Fault>> {
+    match attempt {
+        Ok(done) => Ok(Ok(done)),
+        Err(Halt::Fault(fault)) => Ok(Err(fault)),
+        Err(Halt::Failed(error)) => Err(error),
+    }
+}
+
+/// What the plugin said of itself, as what the engine does about it.
+fn failed(plugin: &Plugin, failure: &types::Failure) -> Error {
+    let text = format!("plugin {}: {}", plugin.name(), plain(&failure.message));
+    match failure.kind {
+        FailureKind::Config => Error::config(text).at_key("config"),
+        FailureKind::Unavailable => Error::unavailable(text),
+        FailureKind::Refused => Error::refused(text),
+        FailureKind::Data => Error::data(text),
+    }
+}
+
+/// What the plugin is told when it is opened; it has no state yet.
+fn opening(config: String, context: &Context) -> Opening {
+    Opening {
+        pipeline: context.pipeline.to_string(),
+        step: context.component.to_string(),
+        task: u32::from(context.task),
+        tasks: u32::from(context.tasks),
+        config,
+        state: None,
+        state_version: 0,
+        attributes: Vec::new(),
+    }
+}
+
+/// What a plugin must stand before it gets the place.
+struct Trial<'a> {
+    role: Role,
+    opening: Opening,
+    grants: &'a Grants,
+    context: &'a Context,
+}
+
+// === impl Trial ===
+
+impl Trial<'_> {
+    /// The plugin, if this configuration opens it, and what it may do. A pipeline that runs already and builds its steps anew
+    /// goes on with the plugin that it had when the file has become a bad one meanwhile: whoever put it there was told so by
+    /// the reload.
+    fn find(&self, plugins: &Plugins, name: &str) -> Result<(Arc<Plugin>, Outside)> {
+        let found = plugins.load(name).map_err(|error| error.at_key("plugin"));
+        let found = found.and_then(|plugin| self.passes(plugin));
+        let Err(error) = &found else { return found };
+        let is_running = self.context.format.is_some();
+        let before = plugins.before(name).into_iter().filter(|_| is_running);
+        match before.into_iter().find_map(|plugin| self.passes(plugin).ok()) {
+            Some(before) => {
+                warn!(plugin = name, error = %error.chain(), "the plugin's file is no good; the one before goes on");
+                Ok(before)
+            }
+            None => found,
+        }
+    }
+
+    fn passes(&self, plugin: Arc<Plugin>) -> Result<(Arc<Plugin>, Outside)> {
+        let (name, is, role) = (plugin.name(), plugin.role(), self.role);
+        if is != role {
+            return Err(Error::config(format!("{name} is a {is}, and this is the place of a {role}")).at_key("plugin"));
+        }
+        let outside = self.grant(&plugin)?;
+        self.check(&plugin, &outside)?;
+        Ok((plugin, outside))
+    }
+
+    fn grant(&self, plugin: &Plugin) -> Result<Outside> {
+        if self.role == Role::Transform && !self.grants.egress.is_empty() {
+            return Err(Error::config("is for sources and sinks: a transform waits for nobody").at_key("grants.egress"));
+        }
+        match plugin.needs().beyond(self.grants.all()) {
+            Some(want) => {
+                let grant = if want == "egress" { "egress: [{to: https://HOST}]" } else { &format!("{want}: true") };
+                let text = format!("{} wants `{want}`, which is not granted: `grants: {{{grant}}}`", plugin.name());
+                Err(Error::config(text).at_key("grants"))
+            }
+            None => Outside::new(plugin.needs(), self.grants, self.context),
+        }
+    }
+
+    /// Names the first of the plugin's own complaints at its key, and the others behind it. A transform without a complaint
+    /// is opened, for trial: it has nothing that it could touch.
+    fn check(&self, plugin: &Plugin, outside: &Outside) -> Result<()> {
+        let broken = |fault| {
+            let text = format!("plugin {} breaks off while it checks its configuration: {fault}", plugin.name());
+            Error::config(text).at_key("plugin")
+        };
+        let issues = plugin.ask(|instance| instance.validate(&self.opening.config)).map_err(broken)?;
+        let Some(first) = issues.first() else {
+            if self.role != Role::Transform {
+                return Ok(());
+            }
+            let opened = plugin.ask_with(outside.clone(), |instance| instance.open(&self.opening)).map_err(broken)?;
+            return opened.map_err(|failure| failed(plugin, &failure));
+        };
+        let (dot, key) = (if first.key.is_empty() || first.key.starts_with('[') { "" } else { "." }, plain(&first.key));
+        let messages: Vec<_> = issues.iter().map(|issue| plain(&issue.message)).collect();
+        Err(Error::config(messages.join("; ")).at_key(format!("config{dot}{key}")))
+    }
+}
+
+// === impl Failures ===
+
+impl Failures {
+    /// Notes one. Whether there were too many within a minute.
+    fn is_one_too_many(&mut self) -> bool {
+        let now = Instant::now();
+        self.at.push_back(now);
+        self.at.retain(|at| now.duration_since(*at) < WINDOW);
+        self.at.len() > self.max
+    }
+}

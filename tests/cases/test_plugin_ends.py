@@ -1,6 +1,7 @@
 """Plugins as sources and sinks: what they read and store, and that they reach nothing but what a pipeline grants."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from harness.http import Received, Reply, Server
 from harness.pipelines import from_file, generated, pipeline, to_file
 from harness.plugins import Builder, out, reasons
+from harness.server import Server as Service
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -113,6 +115,27 @@ def test_crashes_lose_and_double_nothing_of_a_source_in_a_lake(workspace, server
         running.kill()
     workspace.run(through).succeeded()
     assert [json.loads(payload)["id"] for payload in workspace.table().payloads()] == list(range(4000))
+
+
+def test_another_version_of_a_source_takes_over_where_the_old_one_was(workspace, server):
+    orders, service, file = Orders(server, 25), Service(workspace), workspace.folder / "swapped.wasm"
+    one = (Path(os.environ["CATCHWATER_PLUGINS"]) / "poll.wasm").read_bytes()
+    other = one.replace(b"the answer is not JSON", b"this answer's not JSON")
+    assert one != other, "what it says is in the file as it stands"
+    file.write_bytes(one)
+    source = poll(f"{server.url}/?from={{from}}", {"to": server.url}, plugin=str(file))
+    source["config"] |= {"until_empty": False, "every": 1}
+    service.write(pipeline(source, workspace.lake(), name="orders"))
+    service.start()
+    service.until("they are stored", lambda: workspace.table().count() == 25)
+    draft = file.with_suffix(".draft")
+    draft.write_bytes(other)
+    draft.rename(file)
+    service.until("it takes over", lambda: service.reloaded()["generation"] == 2)
+    orders.count = 40
+    service.until("they are stored", lambda: workspace.table().count() == 40)
+    service.stop().succeeded()
+    assert [json.loads(payload)["id"] for payload in workspace.table().payloads()] == list(range(40))
 
 
 def test_what_is_not_granted_is_not_reached(workspace, server):

@@ -11,7 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::kafka::connection::Connection;
-use crate::kafka::{ANSWER_WITHIN, ask, default_group};
+use crate::kafka::{ANSWER_WITHIN, ask, default_group, offsets};
 use crate::taps::Begin;
 
 /// The keys of a `kafka` source that say how its cluster is reached.
@@ -74,22 +74,9 @@ impl Group {
     /// Where these partitions begin, for who begins like this.
     pub async fn begins(self, partitions: Vec<(String, i32)>, begin: Begin) -> Result<Vec<At>> {
         ask(move || {
-            let consumer = self.consumer()?;
-            let offsets = |which| self.offsets(&consumer, &partitions, which);
-            let (low, end) = (offsets(Offset::Beginning)?, offsets(Offset::End)?);
-            let ends = || low.iter().zip(&end).map(|(low, end)| (low.unwrap_or_default(), end.unwrap_or_default()));
-            let begins: Vec<_> = match begin {
-                Begin::Earliest => ends().map(|(low, _)| low).collect(),
-                Begin::Latest => ends().map(|(_, end)| end).collect(),
-                Begin::Last(count) => ends().map(|(low, end)| (end - i64::from(count)).max(low)).collect(),
-                Begin::Time(micros) => {
-                    // No offset means that no message is that late yet.
-                    let at = offsets(Offset::Offset(micros.div_euclid(1000)))?;
-                    at.into_iter().zip(ends()).map(|(at, (_, end))| at.unwrap_or(end)).collect()
-                }
-            };
-            let named = partitions.iter().zip(begins);
-            Ok(named.map(|((topic, partition), at)| (topic.clone(), *partition, at)).collect())
+            let begins = offsets::begins(&self.consumer()?, &partitions, begin);
+            let begins = begins.map_err(|error| self.failed("ask for the offsets of the topics of", error))?;
+            Ok(partitions.into_iter().zip(begins).map(|((topic, partition), at)| (topic, partition, at)).collect())
         })
         .await
     }
@@ -129,24 +116,6 @@ impl Group {
         let mut offsets: Vec<_> = elements.filter_map(at).collect();
         offsets.sort();
         Ok(offsets)
-    }
-
-    /// What the brokers say of each partition: its lowest offset, its end, or that of a time. Blocks.
-    fn offsets(
-        &self,
-        consumer: &BaseConsumer,
-        partitions: &[(String, i32)],
-        which: Offset,
-    ) -> Result<Vec<Option<i64>>> {
-        let list = partitions.iter().map(|(topic, partition)| ((topic.clone(), *partition), which)).collect();
-        let list = TopicPartitionList::from_topic_map(&list);
-        let list = list.and_then(|list| consumer.offsets_for_times(list, ANSWER_WITHIN));
-        let list = list.map_err(|error| self.failed("ask for the offsets of the topics of", error))?;
-        let offset = |(topic, partition): &(String, i32)| match list.find_partition(topic, *partition)?.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
-        Ok(partitions.iter().map(offset).collect())
     }
 
     /// Whether it may have offsets of a topic. Where a pattern says which it reads, those that it has tell.

@@ -1,12 +1,18 @@
 //! What an error of Kafka asks the engine to do.
 
 use catchwater_sdk::{Error, ErrorKind};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 /// The error that `code` is, met while `doing` something.
 pub(crate) fn failure(doing: impl Into<String>, code: Code) -> Error {
     let (kind, advice) = judge(code);
     Error::new(kind, format!("{}{advice}", doing.into())).because(code)
+}
+
+/// The code behind an error.
+pub(crate) fn code_of(error: &KafkaError) -> Code {
+    error.rdkafka_error_code().unwrap_or(Code::Fail)
 }
 
 /// librdkafka connects again by itself and for ever, so all is `Unavailable` that an operator need not mend.

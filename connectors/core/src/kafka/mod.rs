@@ -4,6 +4,7 @@ pub(crate) mod connection;
 pub(crate) mod failure;
 pub(crate) mod ffi;
 pub(crate) mod message;
+pub(crate) mod offsets;
 pub(crate) mod properties;
 #[cfg(test)]
 pub(crate) mod testing;

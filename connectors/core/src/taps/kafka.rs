@@ -24,8 +24,9 @@ use tracing::{debug, warn};
 use super::{Address, Begin, Tap, Way, configuration, read};
 use crate::address;
 use crate::kafka::connection::Connection;
-use crate::kafka::failure::failure;
+use crate::kafka::failure::{code_of, failure};
 use crate::kafka::message::append;
+use crate::kafka::offsets::{self, Named};
 use crate::kafka::trouble::{self, Trouble};
 use crate::kafka::{ANSWER_WITHIN, ask, ffi, reading, unknown_topics};
 use crate::sources::kafka;
@@ -135,13 +136,12 @@ impl KafkaTap {
         if let Some(unknown) = wanted.topics.iter().find(|topic| known.iter().all(|known| known.name != **topic)) {
             return Err(no_topic(&client, unknown, &wanted.brokers));
         }
-        let mut list = TopicPartitionList::new();
-        for topic in &known {
-            for (number, at) in (0..).zip(starts(&client, &topic.name, topic.partitions, wanted.begin)?) {
-                let added = list.add_partition_offset(&topic.name, number, Offset::Offset(at));
-                added.map_err(|error| Error::bug("list the partitions of a topic").because(error))?;
-            }
-        }
+        let numbers = |topic: &ffi::Topic| (0..topic.partitions).map(|number| (topic.name.clone(), number)).collect();
+        let all: Vec<Named> = known.iter().flat_map::<Vec<_>, _>(numbers).collect();
+        let begins = offsets::begins(&*client, &all, wanted.begin);
+        let unanswered = |error| client.context().0.explain("ask for the offsets of the topics", code_of(&error));
+        let begins = begins.map_err(unanswered)?.into_iter().map(Offset::Offset);
+        let list: TopicPartitionList = all.into_iter().zip(begins).collect();
         client.assign(&list).map_err(|error| Error::unavailable("read topics").because(error))?;
         let partitions = known.iter().map(|topic| (topic.name.clone(), partitions(topic, &cluster))).collect();
         Ok(Open { client, partitions })
@@ -223,7 +223,7 @@ impl Tap for KafkaTap {
 impl KafkaTap {
     /// The client connects again by itself: most errors mean nothing.
     fn judge(&self, error: &KafkaError) -> Result<()> {
-        let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+        let code = code_of(error);
         match code {
             Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicId => {
                 Err(Error::refused(format!("a topic is gone of {}", self.wanted.said())).because(code))
@@ -255,43 +255,6 @@ impl Open {
             append(builder, origin, message);
         }
     }
-}
-
-/// Where each partition begins.
-fn starts(client: &Client, topic: &str, partitions: i32, begin: Begin) -> Result<Vec<i64>> {
-    let offsets = |which: Offset| offsets(client, topic, partitions, which);
-    let end = || Ok::<_, Error>(offsets(Offset::End)?.into_iter().map(Option::unwrap_or_default));
-    let low = || Ok::<_, Error>(offsets(Offset::Beginning)?.into_iter().map(Option::unwrap_or_default));
-    match begin {
-        Begin::Earliest => Ok(low()?.collect()),
-        Begin::Latest => Ok(end()?.collect()),
-        Begin::Last(count) => Ok(end()?.zip(low()?).map(|(end, low)| (end - i64::from(count)).max(low)).collect()),
-        Begin::Time(micros) => {
-            // No offset means that no message is that late yet.
-            let at = offsets(Offset::Offset(micros.div_euclid(1000)))?;
-            Ok(at.into_iter().zip(end()?).map(|(at, end)| at.unwrap_or(end)).collect())
-        }
-    }
-}
-
-/// The offset of each partition for a time, or for an end of it.
-fn offsets(client: &Client, topic: &str, partitions: i32, which: Offset) -> Result<Vec<Option<i64>>> {
-    let doing = || format!("ask for the offsets of topic `{topic}`");
-    let explain = |code| client.context().0.explain(&doing(), code);
-    let asked: TopicPartitionList = (0..partitions).map(|number| ((topic.to_owned(), number), which)).collect();
-    let answer = client.offsets_for_times(asked, ANSWER_WITHIN);
-    let answer = answer.map_err(|error| explain(error.rdkafka_error_code().unwrap_or(Code::Fail)))?;
-    let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
-    let elements = answer.elements();
-    let mut offsets = vec![None; elements.len()];
-    for element in &elements {
-        element.error().map_err(|error| explain(error.rdkafka_error_code().unwrap_or(Code::Fail)))?;
-        let number = usize::try_from(element.partition()).ok();
-        if let Some(slot) = number.and_then(|number| offsets.get_mut(number)) {
-            *slot = offset(element.offset());
-        }
-    }
-    Ok(offsets)
 }
 
 /// The name may be mistyped: the brokers know the others.

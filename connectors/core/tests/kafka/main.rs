@@ -3,6 +3,7 @@
 
 mod broker;
 mod conformance;
+mod groups;
 mod moves;
 mod sink;
 mod source;

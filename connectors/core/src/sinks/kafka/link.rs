@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::kafka::failure::blames_a_record;
+use crate::kafka::failure::{blames_a_record, code_of};
 use crate::kafka::trouble::{self, Trouble};
 
 /// How often the producer is asked for reports while something is under way.
@@ -192,7 +192,7 @@ impl ProducerContext for Reports {
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         let outcome = match result {
             Ok(_) => Ok(()),
-            Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(Code::Fail)),
+            Err((error, _)) => Err(code_of(error)),
         };
         if outcome.is_err_and(|code| self.breaks(code)) {
             self.broken.store(true, Ordering::Release);

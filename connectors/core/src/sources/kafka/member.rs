@@ -217,11 +217,6 @@ pub(super) fn committed_topic_id(metadata: &str) -> Option<&str> {
     metadata.strip_prefix(TOPIC_ID)
 }
 
-/// The code behind an error.
-pub(super) fn code_of(error: &KafkaError) -> Code {
-    error.rdkafka_error_code().unwrap_or(Code::Fail)
-}
-
 fn offsets<'a>(positions: impl Iterator<Item = (&'a Arc<Partition>, i64)>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (partition, at) in positions {

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use catchwater_sdk::source::Assignment;
-use catchwater_sdk::{Partition, Result};
+use catchwater_sdk::{Error, Partition, Result};
 use rdkafka::consumer::Consumer;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::Offset;
 use tracing::{info, warn};
 
-use super::member::{Client, code_of, committed_topic_id, describe};
+use super::member::{Client, committed_topic_id, describe};
 use super::start::Start;
 use crate::kafka::ANSWER_WITHIN;
+use crate::kafka::failure::code_of;
 use crate::kafka::ffi::{self, Topic};
+use crate::kafka::offsets::{self, Named};
 
 /// The incarnation of a topic at brokers that give topics no ids.
 const NO_ID: &str = "0";
@@ -48,7 +51,7 @@ pub(super) struct Question {
     pub(super) client: Client,
     pub(super) cluster: Arc<str>,
     pub(super) start: Start,
-    pub(super) partitions: Vec<(String, i32)>,
+    pub(super) partitions: Vec<Named>,
     /// The ids under which this process has read topics so far.
     pub(super) read_before: HashMap<String, String>,
 }
@@ -96,35 +99,25 @@ fn known_topics(question: &Question) -> Result<HashMap<String, Topic>> {
 }
 
 /// The group's offset of each partition with its metadata.
-fn committed(client: &Client, partitions: &[(String, i32)]) -> Result<Vec<(Option<i64>, String)>> {
-    let answer = client.committed_offsets(list(partitions, Offset::Invalid), ANSWER_WITHIN);
+fn committed(client: &Client, partitions: &[Named]) -> Result<Vec<(Option<i64>, String)>> {
+    let answer = client.committed_offsets(offsets::list(partitions, Offset::Invalid), ANSWER_WITHIN);
     let doing = "ask for the offsets of the group";
     let answer = answer.map_err(|error| client.context().trouble().explain(doing, code_of(&error)))?;
     let metadata = ffi::committed_metadata(&answer);
-    Ok(offsets(&answer).into_iter().zip(metadata).collect())
+    Ok(offsets::found(&answer).into_iter().zip(metadata).collect())
 }
 
-/// The lowest or highest offset of each partition, in one question to each broker.
-fn bounds(client: &Client, partitions: &[(String, i32)], which: Offset) -> Result<Vec<i64>> {
-    let answer = times(client, list(partitions, which))?;
-    Ok(offsets(&answer).into_iter().map(Option::unwrap_or_default).collect())
+/// The lowest or highest offset of each partition.
+fn bounds(client: &Client, partitions: &[Named], which: Offset) -> Result<Vec<i64>> {
+    offsets::bounds(&**client, partitions, which).map_err(|error| unanswered(client, &error))
 }
 
-fn times(client: &Client, list: TopicPartitionList) -> Result<TopicPartitionList> {
-    let explain = |code| client.context().trouble().explain("ask for the offsets of the topics", code);
-    let answer = client.offsets_for_times(list, ANSWER_WITHIN).map_err(|error| explain(code_of(&error)))?;
-    let failed = answer.elements().iter().find_map(|element| element.error().err());
-    failed.map_or(Ok(answer), |error| Err(explain(code_of(&error))))
+fn unanswered(client: &Client, error: &KafkaError) -> Error {
+    client.context().trouble().explain("ask for the offsets of the topics", code_of(error))
 }
 
 /// Where the `start` setting puts each partition.
-fn configured(
-    client: &Client,
-    start: &Start,
-    partitions: &[(String, i32)],
-    low: &[i64],
-    end: &[i64],
-) -> Result<Vec<i64>> {
+fn configured(client: &Client, start: &Start, partitions: &[Named], low: &[i64], end: &[i64]) -> Result<Vec<i64>> {
     let named = |offsets: &BTreeMap<String, BTreeMap<i32, i64>>, i: usize| {
         let (topic, number) = &partitions[i];
         offsets.get(topic).and_then(|numbers| numbers.get(number)).copied().unwrap_or(low[i])
@@ -134,20 +127,10 @@ fn configured(
         Start::Latest => Ok(end.to_vec()),
         Start::Offsets(offsets) => Ok((0..partitions.len()).map(|i| named(offsets, i)).collect()),
         Start::Time(time) => {
-            let answer = times(client, list(partitions, Offset::Offset(time.as_millisecond())))?;
-            // No offset means that no record is that late yet.
-            Ok(offsets(&answer).iter().zip(end).map(|(offset, end)| offset.unwrap_or(*end)).collect())
+            let since = offsets::since(&**client, partitions, time.as_millisecond(), end);
+            since.map_err(|error| unanswered(client, &error))
         }
     }
-}
-
-fn list(partitions: &[(String, i32)], offset: Offset) -> TopicPartitionList {
-    partitions.iter().map(|(topic, number)| (topic.clone(), *number, offset)).collect()
-}
-
-fn offsets(list: &TopicPartitionList) -> Vec<Option<i64>> {
-    let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
-    list.elements().iter().map(|element| offset(element.offset())).collect()
 }
 
 /// What decides where a partition begins.

@@ -202,23 +202,20 @@ impl Desk {
     /// Hands the first part over, or a smaller one that it can do something with.
     fn hand_over_first(&mut self) -> Result<(), Halt> {
         let Some(part) = self.waiting.front().cloned() else { return Ok(()) };
-        let mut instance = self.take_instance()?;
-        let written = self.step.answered(instance.write(self.columns.of(&part)));
+        let instance = self.take_instance()?;
+        let written = self.with(instance, |desk, instance| {
+            let rejected = desk.step.answered(instance.write(desk.columns.of(&part)))?;
+            Ok(rejections::read(&rejected, part.len()).map_err(Fault::answer)?)
+        });
         match written {
             Ok(rejected) => {
-                let rejected = rejections::read(&rejected, part.len()).map_err(Fault::answer)?;
                 self.waiting.pop_front();
                 self.settle(part, rejected);
+                Ok(())
             }
-            Err(Halt::Failed(error)) => {
-                self.instance = Some(instance);
-                return self.refused(&part, error);
-            }
-            Err(fault) => return Err(fault),
+            Err(Halt::Failed(error)) => self.refused(&part, error),
+            Err(fault) => Err(fault),
         }
-        self.step.worked();
-        self.instance = Some(instance);
-        Ok(())
     }
 
     fn take_instance(&mut self) -> Result<Instance, Halt> {
@@ -226,6 +223,22 @@ impl Desk {
             Some(instance) => Ok(instance),
             None => self.step.begin(),
         }
+    }
+
+    /// Works with an instance, which stays unless it breaks off.
+    fn with<R>(
+        &mut self,
+        mut instance: Instance,
+        work: impl FnOnce(&mut Desk, &mut Instance) -> Result<R, Halt>,
+    ) -> Result<R, Halt> {
+        let done = work(self, &mut instance);
+        if done.is_ok() {
+            self.step.worked();
+        }
+        if !matches!(done, Err(Halt::Fault(_))) {
+            self.instance = Some(instance);
+        }
+        done
     }
 
     /// The records that the plugin took are held; the others are rejected.
@@ -259,18 +272,11 @@ impl Desk {
         if self.handed.is_empty() {
             return Ok(());
         }
-        let mut instance = self.take_instance()?;
-        match self.step.answered(instance.flush()) {
-            Ok(rejected) => self.strike_out(&rejected)?,
-            Err(Halt::Failed(error)) => {
-                self.instance = Some(instance);
-                return Err(Halt::Failed(error));
-            }
-            Err(fault) => return Err(fault),
-        }
-        self.step.worked();
-        self.instance = Some(instance);
-        Ok(())
+        let instance = self.take_instance()?;
+        self.with(instance, |desk, instance| {
+            let rejected = desk.step.answered(instance.flush())?;
+            Ok(desk.strike_out(&rejected)?)
+        })
     }
 
     /// Nothing is held any more; these, counted over all that was, are rejected.
@@ -289,10 +295,6 @@ impl Desk {
     }
 
     fn close(&mut self) {
-        if let Some(mut instance) = self.instance.take()
-            && let Err(fault) = instance.close()
-        {
-            debug!(plugin = self.step.plugin.name(), %fault, "the plugin breaks off at its end");
-        }
+        self.step.end(self.instance.take());
     }
 }

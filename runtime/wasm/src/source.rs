@@ -217,10 +217,6 @@ impl Reader {
     }
 
     fn close(&mut self) {
-        if let Some(mut instance) = self.instance.take()
-            && let Err(fault) = instance.close()
-        {
-            debug!(plugin = self.step.plugin.name(), %fault, "the plugin breaks off at its end");
-        }
+        self.step.end(self.instance.take());
     }
 }

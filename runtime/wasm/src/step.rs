@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use catchwater_sdk::config::Role;
 use catchwater_sdk::{Context, Error, RecordRef, Result};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::bindings::lifecycle::Opening;
 use crate::bindings::types::{self, FailureKind};
@@ -95,6 +95,15 @@ impl Step {
             Halt::Fault(fault) => Halt::Failed(self.broken(&fault)),
             failed => failed,
         })
+    }
+
+    /// Lets an instance end by itself, where there is one.
+    pub(crate) fn end(&self, instance: Option<Instance>) {
+        if let Some(mut instance) = instance
+            && let Err(fault) = instance.close()
+        {
+            debug!(plugin = self.plugin.name(), %fault, "the plugin breaks off at its end");
+        }
     }
 
     /// What becomes of the pipeline when the plugin breaks off and no record is to blame: another attempt later, unless there

@@ -129,11 +129,7 @@ impl Transform for Wasm {
 
 impl Drop for Wasm {
     fn drop(&mut self) {
-        if let Some(mut instance) = self.instance.take()
-            && let Err(fault) = instance.close()
-        {
-            debug!(plugin = self.step.plugin.name(), %fault, "the plugin breaks off at its end");
-        }
+        self.step.end(self.instance.take());
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catchwater_sdk::config::{Mistake, Role, parse};
+use catchwater_sdk::config::{Mistake, Node, Role, parse};
 use catchwater_sdk::transform::{BoxTransform, Output};
 use catchwater_sdk::{Batch, BatchBuilder, Context, Error, Limit, Partition, Record, Registry, Result, ResultExt};
 use catchwater_wasm::Plugins;
@@ -119,8 +119,7 @@ fn name_of(project: &Path) -> Result<String> {
 /// The step that a pipeline would have.
 pub(super) fn build(case: &Case, plugin: &str, registry: &Registry) -> Result<BoxTransform> {
     let grants = json!({ "clock": true, "random": true });
-    let keys = json!({ "plugin": plugin, "config": case.config, "grants": grants, "failures_max": 100_000 });
-    let node = parse(&keys.to_string()).documents.remove(0).root;
+    let node = keys(plugin, &Value::Object(case.config.clone()), &grants);
     let context = Context::unattached("test", PathBuf::new());
     registry.build_transform("wasm", &node, &context).map_err(|mistake| Error::config(mistake.to_string()))
 }
@@ -144,6 +143,12 @@ pub(super) fn apply(transform: &mut BoxTransform, payloads: &[Payload]) -> Resul
     let rejected =
         rejected.flat_map(|bad| payloads_of(&bad.records).into_iter().map(|payload| (payload, bad.reason.clone())));
     Ok(Came { out: payloads_of(&outcome.emitted), rejected: rejected.collect() })
+}
+
+/// The keys of a step for a plugin that is tried: that it breaks off is not to end the trial.
+pub(super) fn keys(plugin: &str, config: &Value, grants: &Value) -> Node {
+    let keys = json!({ "plugin": plugin, "config": config, "grants": grants, "failures_max": 100_000 });
+    parse(&keys.to_string()).documents.remove(0).root
 }
 
 pub(super) fn payloads_of(batch: &Batch) -> Vec<Payload> {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catchwater_sdk::config::{Node, Role, parse};
+use catchwater_sdk::config::{Node, Role};
+use catchwater_sdk::conformance::doubles::upstream;
 use catchwater_sdk::sink::{BoxSink, Durable};
-use catchwater_sdk::source::{BoxSource, Polled, SourceTraits};
+use catchwater_sdk::source::{BoxSource, Polled};
 use catchwater_sdk::{
     Barrier, BarrierKind, Batch, Context, Error, ErrorKind, Limit, Positions, Registry, Result, ResultExt,
 };
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use super::cases::{Came, Case, batch, payloads_of};
+use super::cases::{Came, Case, batch, keys, payloads_of};
 use super::server::Server;
 
 /// What stands for the server's address in a configuration.
@@ -63,8 +64,7 @@ fn runtime() -> Result<Runtime> {
 fn step(case: &Case, plugin: &str, server: &Server) -> Node {
     let config = put_in(&Value::Object(case.config.clone()), &server.address);
     let grants = json!({ "clock": true, "random": true, "egress": [{ "to": server.address }] });
-    let keys = json!({ "plugin": plugin, "config": config, "grants": grants, "failures_max": 100_000 });
-    parse(&keys.to_string()).documents.remove(0).root
+    keys(plugin, &config, &grants)
 }
 
 fn put_in(config: &Value, address: &str) -> Value {
@@ -114,16 +114,7 @@ async fn next(source: &mut BoxSource) -> Result<Option<Batch>> {
 
 /// Writes the records of the case and has them stored.
 async fn store(mut sink: BoxSink, case: &Case) -> Result<Came> {
-    let upstream = SourceTraits {
-        capture: None,
-        rereadable: true,
-        keeps_positions: false,
-        shareable: false,
-        unacknowledged_max: None,
-        commit_within: None,
-        may_return: false,
-    };
-    sink.open(&upstream).await?;
+    sink.open(&upstream()).await?;
     let records = batch(&case.input);
     let barrier = Barrier { number: 1, kind: BarrierKind::Cut, positions: Arc::new(records.positions()), last: true };
     let mut attempts = 1;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use catchwater_sdk::conformance::doubles::upstream;
 use catchwater_sdk::sink::{BoxSink, Room};
-use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Barrier, BarrierKind, Context, Error, ErrorKind, Positions};
 
 use super::memory::Memory;
@@ -35,16 +35,7 @@ impl Run {
         let context = Context::unattached("test", PathBuf::new());
         let make = step.make(keys, &context, |registry, node, context| registry.build_sink("wasm", node, context));
         let mut sink = make.expect("it is sound");
-        let upstream = SourceTraits {
-            capture: None,
-            rereadable: true,
-            keeps_positions: false,
-            shareable: false,
-            unacknowledged_max: None,
-            commit_within: None,
-            may_return: false,
-        };
-        sink.open(&upstream).await.expect("it opens");
+        sink.open(&upstream()).await.expect("it opens");
         Run { sink, context, barriers: 0 }
     }
 

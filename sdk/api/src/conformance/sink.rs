@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::doubles::upstream;
 use super::samples::{Dice, batch, nothing, partition, single};
 use crate::batch::Batch;
 use crate::position::{Barrier, BarrierKind, Positions};
 use crate::sink::{BoxSink, Durable, Room};
-use crate::source::SourceTraits;
 
 /// What a sink's test brings: the system behind it.
 #[async_trait]
@@ -43,19 +43,6 @@ async fn closes_at_any_time(world: &mut dyn SinkWorld) {
     if let Some(mut broken) = world.build_broken() {
         broken.open(&upstream()).await.expect_err("the test says that this cannot be opened");
         broken.close().await.expect("a sink closes after a failed open");
-    }
-}
-
-fn upstream() -> SourceTraits {
-    let capture = Some("conformance".into());
-    SourceTraits {
-        capture,
-        rereadable: true,
-        keeps_positions: false,
-        shareable: false,
-        unacknowledged_max: None,
-        commit_within: None,
-        may_return: false,
     }
 }
 

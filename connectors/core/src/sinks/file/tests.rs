@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use catchwater_sdk::conformance::doubles::upstream;
 use catchwater_sdk::conformance::{self, SinkWorld};
 use catchwater_sdk::sink::BoxSink;
 use catchwater_sdk::{BarrierKind, BatchBuilder, ErrorKind, Limit, Record};
@@ -8,18 +9,6 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::testing::sink;
-
-fn upstream() -> SourceTraits {
-    SourceTraits {
-        capture: None,
-        rereadable: true,
-        keeps_positions: false,
-        shareable: false,
-        unacknowledged_max: None,
-        commit_within: None,
-        may_return: false,
-    }
-}
 
 fn partition(stream: &str) -> Arc<Partition> {
     Arc::new(Partition { source: "k".into(), stream: stream.into(), incarnation: "1".into(), number: 0 })

@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::sync::Mutex;
 
+use catchwater_sdk::conformance::doubles::upstream;
 use catchwater_sdk::conformance::{self, SinkWorld};
 use catchwater_sdk::sink::BoxSink;
 use catchwater_sdk::{BarrierKind, BatchBuilder, ErrorKind, Limit, Record};
@@ -81,18 +82,6 @@ fn batch(payloads: &[&str]) -> Batch {
         batch.push(origin, i, i + 1, Record::payload(payload.as_bytes()));
     }
     batch.finish()
-}
-
-fn upstream() -> SourceTraits {
-    SourceTraits {
-        capture: None,
-        rereadable: true,
-        keeps_positions: false,
-        shareable: false,
-        unacknowledged_max: None,
-        commit_within: None,
-        may_return: false,
-    }
 }
 
 async fn store(sink: &mut BoxSink, payloads: &[&str]) -> Result<Durable> {

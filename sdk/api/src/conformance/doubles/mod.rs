@@ -13,5 +13,20 @@ pub use log::MemoryLog;
 pub use opaque::Opaque;
 pub use store::{MemoryStore, Stored};
 
+use crate::source::SourceTraits;
+
+/// What a sink is told of a source that can be read again, and of which nothing more is to be known.
+pub fn upstream() -> SourceTraits {
+    SourceTraits {
+        capture: Some("conformance".into()),
+        rereadable: true,
+        keeps_positions: false,
+        shareable: false,
+        unacknowledged_max: None,
+        commit_within: None,
+        may_return: false,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,8 @@ impl Task {
         self.heard = Arc::clone(&order.blueprint.planned);
         let after = Blueprint { number: self.blueprint.number, ..order.blueprint.clone() };
         match self.turn_into(after, order.patience).await {
+            // What stops it is the answer: the failure of another task, or somebody's wish.
+            Ok(Some(_)) if self.is_stopping() => {}
             Ok(why_not) => order.answer(why_not.map_or(Ok(()), Err)),
             Err(error) => {
                 // Any other failure is the pipeline's, and says more than an answer.

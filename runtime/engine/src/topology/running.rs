@@ -121,7 +121,7 @@ impl Running {
         let condition = condition.expect("the status outlives who watches it").clone();
         match condition.state {
             State::Ended => Adapted::Well,
-            _ => Adapted::Broken(Error::refused(condition.reason.unwrap_or_default())),
+            _ => Adapted::Broken(Error::refused(condition.reason.unwrap_or_else(|| "it is being stopped".to_owned()))),
         }
     }
 

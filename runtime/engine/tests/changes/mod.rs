@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use catchwater_engine::status::State;
 use catchwater_engine::topology::{Change, Topology};
 use catchwater_sdk::ErrorKind;
 use catchwater_sdk::conformance::doubles::{Call, MemoryLog, MemoryStore};
+use catchwater_sdk::source::{Source, SourceTraits};
 
 use crate::scene::{Scene, all, ended, positions, until};
 use crate::{LAKE, LAKE_AND_TOPIC, TOO_SHORT, committed, numbers};
@@ -172,6 +174,36 @@ async fn a_sink_that_is_refused_is_put_back() {
     go_on(&scene, topology).await;
     assert_eq!(positions(&scene.lake, 0), all(BEFORE + AFTER));
     assert!(positions(&scene.topic, 0).is_empty());
+}
+
+/// One task has the only partition and is busy with a commit, when the other's new sink is refused.
+#[tokio::test]
+async fn the_task_that_fails_says_why_a_change_is_put_back_and_not_the_one_that_stops_for_it() {
+    let scene = Scene::new(MemoryLog::default());
+    let shareable = SourceTraits { shareable: true, ..scene.log.source().traits() };
+    scene.log.set_traits(shareable);
+    let (before, after) = (format!("tasks: 2\n{LAKE}"), format!("tasks: 2\n{LAKE_AND_TOPIC}"));
+    let mut topology = scene.start(&before).await;
+    let status = topology.status("p");
+    until("both tasks run", || status.condition().state == State::Running).await;
+    tokio::time::sleep(FIRST_CHECKPOINT).await;
+    append(&scene, BEFORE);
+    scene.log.assign(&[0]);
+    until("all is committed", || committed(&scene.log, 0) == Some(BEFORE)).await;
+    scene.log.faults.hold(Call::Commit);
+    scene.topic.faults.hold(Call::Open);
+    append(&scene, AFTER);
+    scene.topic.faults.fail(Call::Open, ErrorKind::Refused);
+    let failing = async {
+        until("one commits", || scene.log.faults.is_waiting(Call::Commit)).await;
+        until("the other connects", || scene.topic.faults.is_waiting(Call::Open)).await;
+        scene.topic.faults.release(Call::Open);
+        tokio::time::sleep(FIRST_CHECKPOINT).await;
+        scene.log.faults.release(Call::Commit);
+    };
+    let (why_not, ()) = tokio::join!(adapt(&scene, &mut topology, &after), failing);
+    let why_not = why_not.expect("it is put back");
+    assert!(why_not.contains("Open was told to fail"), "{why_not}");
 }
 
 #[tokio::test]

@@ -170,6 +170,20 @@ def test_offsets_of_a_source_that_keeps_none_itself_are_moved_as_well(server):
     server.until("all come again", lambda: len(out.read_bytes().splitlines()) == 20)
 
 
+def test_one_file_of_many_is_moved_by_its_name(server):
+    one, two = (server.workspace.write(f"logs/{name}.log", b"a\nb\n") for name in ("one", "two"))
+    out, pattern = server.workspace.folder / "out", str(server.workspace.folder / "logs" / "*.log")
+    server.write(pipeline({"type": "file", "path": pattern, "follow": True}, to_file(out), name="logs"))
+    at = lambda: {offset["stream"]: offset["position"] for offset in server.get("/v1/pipelines/logs/offsets")}
+    server.until("what is committed is shown while it runs", lambda: server.get("/v1/pipelines") and at() == {str(one): 4, str(two): 4})
+    tell(server, "pipelines", "stop", "logs").succeeded()
+    tell(server, "pipelines", "offsets", "logs", "--set", f"{pattern}/0=0").failed().says("name one", str(one), str(two))
+    assert str(two) in tell(server, "pipelines", "offsets", "logs", "--set", f"{two}/0=2").succeeded().out
+    assert at() == {str(one): 4, str(two): 2}
+    tell(server, "pipelines", "resume", "logs").succeeded()
+    server.until("one line comes again", lambda: sorted(out.read_bytes().split()) == [b"a", b"a", b"b", b"b", b"b"])
+
+
 def test_offsets_that_a_table_keeps_are_not_moved_behind_its_back(server, kafka):
     topic = kafka.topic()
     kafka.produce(topic, [b"{}"] * 10)

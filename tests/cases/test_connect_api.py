@@ -193,3 +193,53 @@ def test_offsets_that_a_lake_would_outvote_are_not_altered(server, kafka, worksp
         answer = server.request(method, "/connectors/keep/offsets", asked)
         assert answer.status == 500 and "keeps positions with what it stored" in json.loads(answer.body)["message"], answer.body
     assert server.offsets("keep") == {(topic, 0): 2}
+
+
+def test_offsets_of_a_source_connector_are_those_of_its_files(server, kafka, workspace):
+    topic = kafka.topic(partitions=1)
+    one, two = str(workspace.write("logs/one.log", b"a\nb\n")), str(workspace.write("logs/two.log", b"c\nd\ne\n"))
+    server.make("logs", **{"connector.class": "FileSource", "topic": topic, "path": str(workspace.folder / "logs" / "*.log"), "follow": "true"})
+    wait_until("all is committed", lambda: places(server, "logs", "filename") == {one: 4, two: 6})
+    assert server.request("PUT", "/connectors/logs/stop").status == 204
+
+    def alter(filename: str, offset: dict | None) -> Answer:
+        return server.request("PATCH", "/connectors/logs/offsets", {"offsets": [{"partition": {"filename": filename}, "offset": offset}]})
+
+    for offset in ({"at": 1}, {"position": -1}, {"position": "1"}):
+        assert alter(one, offset).status == 500
+    refused = alter("no.log", {"position": 0})
+    assert refused.status == 500 and one in refused.body and two in refused.body, refused.body
+    assert alter("no.log", None).status == alter(two, {"position": 4}).status == alter(one, None).status == 200
+    assert places(server, "logs", "filename") == {two: 4}
+    assert server.request("PUT", "/connectors/logs/resume").status == 202
+    again = [b"a", b"b", b"c", b"d", b"e", b"a", b"b", b"e"]
+    wait_until("the rest is sent again", lambda: sorted(message.payload for message in kafka.consume(topic)) == sorted(again))
+    wait_until("all is committed again", lambda: places(server, "logs", "filename") == {one: 4, two: 6})
+
+
+def test_offsets_of_other_sources_are_told_by_stream_and_number(server, kafka):
+    topic = kafka.topic()
+    server.make("shop", **{"connector.class": "GenerateSource", "topic": topic, "count": "10", "stream": "orders", "partitions": "2"})
+    wait_until("all is committed", lambda: places(server, "shop", "stream", "partition") == {("orders", 0): 10, ("orders", 1): 10})
+    assert server.request("PUT", "/connectors/shop/stop").status == 204
+    to_five = {"offsets": [{"partition": {"stream": "orders", "partition": 1}, "offset": {"position": 5}}]}
+    assert server.request("PATCH", "/connectors/shop/offsets", to_five).status == 200
+    assert places(server, "shop", "stream", "partition") == {("orders", 0): 10, ("orders", 1): 5}
+    assert server.request("DELETE", "/connectors/shop/offsets").status == 200
+    assert places(server, "shop", "stream", "partition") == {}
+
+
+def test_a_source_that_cannot_be_read_again_has_no_offsets(server, kafka):
+    server.make("hook", **{"connector.class": "HttpSource", "topic": kafka.topic(), "listen": "127.0.0.1:0"})
+    assert server.json("/connectors/hook/offsets") == {"offsets": []}
+    assert server.request("PUT", "/connectors/hook/stop").status == 204
+    answer = server.request("DELETE", "/connectors/hook/offsets")
+    assert answer.status == 500 and "doesn't support external modification of offsets" in answer.body, answer.body
+
+
+def places(server: Connect, name: str, *keys: str) -> dict:
+    """By what names a partition in the connector, where it stands."""
+    entries = server.json(f"/connectors/{name}/offsets")["offsets"]
+    assert all(set(at["partition"]) == set(keys) for at in entries), entries
+    names = [tuple(at["partition"][key] for key in keys) for at in entries]
+    return {name if len(keys) > 1 else name[0]: at["offset"]["position"] for name, at in zip(names, entries)}

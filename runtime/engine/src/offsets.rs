@@ -1,8 +1,10 @@
 //! Where a pipeline that does not run goes on, and how an operator moves it.
 //!
 //! Its own source is asked: it takes its partitions as it would to run, says where each goes on, and lets them go. So one
-//! way serves every source that keeps positions, in another system or in the data folder.
+//! way serves every source that keeps positions, in another system or in the data folder. What is committed in the data
+//! folder can be read there, also while it runs.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use catchwater_sdk::{Error, Limit, Partition, Positions, Result};
 use tokio::time::timeout;
 
 use crate::blueprint::Blueprint;
+use crate::plan::Planned;
+use crate::positions_file::{self, Kept};
 use crate::task::Upstream;
 
 /// How long a source may take to get its partitions: a group that others were in has to settle first.
@@ -25,17 +29,35 @@ pub struct Offset {
     pub position: i64,
     /// Whether that was committed; else the source's `start` leads there.
     pub is_committed: bool,
+    /// What people know the partition by, where stream and number do not say that.
+    pub name: Option<Arc<str>>,
 }
 
 /// Another place for one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// Topic, queue or file.
+    /// Topic, queue or file; the name of one where the stream has several.
     pub stream: String,
     /// The number of the partition.
     pub partition: i32,
-    /// Its next position.
-    pub position: i64,
+    /// Its next position; `None` forgets what was committed.
+    pub position: Option<i64>,
+}
+
+/// What is committed of a pipeline whose source has no other place than the data folder, whether or not it runs. Of the
+/// lives of one file that is the newest.
+pub fn kept(data_dir: &Path, pipeline: &str) -> Result<Vec<Offset>> {
+    let mut offsets: Vec<Offset> = Vec::new();
+    for offset in all_kept(data_dir, pipeline)? {
+        offsets.retain(|before| !before.is_called_as(&offset));
+        offsets.push(offset);
+    }
+    Ok(offsets)
+}
+
+fn all_kept(data_dir: &Path, pipeline: &str) -> Result<Vec<Offset>> {
+    let offset = |Kept { partition, position, name }| Offset { partition, position, is_committed: true, name };
+    Ok(positions_file::kept(data_dir, pipeline)?.into_iter().map(offset).collect())
 }
 
 /// Where each partition goes on.
@@ -71,16 +93,18 @@ async fn move_to(
     assignments: &[Assignment],
     moves: &[Move],
 ) -> Result<()> {
-    let partitions = partitions(assignments);
-    let positions = moves.iter().map(|to| to.among(&partitions)).collect::<Result<Positions>>()?;
-    refuse_kept_by_sinks(blueprint, upstream.traits(), &partitions).await?;
-    upstream.reset(&positions).await
+    let place = |to: &Move| to.position.map(|at| Ok((to.among(assignments)?, at)));
+    let positions = moves.iter().filter_map(place).collect::<Result<Positions>>()?;
+    refuse_kept_by_sinks(blueprint, upstream.traits(), &partitions(assignments)).await?;
+    let committed = all_kept(blueprint.data_dir(), blueprint.pipeline())?.into_iter();
+    let forgotten = committed.filter(|offset| moves.iter().any(|to| to.position.is_none() && to.means(offset)));
+    upstream.reset(&positions, &forgotten.map(|offset| offset.partition).collect::<Vec<_>>()).await
 }
 
 /// Its source with its partitions.
 async fn take(blueprint: &Blueprint) -> Result<(Upstream, Vec<Assignment>)> {
     let mut upstream = Upstream::new(blueprint.build_source()?);
-    refuse_without(upstream.traits())?;
+    refuse_without(&blueprint.planned)?;
     let assigned = timeout(ASSIGNED_WITHIN, assigned(&mut upstream, blueprint)).await;
     let assigned = assigned.unwrap_or_else(|_| {
         Err(Error::unavailable(format!("the source got no partition within {} s", ASSIGNED_WITHIN.as_secs())))
@@ -105,8 +129,8 @@ async fn assigned(upstream: &mut Upstream, blueprint: &Blueprint) -> Result<Vec<
     }
 }
 
-fn refuse_without(traits: &SourceTraits) -> Result<()> {
-    match traits.rereadable && traits.unacknowledged_max.is_none() {
+fn refuse_without(planned: &Planned) -> Result<()> {
+    match planned.has_offsets() {
         true => Ok(()),
         false => Err(Error::refused("the source cannot be read again from another place: it has no offsets")),
     }
@@ -146,23 +170,46 @@ fn partitions(assignments: &[Assignment]) -> Vec<Arc<Partition>> {
 }
 
 fn offset(assignment: Assignment) -> Offset {
-    Offset { partition: assignment.partition, position: assignment.at, is_committed: assignment.committed }
+    let Assignment { partition, at: position, committed: is_committed, name } = assignment;
+    Offset { partition, position, is_committed, name }
 }
 
+// === impl Offset ===
+
+impl Offset {
+    /// What people know the partition by, beside its number.
+    pub fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.partition.stream)
+    }
+
+    fn is_called_as(&self, other: &Offset) -> bool {
+        (self.called(), self.partition.number) == (other.called(), other.partition.number)
+    }
+}
+
+// === impl Move ===
+
 impl Move {
-    fn among(&self, partitions: &[Arc<Partition>]) -> Result<(Arc<Partition>, i64)> {
-        let is_it =
-            |partition: &&Arc<Partition>| *partition.stream == *self.stream && partition.number == self.partition;
-        let found = partitions.iter().find(is_it).cloned();
-        let unknown = || {
-            let known: Vec<_> = partitions.iter().map(ToString::to_string).collect();
-            Error::refused(format!(
-                "{}[{}] is none of its partitions: {}",
-                self.stream,
-                self.partition,
-                known.join(", ")
-            ))
+    fn means(&self, offset: &Offset) -> bool {
+        let names = [offset.called(), &offset.partition.stream];
+        offset.partition.number == self.partition && names.contains(&self.stream.as_str())
+    }
+
+    /// The partition that is meant.
+    fn among(&self, assignments: &[Assignment]) -> Result<Arc<Partition>> {
+        let offsets: Vec<_> = assignments.iter().cloned().map(offset).collect();
+        let found: Vec<_> = offsets.iter().filter(|offset| self.means(offset)).collect();
+        if let [only] = found[..] {
+            return Ok(Arc::clone(&only.partition));
+        }
+        let names = |offsets: &[&Offset]| {
+            let name = |offset: &&Offset| format!("{}[{}]", offset.called(), offset.partition.number);
+            offsets.iter().map(name).collect::<Vec<_>>().join(", ")
         };
-        found.map(|partition| (partition, self.position)).ok_or_else(unknown)
+        let (asked, all) = (format!("{}[{}]", self.stream, self.partition), offsets.iter().collect::<Vec<_>>());
+        Err(Error::refused(match found.is_empty() {
+            true => format!("{asked} is none of its partitions: {}", names(&all)),
+            false => format!("{asked} may be any of these, name one: {}", names(&found)),
+        }))
     }
 }

@@ -33,6 +33,8 @@ pub struct Planned {
     pub tasks: u16,
     /// How payloads are understood.
     pub format: Arc<dyn Format>,
+    /// What its source is like.
+    pub source: SourceTraits,
     /// What its components are made of besides their settings, by their names.
     files: BTreeMap<String, Contents>,
 }
@@ -136,11 +138,11 @@ fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> 
     for sink in spec.sinks.iter().map(|sink| &sink.component).chain(&spec.dead_letters) {
         note(sink, registry.build_sink(&sink.type_name, &sink.node, &context(sink)).map(drop));
     }
-    let tasks = traits.map_or(Ok(1), |traits| tasks(&spec, &traits));
+    let tasks = traits.as_ref().map_or(Ok(1), |traits| tasks(&spec, traits));
     note(&spec.source, tasks.as_ref().map(drop).map_err(Clone::clone));
     let format = registry.find_format(&spec.format).cloned();
-    match (tasks, format, mistakes.is_empty()) {
-        (Ok(tasks), Some(format), true) => Ok(Planned { spec, tasks, format, files: contents }),
+    match (tasks, format, traits, mistakes.is_empty()) {
+        (Ok(tasks), Some(format), Some(source), true) => Ok(Planned { spec, tasks, format, source, files: contents }),
         _ => Err(mistakes),
     }
 }
@@ -177,6 +179,16 @@ impl Planned {
             && self.tasks == other.tasks
             && self.format.name() == other.format.name()
             && self.files == other.files
+    }
+
+    /// Whether it can be moved to another place: its source can be read again from anywhere.
+    pub fn has_offsets(&self) -> bool {
+        self.source.rereadable && self.source.unacknowledged_max.is_none()
+    }
+
+    /// Whether its offsets have no other place than the data folder.
+    pub fn keeps_offsets_here(&self) -> bool {
+        self.has_offsets() && !self.source.keeps_positions
     }
 
     /// The files that its components read besides their settings.

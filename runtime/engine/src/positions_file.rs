@@ -6,13 +6,14 @@
 //! Partitions come and go, as rotated files do. Positions of those that went are kept for a while, should one come back:
 //! the file stands in the order in which they went, those that are still there last.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catchwater_sdk::files::{file_name, replace};
+use catchwater_sdk::source::Assignment;
 use catchwater_sdk::{Error, Partition, Positions, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,19 @@ const GONE_MAX: usize = 1000;
 /// Whether positions of `pipeline` are kept in this data folder.
 pub fn are_kept(data_dir: &Path, pipeline: &str) -> bool {
     path_of(data_dir, pipeline).exists()
+}
+
+/// What is committed of `pipeline`, whether or not it runs: partitions with their names, those last that are there.
+pub(crate) fn kept(data_dir: &Path, pipeline: &str) -> Result<Vec<Kept>> {
+    read(&path_of(data_dir, pipeline))
+}
+
+/// A partition's committed position.
+pub(crate) struct Kept {
+    pub(crate) partition: Arc<Partition>,
+    pub(crate) position: i64,
+    /// See [`Assignment::name`].
+    pub(crate) name: Option<Arc<str>>,
 }
 
 /// Forgets the positions of `pipeline`, so that its source is read from its start. Refused while it runs.
@@ -45,6 +59,8 @@ pub(crate) struct PositionsFile {
     committed: Positions,
     /// Partitions that nobody owns now, the one that went first in front.
     gone: VecDeque<Arc<Partition>>,
+    /// What partitions are known by, as far as they were told.
+    names: BTreeMap<Arc<Partition>, Arc<str>>,
     _lock: File,
 }
 
@@ -54,6 +70,8 @@ struct Entry<'a> {
     stream: &'a str,
     incarnation: &'a str,
     partition: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     position: i64,
 }
 
@@ -65,8 +83,10 @@ impl PositionsFile {
         fs::create_dir_all(folder).or_refused(|| format!("create {}", folder.display()))?;
         let lock = lock(&path.with_extension("lock"), pipeline)?;
         let entries = read(&path)?;
-        let gone = entries.iter().map(|(partition, _)| Arc::clone(partition)).collect();
-        Ok(PositionsFile { path, committed: entries.into_iter().collect(), gone, _lock: lock })
+        let gone = entries.iter().map(|kept| Arc::clone(&kept.partition)).collect();
+        let names = entries.iter().filter_map(|kept| Some((Arc::clone(&kept.partition), kept.name.clone()?))).collect();
+        let committed = entries.into_iter().map(|kept| (kept.partition, kept.position)).collect();
+        Ok(PositionsFile { path, committed, gone, names, _lock: lock })
     }
 
     /// What was committed last.
@@ -75,15 +95,21 @@ impl PositionsFile {
     }
 
     /// These partitions are there.
-    pub(crate) fn take(&mut self, partitions: &[Arc<Partition>]) {
-        let taken: BTreeSet<_> = partitions.iter().collect();
-        self.gone.retain(|partition| !taken.contains(partition));
+    pub(crate) fn take(&mut self, assignments: &[Assignment]) {
+        let name = |assignment: &Assignment| Some((Arc::clone(&assignment.partition), assignment.name.clone()?));
+        self.names.extend(assignments.iter().filter_map(name));
+        self.are_there(&assignments.iter().map(|assignment| Arc::clone(&assignment.partition)).collect::<Vec<_>>());
     }
 
     /// These partitions went.
     pub(crate) fn give_up(&mut self, partitions: &[Arc<Partition>]) {
-        self.take(partitions);
+        self.are_there(partitions);
         self.gone.extend(partitions.iter().cloned());
+    }
+
+    fn are_there(&mut self, partitions: &[Arc<Partition>]) {
+        let taken: BTreeSet<_> = partitions.iter().collect();
+        self.gone.retain(|partition| !taken.contains(partition));
     }
 
     /// Commits: on return the positions survive a crash of the machine.
@@ -93,10 +119,13 @@ impl PositionsFile {
         self.replace(next)
     }
 
-    /// Sets positions as an operator wants them, and be it backward.
-    pub(crate) fn reset(&mut self, positions: &Positions) -> Result<()> {
+    /// Sets positions as an operator wants them, and be it backward; forgets others.
+    pub(crate) fn reset(&mut self, positions: &Positions, forgotten: &[Arc<Partition>]) -> Result<()> {
         let mut next = self.committed.clone();
         positions.iter().for_each(|(partition, position)| next.set(Arc::clone(partition), position));
+        for partition in forgotten {
+            next.remove(partition);
+        }
         self.replace(next)
     }
 
@@ -108,11 +137,35 @@ impl PositionsFile {
         for partition in self.gone.iter().take(forgotten) {
             next.remove(partition);
         }
-        write(&self.path, &next, &self.gone).or_unavailable(|| format!("write {}", self.path.display()))?;
+        self.names.retain(|partition, _| next.get(partition).is_some());
+        self.write(&next).or_unavailable(|| format!("write {}", self.path.display()))?;
         // Only now: a write that failed is tried again, and has to leave out the same.
         self.gone.drain(..forgotten);
         self.committed = next;
         Ok(())
+    }
+
+    fn write(&self, positions: &Positions) -> std::io::Result<()> {
+        let went: BTreeSet<_> = self.gone.iter().collect();
+        let first = self.gone.iter().filter_map(|partition| Some((partition, positions.get(partition)?)));
+        let last = positions.iter().filter(|(partition, _)| !went.contains(partition));
+        let entries = first.chain(last).map(|(partition, position)| self.entry(partition, position));
+        let entries: Vec<_> = entries.collect();
+        replace(&self.path, |file| {
+            serde_json::to_writer_pretty(&mut *file, &entries)?;
+            file.write_all(b"\n")
+        })
+    }
+
+    fn entry<'a>(&'a self, partition: &'a Arc<Partition>, position: i64) -> Entry<'a> {
+        Entry {
+            source: &partition.source,
+            stream: &partition.stream,
+            incarnation: &partition.incarnation,
+            partition: partition.number,
+            name: self.names.get(partition).map(|name| &**name),
+            position,
+        }
     }
 }
 
@@ -128,7 +181,7 @@ fn lock(path: &Path, pipeline: &str) -> Result<File> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<(Arc<Partition>, i64)>> {
+fn read(path: &Path) -> Result<Vec<Kept>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -138,27 +191,7 @@ fn read(path: &Path) -> Result<Vec<(Arc<Partition>, i64)>> {
         format!("read {}: it is damaged; restore it, or delete it to read the source from its start", path.display())
     };
     let entries: Vec<OwnedEntry> = serde_json::from_str(&text).or_refused(damaged)?;
-    Ok(entries.into_iter().map(OwnedEntry::into_position).collect())
-}
-
-fn write(path: &Path, positions: &Positions, gone: &VecDeque<Arc<Partition>>) -> std::io::Result<()> {
-    let entry = |(partition, position): (&'_ Arc<Partition>, i64)| {
-        serde_json::to_value(Entry {
-            source: &partition.source,
-            stream: &partition.stream,
-            incarnation: &partition.incarnation,
-            partition: partition.number,
-            position,
-        })
-    };
-    let went: BTreeSet<_> = gone.iter().collect();
-    let first = gone.iter().filter_map(|partition| Some((partition, positions.get(partition)?)));
-    let last = positions.iter().filter(|(partition, _)| !went.contains(partition));
-    let entries = first.chain(last).map(entry).collect::<Result<Vec<_>, _>>()?;
-    replace(path, |file| {
-        serde_json::to_writer_pretty(&mut *file, &entries)?;
-        file.write_all(b"\n")
-    })
+    Ok(entries.into_iter().map(OwnedEntry::into_kept).collect())
 }
 
 #[derive(Deserialize)]
@@ -167,100 +200,22 @@ struct OwnedEntry {
     stream: String,
     incarnation: String,
     partition: i32,
+    #[serde(default)]
+    name: Option<String>,
     position: i64,
 }
 
 impl OwnedEntry {
-    fn into_position(self) -> (Arc<Partition>, i64) {
+    fn into_kept(self) -> Kept {
         let partition = Partition {
             source: self.source.into(),
             stream: self.stream.into(),
             incarnation: self.incarnation.into(),
             number: self.partition,
         };
-        (Arc::new(partition), self.position)
+        Kept { partition: Arc::new(partition), position: self.position, name: self.name.map(Arc::from) }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(position: i64) -> Positions {
-        let partition = Partition { source: "h".into(), stream: "a b".into(), incarnation: "1".into(), number: 0 };
-        [(Arc::new(partition), position)].into_iter().collect()
-    }
-
-    #[test]
-    fn reads_back_what_was_committed_and_never_moves_back() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut file = PositionsFile::open(folder.path(), "a/b").expect("opens");
-        assert!(file.committed().is_empty());
-        file.commit(&at(7)).expect("commits");
-        file.commit(&at(5)).expect("commits");
-        drop(file);
-        assert_eq!(PositionsFile::open(folder.path(), "a/b").expect("opens").committed(), &at(7));
-    }
-
-    #[test]
-    fn what_is_forgotten_begins_anew_but_not_while_it_runs() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut file = PositionsFile::open(folder.path(), "p").expect("opens");
-        assert!(!are_kept(folder.path(), "p"));
-        file.commit(&at(7)).expect("commits");
-        forget(folder.path(), "p").expect_err("it runs");
-        drop(file);
-        forget(folder.path(), "p").expect("it was stopped");
-        assert!(!are_kept(folder.path(), "p"));
-        forget(folder.path(), "p").expect("there is nothing left to forget");
-    }
-
-    fn file(number: i32) -> Arc<Partition> {
-        let (source, stream, incarnation) = ("h".into(), "logs".into(), number.to_string().into());
-        Arc::new(Partition { source, stream, incarnation, number: 0 })
-    }
-
-    #[test]
-    fn forgets_what_went_long_ago_and_nothing_that_is_there() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut positions = PositionsFile::open(folder.path(), "p").expect("opens");
-        let rotations = GONE_MAX as i32 + 2;
-        positions.take(&[file(-1)]);
-        positions.commit(&[(file(-1), 7)].into_iter().collect()).expect("commits");
-        // Numbers descend, so that the order in which they went is not that of their names.
-        for number in (0..rotations).rev() {
-            positions.take(&[file(number)]);
-            positions.give_up(&[file(number)]);
-            positions.committed.set(file(number), 1);
-        }
-        positions.commit(&[(file(-1), 8)].into_iter().collect()).expect("commits");
-        drop(positions);
-        let mut positions = PositionsFile::open(folder.path(), "p").expect("opens");
-        let kept = |positions: &PositionsFile, number: i32| positions.committed().get(&file(number)).is_some();
-        let first_to_go = [rotations - 1, rotations - 2, rotations - 3];
-        assert_eq!(first_to_go.map(|number| kept(&positions, number)), [false, false, true]);
-        positions.take(&[file(-1), file(rotations - 3)]);
-        positions.give_up(&[file(rotations)]);
-        positions.commit(&[(file(-1), 9)].into_iter().collect()).expect("commits");
-        let there = [-1, 0, rotations - 3, rotations - 4];
-        assert_eq!(there.map(|number| kept(&positions, number)), [true; 4]);
-        assert_eq!(positions.gone.len(), GONE_MAX);
-    }
-
-    #[test]
-    fn a_second_process_is_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let _first = PositionsFile::open(folder.path(), "p").expect("opens");
-        let error = PositionsFile::open(folder.path(), "p").expect_err("it is locked");
-        assert!(error.to_string().contains("--data-dir"), "{error}");
-    }
-
-    #[test]
-    fn a_damaged_file_is_refused_with_the_way_out() {
-        let folder = tempfile::tempdir().expect("a folder");
-        PositionsFile::open(folder.path(), "p").expect("opens").commit(&at(7)).expect("commits");
-        fs::write(folder.path().join("positions/p.json"), "[{").expect("writes");
-        let error = PositionsFile::open(folder.path(), "p").expect_err("it is damaged");
-        assert!(error.to_string().contains("delete it"), "{error}");
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use catchwater_sdk::{Error, Result, ResultExt};
 use subtle::ConstantTimeEq;
 
@@ -66,13 +67,18 @@ impl Access {
         if OPEN_TO_ALL.contains(&path) {
             return None;
         }
+        let foreign = Some((StatusCode::FORBIDDEN, "a page of another site may not talk to this server"));
         match &self.token {
             Some(token) if bearer(headers).is_some_and(|shown| token.is(shown)) => None,
-            Some(_) => Some((StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN")),
-            None if is_foreign(headers) => {
-                Some((StatusCode::FORBIDDEN, "a page of another site may not talk to this server"))
+            // A browser that knows a password shows it on behalf of any page.
+            Some(token) if password(headers).is_some_and(|shown| token.is(&shown)) => {
+                foreign.filter(|_| is_of_another_site(headers))
             }
-            None => None,
+            Some(_) => Some((
+                StatusCode::UNAUTHORIZED,
+                "a token is needed: Authorization: Bearer TOKEN, or the token as the password of any user",
+            )),
+            None => foreign.filter(|_| is_of_another_site(headers) || !is_loopback(host(headers))),
         }
     }
 }
@@ -95,12 +101,22 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-/// Whether a browser sent it on behalf of another site, or by a name that somebody else's DNS server points here.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
-    let host = text(HOST).unwrap_or("localhost");
-    let is_other_origin = text(ORIGIN).is_some_and(|origin| origin.split_once("://").is_none_or(|(_, at)| at != host));
-    is_other_origin || !is_loopback(host)
+/// The password of a user, whoever that is: clients of Kafka Connect can show nothing else.
+fn password(headers: &HeaderMap) -> Option<String> {
+    let encoded = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
+    let pair = String::from_utf8(BASE64_STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    pair.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// Whether a browser sent it on behalf of a page that is not this server's.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    let is_another = |origin: &str| origin.split_once("://").is_none_or(|(_, at)| at != host(headers));
+    headers.get(ORIGIN).is_some_and(|origin| is_another(origin.to_str().unwrap_or_default()))
+}
+
+/// The name by which the client reaches the server, which somebody else's DNS server may have pointed here.
+fn host(headers: &HeaderMap) -> &str {
+    headers.get(HOST).map_or("localhost", |host| host.to_str().unwrap_or_default())
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -131,6 +147,19 @@ mod tests {
         check(Some("secret"), &[("authorization", "Bearer secreT")], Some(401));
         check(Some("secret"), &[("authorization", "Basic secret")], Some(401));
         check(Some("secret"), &[("authorization", "Bearer secret"), ("host", "lake.example")], None);
+    }
+
+    #[test]
+    fn a_token_is_as_good_as_the_password_of_any_user_but_not_for_pages_of_other_sites() {
+        let shown = |user: &str| format!("Basic {}", BASE64_STANDARD.encode(user));
+        let (right, wrong) = (shown("admin:secret"), shown("admin:secreT"));
+        let (host, other) = (("host", "lake.example:8083"), ("origin", "https://evil.example"));
+        check(Some("secret"), &[("authorization", &right), host], None);
+        check(Some("secret"), &[("authorization", &right), host, ("origin", "http://lake.example:8083")], None);
+        check(Some("secret"), &[("authorization", &right), host, other], Some(403));
+        check(Some("secret"), &[("authorization", &wrong), host], Some(401));
+        check(Some("secret"), &[("authorization", &shown("secret")), host], Some(401));
+        check(Some("se:cret"), &[("authorization", &shown(":se:cret")), host], None);
     }
 
     #[test]

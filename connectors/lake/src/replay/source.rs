@@ -252,7 +252,7 @@ impl Source for Replay {
 
     async fn poll(&mut self, limit: Limit) -> Result<Polled> {
         if let Some(partitions) = self.to_assign.take() {
-            let assignment = |partition| Assignment { partition, at: START, committed: false };
+            let assignment = |partition| Assignment { partition, at: START, committed: false, name: None };
             return Ok(Polled::Assigned(partitions.into_iter().map(assignment).collect()));
         }
         match self.next(limit).await? {

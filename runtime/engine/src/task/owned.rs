@@ -96,6 +96,7 @@ impl Owned {
             partition: Arc::clone(partition),
             at,
             committed: true,
+            name: None,
         };
         self.committed.iter().map(assignment).collect()
     }
@@ -114,7 +115,7 @@ mod tests {
     }
 
     fn check(committed_at: i64, sinks: &[Option<Positions>], start: i64) {
-        let assignment = Assignment { partition: partition(), at: committed_at, committed: true };
+        let assignment = Assignment { partition: partition(), at: committed_at, committed: true, name: None };
         assert_eq!(Owned::starts(&[assignment], sinks).get(&partition()), Some(start));
     }
 
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn new_records_start_at_the_greatest_over_all_sinks_and_the_commit() {
         let check = |sinks: &[Option<Positions>], start: i64| {
-            let assignment = Assignment { partition: partition(), at: 50, committed: true };
+            let assignment = Assignment { partition: partition(), at: 50, committed: true, name: None };
             assert_eq!(Owned::starts_of_new_records(&[assignment], sinks).get(&partition()), Some(start));
         };
         check(&[stores(70), stores(60)], 70);
@@ -143,7 +144,10 @@ mod tests {
     #[test]
     fn commits_only_forward_and_only_what_is_owned() {
         let mut owned = Owned::default();
-        owned.take(&[Assignment { partition: partition(), at: 5, committed: true }], &stores(5).expect("set"));
+        owned.take(
+            &[Assignment { partition: partition(), at: 5, committed: true, name: None }],
+            &stores(5).expect("set"),
+        );
         assert!(owned.to_commit(&stores(5).expect("set")).is_empty());
         let ahead = stores(9).expect("set");
         assert_eq!(owned.to_commit(&ahead), ahead);

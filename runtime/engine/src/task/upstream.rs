@@ -40,7 +40,7 @@ impl Upstream {
             file.give_up(partitions);
         }
         if let Polled::Assigned(assignments) = &mut polled {
-            file.take(&assignments.iter().map(|assignment| Arc::clone(&assignment.partition)).collect::<Vec<_>>());
+            file.take(assignments);
             for assignment in assignments {
                 if let Some(at) = file.committed().get(&assignment.partition) {
                     (assignment.at, assignment.committed) = (at, true);
@@ -66,10 +66,10 @@ impl Upstream {
         self.source.commit(positions).await
     }
 
-    /// Commits, and be it backward.
-    pub(crate) async fn reset(&mut self, positions: &Positions) -> Result<()> {
+    /// Commits, and be it backward, and forgets what is committed here of others.
+    pub(crate) async fn reset(&mut self, positions: &Positions, forgotten: &[Arc<Partition>]) -> Result<()> {
         match &mut self.file {
-            Some(file) => file.reset(positions),
+            Some(file) => file.reset(positions, forgotten),
             None => self.source.commit(positions).await,
         }
     }

@@ -5,6 +5,7 @@ mod supervisor;
 mod turned;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,6 +145,11 @@ impl Topology {
     /// A handle that can ask everything to stop while [`Topology::ended`] waits.
     pub fn stopper(&self) -> Stopper {
         Stopper::of(self.running.values())
+    }
+
+    /// The folder in which its pipelines keep what has no other place.
+    pub fn data_dir(&self) -> Arc<Path> {
+        Arc::clone(&self.host.data_dir)
     }
 
     /// Where a pipeline that does not run goes on.

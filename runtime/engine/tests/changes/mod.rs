@@ -7,7 +7,7 @@ use catchwater_engine::status::State;
 use catchwater_engine::topology::{Change, Topology};
 use catchwater_sdk::ErrorKind;
 use catchwater_sdk::conformance::doubles::{Call, MemoryLog, MemoryStore};
-use catchwater_sdk::source::{Source, SourceTraits};
+use catchwater_sdk::source::SourceTraits;
 
 use crate::scene::{Scene, all, ended, positions, until};
 use crate::{LAKE, LAKE_AND_TOPIC, TOO_SHORT, committed, numbers};
@@ -180,6 +180,7 @@ async fn a_sink_that_is_refused_is_put_back() {
 #[tokio::test]
 async fn the_task_that_fails_says_why_a_change_is_put_back_and_not_the_one_that_stops_for_it() {
     let scene = Scene::new(MemoryLog::default());
+    scene.log.keep_positions();
     let shareable = SourceTraits { shareable: true, ..scene.log.source().traits() };
     scene.log.set_traits(shareable);
     let (before, after) = (format!("tasks: 2\n{LAKE}"), format!("tasks: 2\n{LAKE_AND_TOPIC}"));

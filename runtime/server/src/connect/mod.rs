@@ -1,4 +1,4 @@
-//! Kafka Connect's REST API, so that its command lines, user interfaces and Terraform providers work.
+//! Kafka Connect's REST API, so that its command lines and user interfaces work.
 //!
 //! Every pipeline is a connector, whoever made it. A configuration in Connect's form, one level of keys, becomes the document
 //! of a pipeline ([`document`]), which the server checks, keeps and runs as it does any other; a pipeline out of a file is

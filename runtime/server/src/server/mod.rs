@@ -8,7 +8,7 @@ mod reload;
 mod shapes;
 mod view;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use catchwater_engine::topology::Topology;
@@ -42,6 +42,8 @@ struct Inner {
     folder: PathBuf,
     brokers: Option<Arc<dyn Brokers>>,
     store: Store,
+    /// Where pipelines keep offsets that have no other place.
+    data_dir: Arc<Path>,
     /// Tells one run of the server from another.
     started_micros: i64,
     /// Whoever changes what runs holds it; one change at a time.
@@ -59,6 +61,7 @@ impl Server {
             folder: settings.folder,
             brokers: settings.brokers,
             store,
+            data_dir: topology.data_dir(),
             started_micros: SystemClock.now_micros(),
             topology: tokio::sync::Mutex::new(topology),
             view: Mutex::new(View::default()),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use catchwater_engine::offsets::{Move, Offset};
+use catchwater_engine::offsets::{self, Move, Offset};
 use catchwater_engine::plan::Planned;
+use catchwater_engine::positions;
 use catchwater_engine::topology::Topology;
 use catchwater_sdk::ErrorKind;
 
@@ -12,21 +13,46 @@ use crate::connect::brokers::GroupOffset;
 use crate::wrong::Wrong;
 
 impl Server {
-    /// Where each partition goes on: as far as was committed since the start of a pipeline that runs, or what the source of
-    /// one that does not run says.
+    /// Where each partition goes on: what is committed in the data folder, or was elsewhere since the start of a pipeline
+    /// that runs; or what the source of one that does not run says.
     pub async fn offsets(&self, name: &str) -> Result<Vec<Offset>, Wrong> {
         let described = self.get(name)?;
+        if described.wanted == Wanted::Running && described.planned.keeps_offsets_here() {
+            return self.kept_offsets(&described);
+        }
         if described.wanted == Wanted::Running {
             let committed = described.status.committed();
             let offset = |(partition, position): (&_, i64)| Offset {
                 partition: Arc::clone(partition),
                 position,
                 is_committed: true,
+                name: None,
             };
             return Ok(committed.iter().map(offset).collect());
         }
         self.undisturbed(move |_, topology| Box::pin(async move { Ok(topology.offsets(&described.planned).await?) }))
             .await
+    }
+
+    /// What is committed in the data folder, whether or not the pipeline runs; nothing of one that has another place.
+    pub(crate) fn kept_offsets(&self, pipeline: &Described) -> Result<Vec<Offset>, Wrong> {
+        match pipeline.planned.keeps_offsets_here() {
+            true => Ok(offsets::kept(&self.0.data_dir, pipeline.name())?),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// Forgets what is committed in the data folder of a stopped pipeline.
+    pub(crate) async fn forget_offsets(&self, name: &str) -> Result<(), Wrong> {
+        let name = name.to_owned();
+        self.undisturbed(move |server, topology| {
+            Box::pin(async move {
+                let refused = topology.refuse_moves_in_vain(&server.stopped(&name)?.planned).await;
+                refused.map_err(|error| Wrong::Conflict(error.chain()))?;
+                Ok(positions::forget(&server.0.data_dir, &name)?)
+            })
+        })
+        .await
     }
 
     /// Moves a stopped pipeline to other places.
@@ -76,7 +102,7 @@ impl Server {
             ErrorKind::Config => Wrong::Malformed(error.chain()),
             _ => Wrong::Failed(error),
         });
-        let to = |at: GroupOffset| Some(Move { stream: at.topic, partition: at.partition, position: at.offset? });
+        let to = |at: GroupOffset| Some(Move { stream: at.topic, partition: at.partition, position: Some(at.offset?) });
         Ok(begins?.into_iter().filter_map(to).collect())
     }
 

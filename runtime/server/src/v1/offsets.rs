@@ -12,7 +12,7 @@ use crate::wrong::Wrong;
 /// Where a partition goes on.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Place {
-    /// Topic, queue or file.
+    /// Topic, queue or file; the name of one where the stream has several.
     stream: String,
     /// The number of the partition.
     partition: i32,
@@ -52,7 +52,7 @@ pub(super) struct Beginning {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Target {
-    /// Topic, queue or file.
+    /// Topic, queue or file; the name of one where the stream has several.
     stream: String,
     /// The number of the partition.
     partition: i32,
@@ -71,7 +71,8 @@ pub(super) async fn change(
     Path(name): Path<String>,
     Json(places): Json<Places>,
 ) -> Result<Json<Vec<Place>>, Wrong> {
-    let to = |target: Target| Move { stream: target.stream, partition: target.partition, position: target.position };
+    let to =
+        |target: Target| Move { stream: target.stream, partition: target.partition, position: Some(target.position) };
     let moved = match places {
         Places::Some(numbers) => server.set_offsets(&name, numbers.offsets.into_iter().map(to).collect()).await,
         Places::All(Beginning { to }) => server.reset_offsets(&name, to).await,
@@ -81,7 +82,7 @@ pub(super) async fn change(
 
 fn places(offsets: Vec<Offset>) -> Json<Vec<Place>> {
     let place = |offset: Offset| Place {
-        stream: offset.partition.stream.to_string(),
+        stream: offset.called().to_owned(),
         partition: offset.partition.number,
         position: offset.position,
         committed: offset.is_committed,

@@ -52,6 +52,9 @@ pub struct Assignment {
     /// Whether `at` is a commit. If not, the engine commits it before the first record, so that `latest` or a time
     /// means the same after a crash.
     pub committed: bool,
+    /// What people know it by, where stream and number do not say that: the path of a file that a pattern found, the key
+    /// of an object.
+    pub name: Option<Arc<str>>,
 }
 
 /// What a source has to say.

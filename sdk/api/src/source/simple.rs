@@ -67,7 +67,7 @@ impl super::Source for Adapter {
         if let State::Assigned = self.state {
             return Ok(());
         }
-        let assign = |(partition, at)| Assignment { partition, at, committed: false };
+        let assign = |(partition, at)| Assignment { partition, at, committed: false, name: None };
         self.state = State::Opened(partitions.into_iter().map(assign).collect());
         Ok(())
     }

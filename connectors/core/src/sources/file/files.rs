@@ -86,7 +86,7 @@ impl Files {
         let mut assignments = Vec::new();
         for reader in self.readers.iter_mut().filter(|reader| reader.stage == Stage::New) {
             reader.stage = Stage::Assigned;
-            assignments.push(Assignment { partition: Arc::clone(&reader.partition), at: 0, committed: false });
+            assignments.push(reader.assignment());
         }
         (!assignments.is_empty()).then_some(assignments)
     }

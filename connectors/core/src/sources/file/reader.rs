@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catchwater_sdk::config::Size;
+use catchwater_sdk::source::Assignment;
 use catchwater_sdk::{Batch, BatchBuilder, Error, Field, Limit, Partition, Result, ResultExt};
 use tokio::task::JoinHandle;
 
@@ -88,6 +89,12 @@ impl Reader {
 
     pub(super) fn path(&self) -> std::path::Display<'_> {
         self.path.display()
+    }
+
+    /// To be read from its beginning, unless the engine knows better.
+    pub(super) fn assignment(&self) -> Assignment {
+        let name = self.named.then(|| self.path.to_string_lossy().into());
+        Assignment { partition: Arc::clone(&self.partition), at: 0, committed: false, name }
     }
 
     /// The file to find it under another life.

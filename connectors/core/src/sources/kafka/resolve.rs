@@ -42,7 +42,7 @@ impl Resolved {
 
     /// As the engine is told.
     pub(super) fn assignment(&self) -> Assignment {
-        Assignment { partition: Arc::clone(&self.partition), at: self.at, committed: self.committed }
+        Assignment { partition: Arc::clone(&self.partition), at: self.at, committed: self.committed, name: None }
     }
 }
 

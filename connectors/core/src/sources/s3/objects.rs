@@ -47,7 +47,8 @@ impl Objects {
         let mut assignments = Vec::new();
         for object in self.all.values_mut().filter(|object| object.stage == Stage::New) {
             object.stage = Stage::Assigned;
-            assignments.push(Assignment { partition: Arc::clone(&object.partition), at: 0, committed: false });
+            let name = Some(object.found.key.as_ref().into());
+            assignments.push(Assignment { partition: Arc::clone(&object.partition), at: 0, committed: false, name });
         }
         (!assignments.is_empty()).then_some(assignments)
     }

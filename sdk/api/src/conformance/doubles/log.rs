@@ -266,7 +266,12 @@ impl MemorySource {
 fn assigned(partitions: &[Arc<Partition>], state: &State) -> Polled {
     let assignment = |partition: &Arc<Partition>| {
         let committed = state.committed.get(partition).filter(|_| state.keeps_positions);
-        Assignment { partition: Arc::clone(partition), at: committed.unwrap_or(0), committed: committed.is_some() }
+        Assignment {
+            partition: Arc::clone(partition),
+            at: committed.unwrap_or(0),
+            committed: committed.is_some(),
+            name: None,
+        }
     };
     Polled::Assigned(partitions.iter().map(assignment).collect())
 }

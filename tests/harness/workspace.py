@@ -47,7 +47,8 @@ class Workspace:
     def start_run(self, pipeline: dict | list[dict], data_dir: Path | None = None, **options) -> Process:
         """`catchwater run` of a pipeline that goes on until it is stopped. Instances side by side share the data folder."""
         name = pipeline["name"] if isinstance(pipeline, dict) else "pipelines"
-        path = self.write(f"{name}.yaml", pipeline)
+        # At once: an instance that was started just before may be about to read it.
+        path = self.write(f"{name}.yaml.new", pipeline).rename(self.folder / f"{name}.yaml")
         return self.start("run", path, "--data-dir", data_dir or self.data_dir, **options)
 
     def run(self, pipeline: dict | list[dict], seconds: float = 60, **options) -> Finished:

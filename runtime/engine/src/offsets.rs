@@ -4,6 +4,7 @@
 //! way serves every source that keeps positions, in another system or in the data folder. What is committed in the data
 //! folder can be read there, also while it runs.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,11 +48,11 @@ pub struct Move {
 /// What is committed of a pipeline whose source has no other place than the data folder, whether or not it runs. Of the
 /// lives of one file that is the newest.
 pub fn kept(data_dir: &Path, pipeline: &str) -> Result<Vec<Offset>> {
-    let mut offsets: Vec<Offset> = Vec::new();
-    for offset in all_kept(data_dir, pipeline)? {
-        offsets.retain(|before| !before.is_called_as(&offset));
-        offsets.push(offset);
-    }
+    let mut called = HashSet::new();
+    let mut is_newest = |offset: &Offset| called.insert((offset.called().to_owned(), offset.partition.number));
+    let newest_first = all_kept(data_dir, pipeline)?.into_iter().rev();
+    let mut offsets: Vec<_> = newest_first.filter(|offset| is_newest(offset)).collect();
+    offsets.reverse();
     Ok(offsets)
 }
 
@@ -93,7 +94,8 @@ async fn move_to(
     assignments: &[Assignment],
     moves: &[Move],
 ) -> Result<()> {
-    let place = |to: &Move| to.position.map(|at| Ok((to.among(assignments)?, at)));
+    let offsets: Vec<_> = assignments.iter().cloned().map(offset).collect();
+    let place = |to: &Move| to.position.map(|at| Ok((to.among(&offsets)?, at)));
     let positions = moves.iter().filter_map(place).collect::<Result<Positions>>()?;
     refuse_kept_by_sinks(blueprint, upstream.traits(), &partitions(assignments)).await?;
     let committed = all_kept(blueprint.data_dir(), blueprint.pipeline())?.into_iter();
@@ -181,10 +183,6 @@ impl Offset {
     pub fn called(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.partition.stream)
     }
-
-    fn is_called_as(&self, other: &Offset) -> bool {
-        (self.called(), self.partition.number) == (other.called(), other.partition.number)
-    }
 }
 
 // === impl Move ===
@@ -196,8 +194,7 @@ impl Move {
     }
 
     /// The partition that is meant.
-    fn among(&self, assignments: &[Assignment]) -> Result<Arc<Partition>> {
-        let offsets: Vec<_> = assignments.iter().cloned().map(offset).collect();
+    fn among(&self, offsets: &[Offset]) -> Result<Arc<Partition>> {
         let found: Vec<_> = offsets.iter().filter(|offset| self.means(offset)).collect();
         if let [only] = found[..] {
             return Ok(Arc::clone(&only.partition));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::{Call, Faults};
+use super::{Call, Faults, upstream};
 use crate::batch::{Batch, BatchBuilder, Limit};
 use crate::error::Result;
 use crate::position::{Partition, Positions};
@@ -145,15 +145,7 @@ impl Source for MemorySource {
     fn traits(&self) -> SourceTraits {
         let state = self.log.state();
         let keeps_positions = state.keeps_positions;
-        let traits = || SourceTraits {
-            capture: None,
-            rereadable: true,
-            keeps_positions,
-            shareable: false,
-            unacknowledged_max: None,
-            commit_within: None,
-            may_return: false,
-        };
+        let traits = || SourceTraits { capture: None, keeps_positions, ..upstream() };
         state.traits.clone().unwrap_or_else(traits)
     }
 

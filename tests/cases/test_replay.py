@@ -77,7 +77,9 @@ def test_what_cannot_match_is_not_read(kafka, workspace):
 def test_a_dry_run_counts_shows_samples_and_contacts_nobody(workspace, archived):
     archived(numbered(1000))
     finished = replay(workspace, "--query", "kind:k7", "--dry-run", to="kafka://127.0.0.1:1/nowhere").wait().succeeded()
-    assert "would send 10 events to kafka://127.0.0.1:1/nowhere" in finished.out and '"n":7' in finished.out
+    assert "would send 10 events to kafka://127.0.0.1:1/nowhere" in finished.out
+    # Which of the ten are shown depends on how the capture was cut into files.
+    assert finished.out.count('"kind":"k7"') == 5, finished.out
     assert "would send 1,000 events" in (everything := replay(workspace, "--dry-run").wait().succeeded().out)
     assert "read 0 of" in everything, "the log tells how many there are"
 

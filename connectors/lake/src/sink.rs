@@ -10,7 +10,7 @@ use catchwater_sdk::config::Size;
 use catchwater_sdk::sink::{Durable, Room, Sink, SinkTraits};
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{
-    Barrier, BarrierKind, Batch, Context, Error, Partition, Positions, RecordRef, Result, async_trait,
+    Barrier, BarrierKind, Batch, Context, Error, Limit, Partition, Positions, RecordRef, Result, async_trait,
 };
 use catchwater_storage::Store;
 use futures::future::join_all;
@@ -27,6 +27,10 @@ use crate::table::Table;
 
 /// No more than this is held, however much memory there is: buffers are addressed with 32 bits.
 const BUFFER_BYTES_MAX: usize = 512 << 20;
+
+/// So many batches may still come between the one with which a sink says that it is full and the cut that it asks for: they
+/// wait for it already, or are on their way.
+const BATCHES_COMING: usize = 3;
 
 /// What one task stores in a lake.
 pub(crate) struct LakeSink {
@@ -221,10 +225,19 @@ impl LakeSink {
         Ok(routes)
     }
 
-    fn room(&self) -> Room {
-        let held: usize = self.collections.iter().map(Collection::size_bytes).sum();
-        let is_full = held >= self.buffer_bytes_max || self.hot_log.as_ref().is_some_and(HotLog::is_full);
-        if is_full { Room::Full } else { Room::Left }
+    fn held_bytes(&self) -> usize {
+        self.collections.iter().map(Collection::size_bytes).sum()
+    }
+
+    /// What is left after a batch that took so much. Large ones are likely followed by others like them; ordinary ones need no
+    /// such care.
+    fn room(&self, taken: usize) -> Room {
+        let coming = BATCHES_COMING * taken.saturating_sub(2 * Limit::default().bytes);
+        let is_full = self.held_bytes() + coming >= self.buffer_bytes_max;
+        match is_full || self.hot_log.as_ref().is_some_and(HotLog::is_full) {
+            true => Room::Full,
+            false => Room::Left,
+        }
     }
 
     /// Brings everything before the barrier into the tables.
@@ -280,6 +293,7 @@ impl Sink for LakeSink {
         let arrived_micros = self.now_micros();
         let first = self.log(batch, &routes, arrived_micros).await?;
         let arrival = Arrival::at(arrived_micros);
+        let held_before = self.held_bytes();
         let taken = batch.iter().filter(|record| routes[record.origin()].takes(*record));
         for (number, record) in (first..).zip(taken) {
             let route = &routes[record.origin()];
@@ -287,7 +301,7 @@ impl Sink for LakeSink {
             collection.push(record, route.origin, arrival);
             collection.logged(number);
         }
-        Ok(self.room())
+        Ok(self.room(self.held_bytes() - held_before))
     }
 
     /// A `Mark` stores nothing. It is durable all the same when nothing is held: what came before is in the tables, or was

@@ -10,6 +10,7 @@ pub(crate) mod envelope;
 mod fields;
 mod order;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder};
@@ -152,6 +153,12 @@ impl Cut {
     /// How many rows.
     pub(crate) fn rows(&self) -> usize {
         self.envelope.rows()
+    }
+
+    /// How many bytes of payload consecutive rows have.
+    pub(crate) fn payload_bytes(&self, rows: &Range<usize>) -> usize {
+        let ends = self.envelope.payloads().as_binary::<i32>().value_offsets();
+        (ends[rows.end] - ends[rows.start]) as usize
     }
 
     /// The files that the rows make.

@@ -11,8 +11,13 @@ use arrow::error::ArrowError;
 /// A run shorter than this is cheaper to copy together with its neighbours than to write on its own.
 const SLICE_ROWS_MIN: usize = 512;
 
-/// How many rows are put together at once: what derived columns are made for, so it bounds their memory.
+/// A run with more bytes of payload than this is too dear to copy.
+const SLICE_BYTES_MIN: usize = 256 << 10;
+
+/// How many rows, and bytes of their payloads, are put together at once: what derived columns are made for and what the
+/// writer is handed before it may end a page, so it bounds their memory. A single larger row is one by itself.
 const CHUNK_ROWS: usize = 8192;
+const CHUNK_BYTES: usize = 8 << 20;
 
 /// Consecutive rows of one date and one origin, ascending.
 #[derive(Clone, Debug)]
@@ -94,19 +99,22 @@ impl Bucket {
         self.runs.iter().map(ExactSizeIterator::len).sum()
     }
 
-    /// The rows in order, in bounded pieces.
-    pub(crate) fn selections(&self) -> Vec<Selection> {
+    /// The rows in order, in bounded pieces. `weigh` tells how many bytes of payload consecutive rows have.
+    pub(crate) fn selections(&self, weigh: impl Fn(&Range<usize>) -> usize) -> Vec<Selection> {
         let mut selections = Vec::new();
-        let mut short: Vec<u32> = Vec::new();
+        let (mut short, mut short_bytes): (Vec<u32>, usize) = (Vec::new(), 0);
         for run in &self.runs {
-            if run.len() < SLICE_ROWS_MIN {
+            let bytes = weigh(run);
+            if run.len() < SLICE_ROWS_MIN && bytes < SLICE_BYTES_MIN {
                 short.extend(run.clone().map(|row| row as u32));
+                short_bytes += bytes;
             } else {
                 flush(&mut short, &mut selections);
-                selections.extend(pieces(run).map(Selection::Range));
+                selections.extend(pieces(run, &weigh).map(Selection::Range));
             }
-            if short.len() >= CHUNK_ROWS {
+            if short.is_empty() || short.len() >= CHUNK_ROWS || short_bytes >= CHUNK_BYTES {
                 flush(&mut short, &mut selections);
+                short_bytes = 0;
             }
         }
         flush(&mut short, &mut selections);
@@ -145,9 +153,19 @@ fn flush(short: &mut Vec<u32>, selections: &mut Vec<Selection>) {
     }
 }
 
-fn pieces(run: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-    let end = run.end;
-    run.clone().step_by(CHUNK_ROWS).map(move |start| start..(start + CHUNK_ROWS).min(end))
+fn pieces<'a>(
+    run: &Range<usize>,
+    weigh: &'a impl Fn(&Range<usize>) -> usize,
+) -> impl Iterator<Item = Range<usize>> + 'a {
+    let mut left = run.clone();
+    std::iter::from_fn(move || {
+        let mut piece = left.start..left.end.min(left.start + CHUNK_ROWS);
+        while piece.len() > 1 && weigh(&piece) > CHUNK_BYTES {
+            piece.end -= piece.len() / 2;
+        }
+        left.start = piece.end;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 #[cfg(test)]
@@ -161,8 +179,9 @@ mod tests {
             runs.push(row, *date, *origin, *position, 0);
         }
         let buckets = runs.into_buckets(&[0, 1, 2]);
-        let rows_of =
-            |bucket: &Bucket| bucket.selections().iter().flat_map(|s| s.rows().collect::<Vec<_>>()).collect::<Vec<_>>();
+        let rows_of = |bucket: &Bucket| {
+            bucket.selections(Range::len).iter().flat_map(|s| s.rows().collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
         let found: Vec<_> = buckets.iter().map(|bucket| (bucket.date, rows_of(bucket))).collect();
         let expected: Vec<_> = expected.iter().map(|(date, rows)| (*date, rows.to_vec())).collect();
         assert_eq!(found, expected);
@@ -183,8 +202,19 @@ mod tests {
     fn long_runs_are_sliced_in_bounded_pieces() {
         let mut runs = Runs::default();
         (0..CHUNK_ROWS + 600).for_each(|row| runs.push(row, None, 0, row as i64, 0));
-        let selections = runs.into_buckets(&[0]).remove(0).selections();
+        let selections = runs.into_buckets(&[0]).remove(0).selections(Range::len);
         assert!(selections.iter().all(|selection| matches!(selection, Selection::Range(_))));
         assert_eq!(selections.iter().map(Selection::len).collect::<Vec<_>>(), [CHUNK_ROWS, 600]);
+    }
+
+    #[test]
+    fn large_rows_are_sliced_one_by_one_and_small_ones_beside_them_are_copied_together() {
+        let mut runs = Runs::default();
+        (0..20).for_each(|row| runs.push(row, None, (row / 5) as u32, row as i64, 0));
+        let large = |rows: &Range<usize>| rows.clone().filter(|row| row / 5 == 1).count() * (CHUNK_BYTES / 2);
+        let selections = runs.into_buckets(&[0, 1, 2, 3]).remove(0).selections(large);
+        assert_eq!(selections.iter().map(Selection::len).collect::<Vec<_>>(), [5, 2, 2, 1, 10]);
+        assert!(matches!(selections[1], Selection::Range(_)) && matches!(selections[4], Selection::Rows(_)));
+        assert_eq!(selections.iter().flat_map(Selection::rows).collect::<Vec<_>>(), Vec::from_iter(0..20));
     }
 }

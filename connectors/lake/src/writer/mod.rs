@@ -51,7 +51,7 @@ impl<'a> Encoder<'a> {
         let properties = properties(&self.profile, bucket.rows(), footer.to_key_value());
         let mut bytes = Vec::new();
         let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(&self.shape.schema), Some(properties))?;
-        for rows in bucket.selections() {
+        for rows in bucket.selections(|rows| self.cut.payload_bytes(rows)) {
             writer.write(&self.cut.batch(&self.shape, &rows)?)?;
         }
         let metadata = writer.close()?;

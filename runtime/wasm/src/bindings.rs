@@ -21,6 +21,8 @@ wasmtime::component::bindgen!({
     ",
     world: "catchwater:every/every",
     imports: { default: trappable },
+    // What a plugin is handed is lent to it; what it answers is taken.
+    ownership: Borrowing { duplicate_if_necessary: true },
 });
 
 pub(crate) use self::catchwater::plugin::{clock, egress, host, random, types};

@@ -1,116 +1,53 @@
-//! Records as columns: written for a plugin, and read from its answer with every length and offset checked.
+//! Records as columns: a batch's own are lent to a plugin, and those of its answer are read with every length and offset
+//! checked.
 
-use catchwater_sdk::{Batch, Field, FieldKind, RecordRef, Timestamp, TimestampKind};
+use catchwater_sdk::batch::{BY_BROKER, BY_PRODUCER, FlatBytes, FlatFields};
+use catchwater_sdk::{Batch, Field, FieldKind, Timestamp, TimestampKind};
 
-use crate::bindings::types::{self, ByteColumn, FieldColumn, TimeColumn};
+use crate::bindings::types::{
+    BatchParam, ByteColumnParam, ByteColumnResult as ByteColumn, FieldColumnParam, FieldColumnResult as FieldColumn,
+    Origin, TimeColumnParam, TimeColumnResult as TimeColumn,
+};
 
-/// The kinds of a time column.
-const NO_TIME: u8 = 0;
-const BY_PRODUCER: u8 = 1;
-const BY_BROKER: u8 = 2;
-
-/// Buffers for batches, used again for each.
-pub(crate) struct Columns {
-    batch: types::Batch,
-}
-
-// === impl Columns ===
-
-impl Columns {
-    pub(crate) fn new() -> Columns {
-        let fields = || FieldColumn { row_offsets: Vec::new(), names: bytes(), values: bytes(), kinds: Vec::new() };
-        let batch = types::Batch {
-            count: 0,
-            payload: bytes(),
-            key: bytes(),
-            headers: fields(),
-            properties: fields(),
-            time: TimeColumn { micros: Vec::new(), kinds: Vec::new() },
-            origins: Vec::new(),
-            origin: Vec::new(),
-            position: Vec::new(),
-        };
-        Columns { batch }
-    }
-
-    /// The records of a batch.
-    pub(crate) fn of(&mut self, batch: &Batch) -> &types::Batch {
-        self.clear();
-        self.batch.count = batch.len() as u32;
-        self.batch.origins.extend(batch.origins().iter().map(|origin| types::Origin {
-            source: origin.partition.source.to_string(),
-            stream: origin.partition.stream.to_string(),
+/// Lends the records of a batch for a call. Their columns are copied into the plugin's memory as they lie; only the chosen
+/// ones of a view are brought together before.
+pub(crate) fn lend<R>(batch: &Batch, call: impl FnOnce(BatchParam<'_>) -> R) -> R {
+    let whole = batch.compacted();
+    let origins: Vec<Origin<'_>> = whole
+        .origins()
+        .iter()
+        .map(|origin| Origin {
+            source: &origin.partition.source,
+            stream: &origin.partition.stream,
             partition: origin.partition.number,
-        }));
-        batch.iter().for_each(|record| self.push(record));
-        [&mut self.batch.payload, &mut self.batch.key].into_iter().for_each(ByteColumn::finish);
-        [&mut self.batch.headers, &mut self.batch.properties].into_iter().for_each(FieldColumn::finish);
-        &self.batch
-    }
-
-    fn clear(&mut self) {
-        let batch = &mut self.batch;
-        [&mut batch.payload, &mut batch.key].into_iter().for_each(ByteColumn::clear);
-        [&mut batch.headers, &mut batch.properties].into_iter().for_each(FieldColumn::clear);
-        batch.time.micros.clear();
-        batch.time.kinds.clear();
-        batch.origins.clear();
-        batch.origin.clear();
-        batch.position.clear();
-    }
-
-    fn push(&mut self, record: RecordRef<'_>) {
-        let batch = &mut self.batch;
-        batch.payload.push(record.payload());
-        batch.key.push(record.key());
-        batch.headers.push(record.headers());
-        batch.properties.push(record.properties());
-        let time = record.timestamp();
-        batch.time.micros.push(time.map_or(0, |time| time.micros));
-        batch.time.kinds.push(match time.map(|time| time.kind) {
-            None => NO_TIME,
-            Some(TimestampKind::Create) => BY_PRODUCER,
-            Some(TimestampKind::Append) => BY_BROKER,
-        });
-        batch.origin.push(record.origin() as u32);
-        batch.position.push(record.position());
-    }
+        })
+        .collect();
+    let flat = whole.flat().expect("a compacted batch is no view");
+    call(BatchParam {
+        count: flat.count as u32,
+        payload: bytes(flat.payload),
+        key: bytes(flat.key),
+        headers: fields(flat.headers),
+        properties: fields(flat.properties),
+        time: TimeColumnParam { micros: flat.micros, kinds: flat.time_kinds },
+        origins: &origins,
+        origin: flat.origin,
+        position: flat.position,
+    })
 }
 
-fn bytes() -> ByteColumn {
-    ByteColumn { offsets: vec![0], data: Vec::new(), absent: Vec::new() }
+fn bytes(column: FlatBytes<'_>) -> ByteColumnParam<'_> {
+    ByteColumnParam { offsets: column.offsets, data: column.data, absent: column.absent }
+}
+
+fn fields(column: FlatFields<'_>) -> FieldColumnParam<'_> {
+    let (names, values) = (bytes(column.names), bytes(column.values));
+    FieldColumnParam { row_offsets: column.row_offsets, names, values, kinds: column.kinds }
 }
 
 // === impl ByteColumn ===
 
 impl ByteColumn {
-    fn clear(&mut self) {
-        self.offsets.truncate(1);
-        self.data.clear();
-        self.absent.clear();
-    }
-
-    fn values(&self) -> usize {
-        self.offsets.len() - 1
-    }
-
-    fn push(&mut self, value: Option<&[u8]>) {
-        if value.is_none() {
-            let row = self.values();
-            self.absent.resize(row / 8 + 1, 0);
-            self.absent[row / 8] |= 1 << (row % 8);
-        }
-        self.data.extend_from_slice(value.unwrap_or_default());
-        self.offsets.push(self.data.len() as u32); // a batch is kept below 4 GiB by its builder
-    }
-
-    /// A bitmap is whole or not there.
-    fn finish(&mut self) {
-        if !self.absent.is_empty() {
-            self.absent.resize(self.values().div_ceil(8), 0);
-        }
-    }
-
     /// Nothing of an answer is read before this.
     pub(crate) fn check(&self, values: usize) -> Result<(), String> {
         offsets(&self.offsets, values, self.data.len())?;
@@ -133,31 +70,6 @@ impl ByteColumn {
 // === impl FieldColumn ===
 
 impl FieldColumn {
-    fn clear(&mut self) {
-        self.row_offsets.clear();
-        self.row_offsets.push(0);
-        self.names.clear();
-        self.values.clear();
-        self.kinds.clear();
-    }
-
-    fn push<'a>(&mut self, fields: impl Iterator<Item = Field<'a>>) {
-        for field in fields {
-            self.names.push(Some(field.name.as_bytes()));
-            self.values.push(field.value);
-            self.kinds.push(field.kind as u8);
-        }
-        self.row_offsets.push(self.kinds.len() as u32);
-    }
-
-    /// Where no record has a field, all parts are empty.
-    fn finish(&mut self) {
-        self.values.finish();
-        if self.kinds.is_empty() {
-            self.row_offsets.clear();
-        }
-    }
-
     pub(crate) fn check(&self, rows: usize) -> Result<(), String> {
         let fields = self.kinds.len();
         if self.row_offsets.is_empty() && fields == 0 {
@@ -232,6 +144,10 @@ pub(crate) fn bit(bitmap: &[u8], at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use catchwater_sdk::{BatchBuilder, Limit, Partition, Record};
+
     use super::*;
 
     fn column(offsets: &[u32], data: &[u8], absent: &[u8]) -> ByteColumn {
@@ -243,14 +159,46 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
-        let mut column = bytes();
+    fn what_is_lent_can_be_read() {
+        let partition = Partition { source: "t".into(), stream: "n".into(), incarnation: "1".into(), number: 3 };
+        let mut builder = BatchBuilder::new(Limit::default());
+        let origin = builder.origin(&Arc::new(partition));
+        let headers = [Field::text("a", "1"), Field::bytes("a", None)];
         let values = [Some(&b"a"[..]), None, Some(b""), Some(b"bc")];
-        values.iter().for_each(|value| column.push(*value));
-        column.finish();
-        column.check(4).expect("it is right");
-        assert_eq!([0, 1, 2, 3].map(|row| column.get(row)), values);
-        assert_eq!(column.absent, [0b10]);
+        for (payload, position) in values.into_iter().zip(0..) {
+            let headers = if position == 2 { &headers[..] } else { &[] };
+            builder.push(origin, position, position + 1, Record { payload, headers, ..Record::default() });
+        }
+        let batch = builder.finish();
+        let read = |batch: &Batch| {
+            lend(batch, |lent| (owned(lent.payload), owned_fields(lent.headers), lent.position.to_vec()))
+        };
+        let (payload, fields, position) = read(&batch);
+        payload.check(4).expect("it is right");
+        fields.check(4).expect("it is right");
+        assert_eq!([0, 1, 2, 3].map(|row| payload.get(row)), values);
+        assert_eq!((payload.absent.as_slice(), position), (&[0b10][..], vec![0, 1, 2, 3]));
+        assert_eq!(fields.get(2).collect::<Vec<_>>(), headers);
+        assert_eq!(fields.get(3).count(), 0);
+
+        let (payload, fields, position) = read(&batch.select(&[1, 2]));
+        payload.check(2).expect("it is right");
+        fields.check(2).expect("it is right");
+        assert_eq!([0, 1].map(|row| payload.get(row)), values[1..3]);
+        assert_eq!((fields.get(1).count(), position), (2, vec![1, 2]), "no other record of the batch");
+    }
+
+    fn owned(column: ByteColumnParam<'_>) -> ByteColumn {
+        self::column(column.offsets, column.data, column.absent)
+    }
+
+    fn owned_fields(column: FieldColumnParam<'_>) -> FieldColumn {
+        FieldColumn {
+            row_offsets: column.row_offsets.to_vec(),
+            names: owned(column.names),
+            values: owned(column.values),
+            kinds: column.kinds.to_vec(),
+        }
     }
 
     #[test]

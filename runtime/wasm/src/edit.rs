@@ -14,13 +14,17 @@ use crate::rejections::reason;
 const MADE_MAX: usize = 1_000_000;
 
 /// An answer in which each record of the input is accounted for exactly once.
-pub(crate) struct Edit {
-    fates: Vec<Fate>,
-    made: Option<Replacement>,
+pub(crate) enum Edit {
+    /// All go on as they are.
+    Unchanged,
+    Each {
+        fates: Vec<Fate>,
+        made: Option<Replacement>,
+    },
 }
 
 #[derive(Clone, Debug)]
-enum Fate {
+pub(crate) enum Fate {
     Kept,
     Dropped,
     Rejected(String),
@@ -37,6 +41,9 @@ impl Edit {
     }
 
     fn read(outcome: Outcome, records: usize) -> Result<Edit, String> {
+        if matches!(outcome.edit, types::Edit::Unchanged) && outcome.rejected.is_empty() {
+            return Ok(Edit::Unchanged);
+        }
         let mut accounts = Accounts::new(records);
         for rejection in outcome.rejected {
             accounts.settle(rejection.record as usize, Fate::Rejected(reason(&rejection.reason)))?;
@@ -57,13 +64,17 @@ impl Edit {
                 Some(made)
             }
         };
-        Ok(Edit { fates: accounts.finish()?, made })
+        Ok(Edit::Each { fates: accounts.finish()?, made })
     }
 
-    /// Says it of the records of `batch` from `first` on; they are those of the input.
-    pub(crate) fn apply(self, batch: &Batch, first: usize, out: &mut Output<'_>) {
-        for (i, fate) in (first..).zip(self.fates) {
-            match (fate, &self.made) {
+    /// Says it of the records `part` of `batch`; they are those of the input.
+    pub(crate) fn apply(self, batch: &Batch, part: Range<usize>, out: &mut Output<'_>) {
+        let (fates, made) = match self {
+            Edit::Unchanged => return part.for_each(|i| out.keep(i)),
+            Edit::Each { fates, made } => (fates, made),
+        };
+        for (i, fate) in part.zip(fates) {
+            match (fate, &made) {
                 (Fate::Kept, _) => out.keep(i),
                 (Fate::Rejected(reason), _) => out.reject(i, reason),
                 (Fate::Made(rows), Some(made)) => rows.for_each(|row| replace(made, row, batch, i, out)),
@@ -76,12 +87,16 @@ impl Edit {
 /// A new record: what the plugin gave, and else what its parent has.
 fn replace(made: &Replacement, row: usize, batch: &Batch, i: usize, out: &mut Output<'_>) {
     let parent = batch.get(i);
+    let payload = made.payload.as_ref().map_or(parent.payload(), |column| column.get(row));
+    if made.key.is_none() && made.headers.is_none() && made.properties.is_none() && made.time.is_none() {
+        return out.replace_payload(i, payload);
+    }
     let headers: Vec<Field<'_>> =
         made.headers.as_ref().map_or_else(|| parent.headers().collect(), |column| column.get(row).collect());
     let properties: Vec<Field<'_>> =
         made.properties.as_ref().map_or_else(|| parent.properties().collect(), |column| column.get(row).collect());
     let record = Record {
-        payload: made.payload.as_ref().map_or(parent.payload(), |column| column.get(row)),
+        payload,
         key: made.key.as_ref().map_or(parent.key(), |column| column.get(row)),
         headers: &headers,
         properties: &properties,

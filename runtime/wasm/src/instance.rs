@@ -83,7 +83,7 @@ impl Instance {
         self.call(|exports, store| exports.lifecycle.call_validate(store, config))
     }
 
-    pub(crate) fn open(&mut self, opening: &lifecycle::Opening) -> Answer<()> {
+    pub(crate) fn open(&mut self, opening: lifecycle::Opening<'_>) -> Answer<()> {
         self.call(|exports, store| exports.lifecycle.call_open(store, opening))
     }
 
@@ -96,7 +96,7 @@ impl Instance {
     }
 
     /// Hands a batch over to a transform, for which it may take so long.
-    pub(crate) fn process(&mut self, batch: &types::Batch, time: Duration) -> Answer<types::Outcome> {
+    pub(crate) fn process(&mut self, batch: types::BatchParam<'_>, time: Duration) -> Answer<types::Outcome> {
         self.call_within(time, |exports, store| transform(exports)?.call_process(store, batch))
     }
 
@@ -113,7 +113,7 @@ impl Instance {
     }
 
     /// Hands a batch over to a sink.
-    pub(crate) fn write(&mut self, batch: &types::Batch) -> Answer<Vec<types::Rejection>> {
+    pub(crate) fn write(&mut self, batch: types::BatchParam<'_>) -> Answer<Vec<types::Rejection>> {
         self.call(|exports, store| sink(exports)?.call_write(store, batch))
     }
 

@@ -15,7 +15,7 @@ use tracing::debug;
 
 use crate::apart::Apart;
 use crate::bindings::types::Rejection;
-use crate::columns::Columns;
+use crate::columns::lend;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::instance::Instance;
@@ -34,7 +34,6 @@ pub(crate) struct WasmSink {
 /// The plugin, and the records that it has not stored yet.
 struct Desk {
     step: Step,
-    columns: Columns,
     instance: Option<Instance>,
     /// Taken from the engine and not by the instance.
     waiting: VecDeque<Batch>,
@@ -52,7 +51,7 @@ impl WasmSink {
         let outside = step.outside.clone();
         let held_bytes_max = usize::try_from(context.memory_bytes).unwrap_or(usize::MAX);
         let (waiting, handed, rejected) = (VecDeque::new(), Vec::new(), Vec::new());
-        let desk = Desk { step, columns: Columns::new(), instance: None, waiting, handed, rejected, held_bytes_max };
+        let desk = Desk { step, instance: None, waiting, handed, rejected, held_bytes_max };
         Ok(WasmSink { desk: Apart::new(desk), outside })
     }
 }
@@ -204,7 +203,7 @@ impl Desk {
         let Some(part) = self.waiting.front().cloned() else { return Ok(()) };
         let instance = self.take_instance()?;
         let written = self.with(instance, |desk, instance| {
-            let rejected = desk.step.answered(instance.write(desk.columns.of(&part)))?;
+            let rejected = desk.step.answered(lend(&part, |lent| instance.write(lent)))?;
             Ok(rejections::read(&rejected, part.len()).map_err(Fault::answer)?)
         });
         match written {

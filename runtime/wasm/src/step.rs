@@ -9,7 +9,7 @@ use catchwater_sdk::config::Role;
 use catchwater_sdk::{Context, Error, RecordRef, Result};
 use tracing::{debug, warn};
 
-use crate::bindings::lifecycle::Opening;
+use crate::bindings::lifecycle;
 use crate::bindings::types::{self, FailureKind};
 use crate::config::{Bounds, Config};
 use crate::fault::Fault;
@@ -33,6 +33,18 @@ pub(crate) struct Step {
     pub(crate) outside: Outside,
     /// The compiled code is in the data folder, or cannot be there.
     is_kept: bool,
+}
+
+/// What a plugin is told when it is opened.
+pub(crate) struct Opening {
+    pipeline: String,
+    step: String,
+    task: u32,
+    tasks: u32,
+    config: String,
+    /// The last snapshot of the instance before, and the version of who wrote it.
+    pub(crate) state: Option<Vec<u8>>,
+    pub(crate) state_version: u32,
 }
 
 /// When the plugin broke off, lately.
@@ -60,7 +72,7 @@ impl Step {
         context.reads(&plugins.path_of(&config.plugin));
         let trial = Trial {
             role,
-            opening: opening(serde_json::Value::Object(config.config).to_string(), context),
+            opening: Opening::new(serde_json::Value::Object(config.config).to_string(), context),
             grants: &config.grants,
             context,
         };
@@ -85,7 +97,7 @@ impl Step {
         }
         let journal = Arc::clone(&self.journal);
         let mut instance = Instance::new(&self.plugin, self.bounds, journal, self.outside.clone())?;
-        self.answered(instance.open(&self.opening))?;
+        self.answered(instance.open(self.opening.lent()))?;
         Ok(instance)
     }
 
@@ -174,17 +186,33 @@ fn failed(plugin: &Plugin, failure: &types::Failure) -> Error {
     }
 }
 
-/// What the plugin is told when it is opened; it has no state yet.
-fn opening(config: String, context: &Context) -> Opening {
-    Opening {
-        pipeline: context.pipeline.to_string(),
-        step: context.component.to_string(),
-        task: u32::from(context.task),
-        tasks: u32::from(context.tasks),
-        config,
-        state: None,
-        state_version: 0,
-        attributes: Vec::new(),
+// === impl Opening ===
+
+impl Opening {
+    /// There is no state yet.
+    fn new(config: String, context: &Context) -> Opening {
+        Opening {
+            pipeline: context.pipeline.to_string(),
+            step: context.component.to_string(),
+            task: u32::from(context.task),
+            tasks: u32::from(context.tasks),
+            config,
+            state: None,
+            state_version: 0,
+        }
+    }
+
+    fn lent(&self) -> lifecycle::Opening<'_> {
+        lifecycle::Opening {
+            pipeline: &self.pipeline,
+            step: &self.step,
+            task: self.task,
+            tasks: self.tasks,
+            config: &self.config,
+            state: self.state.as_deref(),
+            state_version: self.state_version,
+            attributes: &[],
+        }
     }
 }
 
@@ -253,7 +281,8 @@ impl Trial<'_> {
             if self.role != Role::Transform {
                 return Ok(());
             }
-            let opened = plugin.ask_with(outside.clone(), |instance| instance.open(&self.opening)).map_err(broken)?;
+            let opened =
+                plugin.ask_with(outside.clone(), |instance| instance.open(self.opening.lent())).map_err(broken)?;
             return opened.map_err(|failure| failed(plugin, &failure));
         };
         let (dot, key) = (if first.key.is_empty() || first.key.starts_with('[') { "" } else { "." }, plain(&first.key));

@@ -10,7 +10,7 @@ use catchwater_sdk::{Batch, Context, Result};
 use tracing::debug;
 
 use crate::aside::aside;
-use crate::columns::Columns;
+use crate::columns::lend;
 use crate::config::Config;
 use crate::edit::Edit;
 use crate::fault::Fault;
@@ -27,7 +27,6 @@ const STATE_BYTES_MAX: usize = 4 << 20;
 /// A step whose work a plugin does.
 pub(crate) struct Wasm {
     step: Step,
-    columns: Columns,
     instance: Option<Instance>,
 }
 
@@ -41,7 +40,7 @@ impl Wasm {
         if let Some((version, state)) = kept {
             (step.opening.state, step.opening.state_version) = (Some(state), version);
         }
-        Ok(Wasm { step, columns: Columns::new(), instance: None })
+        Ok(Wasm { step, instance: None })
     }
 
     /// Has these records processed, or says nothing of any of them.
@@ -52,7 +51,7 @@ impl Wasm {
         };
         let some = if part.len() == batch.len() { batch.clone() } else { batch.select(&Vec::from_iter(part.clone())) };
         let time = time_for(self.step.bounds.time, part.len(), batch.len());
-        let outcome = match self.step.answered(instance.process(self.columns.of(&some), time)) {
+        let outcome = match self.step.answered(lend(&some, |lent| instance.process(lent, time))) {
             Ok(outcome) => outcome,
             Err(Halt::Failed(error)) => {
                 // One with a state may have half of the batch in it: the next call begins with the state before.
@@ -63,7 +62,7 @@ impl Wasm {
         };
         let edit = Edit::check(outcome, part.len())?;
         self.remember(&mut instance)?;
-        edit.apply(batch, part.start, out);
+        edit.apply(batch, part, out);
         self.instance = Some(instance);
         Ok(())
     }

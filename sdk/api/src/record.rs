@@ -201,7 +201,7 @@ impl<'a> RecordRef<'a> {
 
     /// The source's time.
     pub fn timestamp(&self) -> Option<Timestamp> {
-        self.columns.timestamp[self.row]
+        self.columns.timestamp.get(self.row)
     }
 
     /// Where it came from.

@@ -114,6 +114,15 @@ impl<'a> Output<'a> {
     /// Another record takes its place. Called again for the same record, it adds one behind.
     /// Records are replaced in the order of the input.
     pub fn replace(&mut self, i: usize, record: Record<'_>) {
+        self.made_for(i, |made, parent, index| made.push_from(parent, index, record));
+    }
+
+    /// As [`Output::replace`], by a record like it but for its payload.
+    pub fn replace_payload(&mut self, i: usize, payload: Option<&[u8]>) {
+        self.made_for(i, |made, parent, index| made.push_like(parent, index, payload));
+    }
+
+    fn made_for(&mut self, i: usize, push: impl FnOnce(&mut BatchBuilder, RecordRef<'_>, i32)) {
         assert!(i >= self.replaced_last, "record {i} is replaced after record {}", self.replaced_last);
         self.replaced_last = i;
         let before = match self.fates[i] {
@@ -123,15 +132,7 @@ impl<'a> Output<'a> {
         self.settle(i, Fate::Replaced(before + 1));
         let parent = self.batch.get(i);
         let made = self.made.get_or_insert_with(|| BatchBuilder::like(self.batch));
-        made.push_from(parent, parent.index() + before as i32, record);
-    }
-
-    /// Records like it but for their payloads take its place, in this order; at least one.
-    pub fn replace_payload<'p>(&mut self, i: usize, payloads: impl IntoIterator<Item = &'p [u8]>) {
-        let record = self.batch.get(i);
-        let (headers, properties): (Vec<_>, Vec<_>) = (record.headers().collect(), record.properties().collect());
-        let like = record.with_fields(&headers, &properties);
-        payloads.into_iter().for_each(|payload| self.replace(i, Record { payload: Some(payload), ..like }));
+        push(made, parent, parent.index() + before as i32);
     }
 
     /// Asks that no further record comes for so long. A transform never waits itself: the engine does, and hands over fewer
@@ -203,19 +204,14 @@ impl<'a> Output<'a> {
         let mut next = 0;
         for (record, fate) in self.batch.iter().zip(&self.fates) {
             let count = if let Fate::Replaced(n) = fate { *n as usize } else { 0 };
-            (next..next + count).for_each(|i| copy(&mut merged, made.get(i)));
+            (next..next + count).for_each(|i| merged.push_same(made.get(i)));
             next += count;
             if *fate == Fate::Kept {
-                copy(&mut merged, record);
+                merged.push_same(record);
             }
         }
         merged.finish()
     }
-}
-
-fn copy(to: &mut BatchBuilder, record: RecordRef<'_>) {
-    let (headers, properties): (Vec<_>, Vec<_>) = (record.headers().collect(), record.properties().collect());
-    to.push_from(record, record.index(), record.with_fields(&headers, &properties));
 }
 
 // === impl Balance ===

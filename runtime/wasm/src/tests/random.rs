@@ -4,7 +4,10 @@ use catchwater_sdk::transform::Output;
 use fastrand::Rng;
 
 use super::batch;
-use crate::bindings::types::{ByteColumn, Edit, FieldColumn, Outcome, Rejection, Replacement, TimeColumn};
+use crate::bindings::types::{
+    ByteColumnResult as ByteColumn, Edit, FieldColumnResult as FieldColumn, Outcome, Rejection, Replacement,
+    TimeColumnResult as TimeColumn,
+};
 use crate::edit;
 
 const ANSWERS: usize = 50_000;
@@ -20,7 +23,7 @@ fn an_answer_at_random_is_refused_or_accounts_for_each_record() {
         let Ok(edit) = edit::Edit::check(answer, records) else { continue };
         let batch = batch(&["a", "b", "c", "d", "e"][..records]);
         let mut output = Output::new(&batch);
-        edit.apply(&batch, 0, &mut output);
+        edit.apply(&batch, 0..records, &mut output);
         let outcome = output.finish().expect("each record is accounted for");
         assert!(outcome.balance.holds() && outcome.balance.read == records as u64, "{:?}", outcome.balance);
         outcome.emitted.iter().for_each(|record| record.headers().for_each(drop));

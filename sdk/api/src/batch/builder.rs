@@ -89,6 +89,21 @@ impl BatchBuilder {
         self.push_parts(origin, record.position(), record.index(), own, record.headers(), record.properties());
     }
 
+    /// Appends a copy of `parent` with another payload. Nothing is gathered on the way.
+    pub(crate) fn push_like(&mut self, parent: RecordRef<'_>, index: i32, payload: Option<&[u8]>) {
+        let own = Record { payload, ..parent.with_fields(&[], &[]) };
+        let (origin, position) = (parent.origin() as u32, parent.position());
+        self.push_parts(origin, position, index, own, parent.headers(), parent.properties());
+    }
+
+    /// Appends a record of a batch that has the same origins under the same numbers.
+    pub(crate) fn push_same(&mut self, record: RecordRef<'_>) {
+        if let Some(reason) = record.rejected() {
+            self.columns.rejected.insert(self.len() as u32, reason.to_owned());
+        }
+        self.push_like(record, record.index(), record.payload());
+    }
+
     fn push_row(&mut self, origin: u32, position: i64, index: i32, record: Record<'_>) {
         let (headers, properties) = (record.headers.iter().copied(), record.properties.iter().copied());
         self.push_parts(origin, position, index, record, headers, properties);
@@ -135,6 +150,7 @@ impl BatchBuilder {
     /// The batch.
     pub fn finish(mut self) -> Batch {
         self.columns.origins.iter_mut().filter(|origin| origin.after == i64::MIN).for_each(|origin| origin.after = 0);
+        self.columns.finish();
         Batch::new(self.columns)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::format::Format;
 use crate::position::Partition;
-use crate::record::{Field, FieldKind, Timestamp};
+use crate::record::{Field, FieldKind, Timestamp, TimestampKind};
 use crate::value::Values;
 
 /// A partition that a batch's records came from.
@@ -18,32 +18,59 @@ pub struct Origin {
 }
 
 /// Byte strings back to back, each present or absent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BytesColumn {
     data: Vec<u8>,
-    ends: Vec<u32>,
-    absent: Vec<bool>,
+    /// Where each value begins, and the end of the last.
+    offsets: Vec<u32>,
+    /// A bit for each value, lowest first; as long as the last absent value needs it.
+    absent: Vec<u8>,
+}
+
+impl Default for BytesColumn {
+    fn default() -> BytesColumn {
+        BytesColumn { data: Vec::new(), offsets: vec![0], absent: Vec::new() }
+    }
 }
 
 impl BytesColumn {
+    #[inline]
     pub(crate) fn push(&mut self, value: Option<&[u8]>) {
-        self.data.extend_from_slice(value.unwrap_or_default());
-        self.ends.push(u32::try_from(self.data.len()).expect("the builder keeps a batch below 4 GiB"));
-        self.absent.push(value.is_none());
+        match value {
+            Some(value) => self.data.extend_from_slice(value),
+            None => {
+                let row = self.values();
+                self.absent.resize(row / 8 + 1, 0);
+                self.absent[row / 8] |= 1 << (row % 8);
+            }
+        }
+        self.offsets.push(u32::try_from(self.data.len()).expect("the builder keeps a batch below 4 GiB"));
     }
 
     /// The value of a row.
     #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<&[u8]> {
-        if self.absent[row] {
-            return None;
+        let is_absent = self.absent.get(row / 8).is_some_and(|bits| bits >> (row % 8) & 1 == 1);
+        (!is_absent).then(|| &self.data[self.offsets[row] as usize..self.offsets[row + 1] as usize])
+    }
+
+    fn values(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// A bitmap is whole or not there.
+    fn finish(&mut self) {
+        if !self.absent.is_empty() {
+            self.absent.resize(self.values().div_ceil(8), 0);
         }
-        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
-        Some(&self.data[start..self.ends[row] as usize])
+    }
+
+    fn flat(&self) -> FlatBytes<'_> {
+        FlatBytes { offsets: &self.offsets, data: &self.data, absent: &self.absent }
     }
 
     fn size_bytes(&self) -> usize {
-        self.data.len() + self.ends.len() * 5
+        self.data.len() + self.offsets.len() * 4 + self.absent.len()
     }
 }
 
@@ -52,9 +79,10 @@ impl BytesColumn {
 pub(crate) struct FieldsColumn {
     names: BytesColumn,
     values: BytesColumn,
-    kinds: Vec<FieldKind>,
-    /// Empty as long as no row has a field.
-    ends: Vec<u32>,
+    /// Each a [`FieldKind`] as its number.
+    kinds: Vec<u8>,
+    /// Where the fields of each row begin, and the end of the last; empty as long as no row has a field.
+    offsets: Vec<u32>,
     rows: usize,
 }
 
@@ -63,31 +91,122 @@ impl FieldsColumn {
         for field in fields {
             self.names.push(Some(field.name.as_bytes()));
             self.values.push(field.value);
-            self.kinds.push(field.kind);
+            self.kinds.push(field.kind as u8);
         }
         if !self.kinds.is_empty() {
-            self.ends.resize(self.rows, 0);
-            self.ends.push(self.kinds.len() as u32);
+            self.offsets.resize(self.rows + 1, 0);
+            self.offsets.push(self.kinds.len() as u32);
         }
         self.rows += 1;
     }
 
     /// The fields of a row, in order.
     pub(crate) fn get(&self, row: usize) -> impl ExactSizeIterator<Item = Field<'_>> {
-        let end_of = |row: usize| self.ends.get(row).map_or(0, |end| *end as usize);
-        let start = if row == 0 { 0 } else { end_of(row - 1) };
-        (start..end_of(row).max(start)).map(|i| self.field(i))
+        let fields = match self.offsets.is_empty() {
+            true => 0..0,
+            false => self.offsets[row] as usize..self.offsets[row + 1] as usize,
+        };
+        fields.map(|i| self.field(i))
     }
 
     fn field(&self, i: usize) -> Field<'_> {
         let name = self.names.get(i).expect("a field always has a name");
         let name = std::str::from_utf8(name).expect("names are pushed as text");
-        Field { name, value: self.values.get(i), kind: self.kinds[i] }
+        let kind = FieldKind::from_number(self.kinds[i]).expect("kinds are pushed by their number");
+        Field { name, value: self.values.get(i), kind }
+    }
+
+    fn flat(&self) -> FlatFields<'_> {
+        let (names, values) = (self.names.flat(), self.values.flat());
+        FlatFields { row_offsets: &self.offsets, names, values, kinds: &self.kinds }
     }
 
     fn size_bytes(&self) -> usize {
-        self.names.size_bytes() + self.values.size_bytes() + self.ends.len() * 4
+        self.names.size_bytes() + self.values.size_bytes() + self.kinds.len() + self.offsets.len() * 4
     }
+}
+
+/// The source's times.
+#[derive(Debug, Default)]
+pub(crate) struct TimeColumn {
+    micros: Vec<i64>,
+    kinds: Vec<u8>,
+}
+
+/// The kinds of a flat column of times: there is none, or who set it.
+pub const NO_TIME: u8 = 0;
+/// The producer did: [`TimestampKind::Create`].
+pub const BY_PRODUCER: u8 = 1;
+/// The broker did: [`TimestampKind::Append`].
+pub const BY_BROKER: u8 = 2;
+
+impl TimeColumn {
+    pub(crate) fn push(&mut self, time: Option<Timestamp>) {
+        self.micros.push(time.map_or(0, |time| time.micros));
+        self.kinds.push(match time.map(|time| time.kind) {
+            None => NO_TIME,
+            Some(TimestampKind::Create) => BY_PRODUCER,
+            Some(TimestampKind::Append) => BY_BROKER,
+        });
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> Option<Timestamp> {
+        let kind = match self.kinds[row] {
+            BY_PRODUCER => TimestampKind::Create,
+            BY_BROKER => TimestampKind::Append,
+            _ => return None,
+        };
+        Some(Timestamp { micros: self.micros[row], kind })
+    }
+}
+
+/// Byte strings back to back, as they are: value `i` is `data[offsets[i]..offsets[i + 1]]`.
+#[derive(Clone, Copy, Debug)]
+pub struct FlatBytes<'a> {
+    /// One more than values.
+    pub offsets: &'a [u32],
+    /// The values.
+    pub data: &'a [u8],
+    /// A bit for each value that is absent, lowest first; empty where none is.
+    pub absent: &'a [u8],
+}
+
+/// For each record a list of named values: those from `row_offsets[r]` to `row_offsets[r + 1]`. Empty in all parts but the
+/// offsets of names and values where no record has any.
+#[derive(Clone, Copy, Debug)]
+pub struct FlatFields<'a> {
+    /// One more than records, or none.
+    pub row_offsets: &'a [u32],
+    /// UTF-8; none is absent.
+    pub names: FlatBytes<'a>,
+    /// What they hold.
+    pub values: FlatBytes<'a>,
+    /// A [`FieldKind`] each, as its number.
+    pub kinds: &'a [u8],
+}
+
+/// The columns of a batch that is no view, to be handed over whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Flat<'a> {
+    /// How many records.
+    pub count: usize,
+    /// The payloads.
+    pub payload: FlatBytes<'a>,
+    /// The keys.
+    pub key: FlatBytes<'a>,
+    /// The headers.
+    pub headers: FlatFields<'a>,
+    /// The properties.
+    pub properties: FlatFields<'a>,
+    /// Microseconds since the epoch.
+    pub micros: &'a [i64],
+    /// Who set each time: [`NO_TIME`], [`BY_PRODUCER`] or [`BY_BROKER`].
+    pub time_kinds: &'a [u8],
+    /// The number of each record's origin.
+    pub origin: &'a [u32],
+    /// Each record's place within its origin.
+    pub position: &'a [i64],
 }
 
 /// What a batch and all views of it share.
@@ -97,7 +216,7 @@ pub struct Columns {
     pub(crate) key: BytesColumn,
     pub(crate) headers: FieldsColumn,
     pub(crate) properties: FieldsColumn,
-    pub(crate) timestamp: Vec<Option<Timestamp>>,
+    pub(crate) timestamp: TimeColumn,
     pub(crate) origin: Vec<u32>,
     pub(crate) position: Vec<i64>,
     pub(crate) index: Vec<i32>,
@@ -116,6 +235,26 @@ impl Columns {
     pub(crate) fn size_bytes(&self) -> usize {
         let fields = self.headers.size_bytes() + self.properties.size_bytes();
         self.payload.size_bytes() + self.key.size_bytes() + fields + self.rows() * 50
+    }
+
+    /// Nothing more is pushed.
+    pub(crate) fn finish(&mut self) {
+        let (headers, properties) = (&mut self.headers.values, &mut self.properties.values);
+        [&mut self.payload, &mut self.key, headers, properties].into_iter().for_each(BytesColumn::finish);
+    }
+
+    pub(crate) fn flat(&self) -> Flat<'_> {
+        Flat {
+            count: self.rows(),
+            payload: self.payload.flat(),
+            key: self.key.flat(),
+            headers: self.headers.flat(),
+            properties: self.properties.flat(),
+            micros: &self.timestamp.micros,
+            time_kinds: &self.timestamp.kinds,
+            origin: &self.origin,
+            position: &self.position,
+        }
     }
 
     /// Decodes all payloads at the first call.

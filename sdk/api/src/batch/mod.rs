@@ -6,7 +6,7 @@ mod columns;
 use std::sync::Arc;
 
 pub use builder::BatchBuilder;
-pub use columns::{Columns, Origin};
+pub use columns::{BY_BROKER, BY_PRODUCER, Columns, Flat, FlatBytes, FlatFields, NO_TIME, Origin};
 
 use crate::format::Format;
 use crate::position::Positions;
@@ -88,6 +88,22 @@ impl Batch {
     pub fn select(&self, records: &[usize]) -> Batch {
         let rows: Vec<u32> = records.iter().map(|i| self.get(*i).row as u32).collect();
         Batch { columns: Arc::clone(&self.columns), rows: Rows::Some(rows.into()) }
+    }
+
+    /// The same records in columns that hold no others, so that they can be handed over whole: see [`Batch::flat`]. A view's
+    /// records are copied, else nothing is.
+    pub fn compacted(&self) -> Batch {
+        if matches!(self.rows, Rows::All) {
+            return self.clone();
+        }
+        let mut compact = BatchBuilder::like(self);
+        self.iter().for_each(|record| compact.push_same(record));
+        compact.finish()
+    }
+
+    /// The columns themselves; nothing for a view, whose records are [compacted](Batch::compacted) first.
+    pub fn flat(&self) -> Option<Flat<'_>> {
+        matches!(self.rows, Rows::All).then(|| self.columns.flat())
     }
 
     /// The partitions that the records came from, also of records that a filter took out.

@@ -64,7 +64,7 @@ pub(crate) fn rewrite_batch(
         scratch.clear();
         match rewrite(paths, payload, scratch, edit) {
             Ok(false) => out.keep(i),
-            Ok(true) => out.replace_payload(i, [scratch.as_slice()]),
+            Ok(true) => out.replace_payload(i, Some(scratch)),
             Err(reason) => out.reject(i, reason),
         }
     }

@@ -183,7 +183,7 @@ impl Jq {
         match payloads.as_slice() {
             [] => out.drop_record(i),
             [same] if record.payload() == Some(same) => out.keep(i),
-            payloads => out.replace_payload(i, payloads.iter().map(Vec::as_slice)),
+            payloads => payloads.iter().for_each(|payload| out.replace_payload(i, Some(payload))),
         }
     }
 }

@@ -41,6 +41,13 @@ def test_the_example_with_a_memory_adds_what_earlier_events_said(workspace):
     assert all(event["paid_by"] == paid[event["order_id"]] for event in shipped)
 
 
+def test_the_example_that_keeps_what_it_saw_lets_each_order_through_once(workspace):
+    workspace.command("run", REPOSITORY / "pipelines" / "shop-distinct.yaml", "--data-dir", workspace.data_dir).succeeded().says("seen_before=")
+    orders = [json.loads(payload).get("order_id") for payload in workspace.table("shop-distinct").payloads()]
+    known = [order for order in orders if order is not None]
+    assert 1000 < len(known) == len(set(known))
+
+
 def test_a_plugin_replaces_keeps_and_rejects(workspace):
     lines = [b'{"a":{"b":"secret"},"n":1}', b'{"n":2}', b"not JSON", b'{"a":[{"b":"x"},{"c":1}]}']
     run(workspace, lines, mask("a.b")).succeeded()
@@ -91,6 +98,25 @@ def test_what_a_plugin_remembers_outlives_its_process(workspace):
     run(workspace, known, enrich).succeeded()
     run(workspace, [*known, b'{"id":1}', b'{"id":2}'], enrich).succeeded()
     assert out(workspace) == [*known, b'{"id":1,"who":"Ann"}', b'{"id":2}']
+
+
+def distinct(**grants) -> dict:
+    return {"type": "wasm", "plugin": "distinct", "config": {"by": "id"}, "grants": {"state": True, **grants}}
+
+
+def test_what_a_plugin_keeps_by_key_outlives_its_process(workspace):
+    run(workspace, [b'{"id":1}', b'{"id":2}', b'{"id":1}'], distinct()).succeeded()
+    assert out(workspace) == [b'{"id":1}', b'{"id":2}']
+    run(workspace, [b'{"id":1}', b'{"id":2}', b'{"id":1}', b'{"id":2}', b'{"id":3}'], distinct()).succeeded()
+    assert out(workspace) == [b'{"id":1}', b'{"id":2}', b'{"id":3}']
+
+
+def test_what_a_plugin_keeps_by_key_is_granted_and_bounded(workspace):
+    events = [b'{"id":%d}' % number for number in range(1000)]
+    run(workspace, events, {**distinct(), "grants": {}}).failed().says("transforms[0].grants", "wants `state`")
+    run(workspace, events, distinct(state_max="16KiB")).failed().says("plugin distinct", "lower `events_max`, or raise `state_max`")
+    run(workspace, events, distinct()).succeeded()
+    assert out(workspace) == events
 
 
 def test_what_was_compiled_is_kept_in_the_data_folder(workspace):

@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
             import catchwater:plugin/host@0.1.0;
             import catchwater:plugin/clock@0.1.0;
             import catchwater:plugin/random@0.1.0;
+            import catchwater:plugin/state@0.1.0;
             import catchwater:plugin/egress@0.1.0;
             export catchwater:plugin/lifecycle@0.1.0;
             export catchwater:plugin/transform@0.1.0;
@@ -25,5 +26,5 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: true },
 });
 
-pub(crate) use self::catchwater::plugin::{clock, egress, host, random, types};
+pub(crate) use self::catchwater::plugin::{clock, egress, host, random, state, types};
 pub(crate) use self::exports::catchwater::plugin::{lifecycle, sink, source, transform};

@@ -5,13 +5,13 @@ use catchwater_sdk::batch::{BY_BROKER, BY_PRODUCER, FlatBytes, FlatFields};
 use catchwater_sdk::{Batch, Field, FieldKind, Timestamp, TimestampKind};
 
 use crate::bindings::types::{
-    BatchParam, ByteColumnParam, ByteColumnResult as ByteColumn, FieldColumnParam, FieldColumnResult as FieldColumn,
+    Batch as LentBatch, ByteColumnParam, ByteColumnResult as ByteColumn, FieldColumnParam, FieldColumnResult as FieldColumn,
     Origin, TimeColumnParam, TimeColumnResult as TimeColumn,
 };
 
 /// Lends the records of a batch for a call. Their columns are copied into the plugin's memory as they lie; only the chosen
 /// ones of a view are brought together before.
-pub(crate) fn lend<R>(batch: &Batch, call: impl FnOnce(BatchParam<'_>) -> R) -> R {
+pub(crate) fn lend<R>(batch: &Batch, call: impl FnOnce(LentBatch<'_>) -> R) -> R {
     let whole = batch.compacted();
     let origins: Vec<Origin<'_>> = whole
         .origins()
@@ -23,7 +23,7 @@ pub(crate) fn lend<R>(batch: &Batch, call: impl FnOnce(BatchParam<'_>) -> R) -> 
         })
         .collect();
     let flat = whole.flat().expect("a compacted batch is no view");
-    call(BatchParam {
+    call(LentBatch {
         count: flat.count as u32,
         payload: bytes(flat.payload),
         key: bytes(flat.key),

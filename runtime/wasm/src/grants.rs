@@ -18,6 +18,13 @@ pub(crate) struct Grants {
     /// It may have random bytes.
     #[serde(default)]
     pub(crate) random: bool,
+    /// It may keep values by key, which are kept with the checkpoint; for transforms.
+    #[serde(default)]
+    pub(crate) state: bool,
+    /// How many bytes of keys and values it may keep, 64 for each added. They are written at checkpoints.
+    #[serde(default = "state_max")]
+    #[schemars(extend("x-min" = "1KiB", "x-max" = "64MiB"))]
+    pub(crate) state_max: Size,
     /// Where Catchwater sends HTTP requests for it; for sources and sinks. No redirect is followed and no proxy used. Each entry
     /// has `to`: scheme, host and port, such as `https://api.example.com`. A name reaches only addresses of the internet;
     /// written with its port, such as `http://api.internal:8080`, also those of a private network and of this machine. Addresses
@@ -52,6 +59,10 @@ pub(crate) struct Destination {
     pub(crate) headers: BTreeMap<String, Secret>,
 }
 
+fn state_max() -> Size {
+    Size::mib(4)
+}
+
 fn requests_max() -> u32 {
     20
 }
@@ -72,6 +83,8 @@ impl Default for Grants {
         Grants {
             clock: false,
             random: false,
+            state: false,
+            state_max: state_max(),
             egress: Vec::new(),
             requests_max: requests_max(),
             requests_time_max: requests_time_max(),
@@ -82,6 +95,6 @@ impl Default for Grants {
 
 impl Grants {
     pub(crate) fn all(&self) -> Wants {
-        Wants { clock: self.clock, random: self.random, egress: !self.egress.is_empty() }
+        Wants { clock: self.clock, random: self.random, egress: !self.egress.is_empty(), state: self.state }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::Level;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
-use crate::bindings::{clock, egress, host, lifecycle, random, sink, source, transform, types};
+use crate::bindings::{clock, egress, host, lifecycle, random, sink, source, state, transform, types};
 use crate::config::Bounds;
 use crate::exports::{Exports, Work};
 use crate::fault::{Circumstances, Fault};
@@ -96,7 +96,7 @@ impl Instance {
     }
 
     /// Hands a batch over to a transform, for which it may take so long.
-    pub(crate) fn process(&mut self, batch: types::BatchParam<'_>, time: Duration) -> Answer<types::Outcome> {
+    pub(crate) fn process(&mut self, batch: types::Batch<'_>, time: Duration) -> Answer<types::Outcome> {
         self.call_within(time, |exports, store| transform(exports)?.call_process(store, batch))
     }
 
@@ -113,7 +113,7 @@ impl Instance {
     }
 
     /// Hands a batch over to a sink.
-    pub(crate) fn write(&mut self, batch: types::BatchParam<'_>) -> Answer<Vec<types::Rejection>> {
+    pub(crate) fn write(&mut self, batch: types::Batch<'_>) -> Answer<Vec<types::Rejection>> {
         self.call(|exports, store| sink(exports)?.call_write(store, batch))
     }
 
@@ -212,6 +212,21 @@ impl clock::Host for State {
 impl random::Host for State {
     fn bytes(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
         self.outside.random(count)
+    }
+}
+
+impl state::Host for State {
+    fn get(&mut self, key: Vec<u8>) -> wasmtime::Result<Option<Vec<u8>>> {
+        Ok(self.outside.state()?.get(&key))
+    }
+
+    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) -> wasmtime::Result<Result<(), ()>> {
+        Ok(self.outside.state()?.set(key, value).then_some(()).ok_or(()))
+    }
+
+    fn remove(&mut self, key: Vec<u8>) -> wasmtime::Result<()> {
+        self.outside.state()?.remove(key);
+        Ok(())
     }
 }
 

@@ -25,6 +25,7 @@ mod fault;
 mod grants;
 mod instance;
 mod journal;
+mod keyed;
 mod machine;
 mod outside;
 mod plugin;

@@ -8,6 +8,7 @@ use catchwater_sdk::{Context, Result};
 use crate::bindings::egress::{Request, Response, Trouble};
 use crate::egress::{Budget, Egress};
 use crate::grants::Grants;
+use crate::keyed::Keyed;
 use crate::wants::Wants;
 
 /// So many random bytes at once.
@@ -19,6 +20,7 @@ pub(crate) struct Outside {
     clock: Option<Arc<dyn Clock>>,
     random: bool,
     egress: Option<(Arc<Egress>, Budget)>,
+    keyed: Option<Keyed>,
 }
 
 // === impl Outside ===
@@ -31,7 +33,8 @@ impl Outside {
             false => None,
         };
         let clock = (wants.clock && grants.clock).then(|| Arc::clone(&context.clock));
-        Ok(Outside { clock, random: wants.random && grants.random, egress })
+        let keyed = (wants.state && grants.state).then(|| Keyed::new(grants.state_max.as_usize()));
+        Ok(Outside { clock, random: wants.random && grants.random, egress, keyed })
     }
 
     /// A call begins: what is bounded for each is full again.
@@ -46,6 +49,20 @@ impl Outside {
         if let Some((egress, _)) = &self.egress {
             egress.stop();
         }
+    }
+
+    /// The values that it keeps, where it may.
+    pub(crate) fn keyed(&self) -> Option<&Keyed> {
+        self.keyed.as_ref()
+    }
+
+    /// An attempt has ended, well or not.
+    pub(crate) fn settle(&self, is_well: bool) {
+        self.keyed.iter().for_each(|keyed| keyed.settle(is_well));
+    }
+
+    pub(crate) fn state(&self) -> wasmtime::Result<&Keyed> {
+        self.keyed.as_ref().ok_or_else(|| ungranted("state"))
     }
 
     pub(crate) fn now(&self) -> wasmtime::Result<i64> {

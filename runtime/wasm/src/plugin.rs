@@ -9,7 +9,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
-use crate::bindings::{clock, egress, host, lifecycle, random, types};
+use crate::bindings::{clock, egress, host, lifecycle, random, state, types};
 use crate::config::Bounds;
 use crate::exports::{Places, interface_of, role_of};
 use crate::fault::Fault;
@@ -184,6 +184,7 @@ fn prepare(component: &Component, imports: &[String]) -> wasmtime::Result<Instan
     host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     random::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    state::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     egress::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     for name in imports.iter().filter(|name| name.starts_with("wasi:random/insecure-seed@")) {
         let function = if name.contains("@0.2.") { "insecure-seed" } else { "get-insecure-seed" };

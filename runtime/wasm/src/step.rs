@@ -259,6 +259,9 @@ impl Trial<'_> {
         if self.role == Role::Transform && !self.grants.egress.is_empty() {
             return Err(Error::config("is for sources and sinks: a transform waits for nobody").at_key("grants.egress"));
         }
+        if self.role != Role::Transform && self.grants.state {
+            return Err(Error::config("is for transforms").at_key("grants.state"));
+        }
         match plugin.needs().beyond(self.grants.all()) {
             Some(want) => {
                 let grant = if want == "egress" { "egress: [{to: https://HOST}]" } else { &format!("{want}: true") };

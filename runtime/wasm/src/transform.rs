@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::edit::Edit;
 use crate::fault::Fault;
 use crate::instance::Instance;
-use crate::plugin::Plugin;
+use crate::keyed::Keyed;
 use crate::plugins::Plugins;
 use crate::step::{Halt, Step, broke_off};
 
@@ -36,15 +36,25 @@ impl Wasm {
     /// Compiles the plugin if need be, and asks it about its configuration; nothing outside is touched.
     pub(crate) fn new(plugins: &Arc<Plugins>, config: Config, context: &Context) -> Result<Wasm> {
         let mut step = Step::new(plugins, config, context, Role::Transform)?;
-        let kept = context.state.as_deref().and_then(|kept| unpack(&step.plugin, kept));
-        if let Some((version, state)) = kept {
-            (step.opening.state, step.opening.state_version) = (Some(state), version);
+        if let Some(kept) =
+            context.state.as_deref().and_then(Kept::unpack).filter(|kept| kept.name == step.plugin.title().0)
+        {
+            if step.plugin.state_version() > 0 && kept.version > 0 {
+                (step.opening.state, step.opening.state_version) = (Some(kept.state.to_vec()), kept.version);
+            }
+            step.outside.keyed().iter().for_each(|keyed| keyed.read(kept.keyed));
         }
         Ok(Wasm { step, instance: None })
     }
 
     /// Has these records processed, or says nothing of any of them.
     fn attempt(&mut self, batch: &Batch, part: Range<usize>, out: &mut Output<'_>) -> Result<(), Halt> {
+        let tried = self.hand_over(batch, part, out);
+        self.step.outside.settle(tried.is_ok());
+        tried
+    }
+
+    fn hand_over(&mut self, batch: &Batch, part: Range<usize>, out: &mut Output<'_>) -> Result<(), Halt> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
             None => self.step.start()?,
@@ -55,7 +65,8 @@ impl Wasm {
             Ok(outcome) => outcome,
             Err(Halt::Failed(error)) => {
                 // One with a state may have half of the batch in it: the next call begins with the state before.
-                self.instance = (self.step.plugin.state_version() == 0).then_some(instance);
+                let remembers = self.step.plugin.state_version() > 0 || self.step.outside.keyed().is_some();
+                self.instance = (!remembers).then_some(instance);
                 return Err(Halt::Failed(error));
             }
             Err(fault) => return Err(fault),
@@ -105,11 +116,15 @@ impl Wasm {
         let Err(first) = broke_off(self.attempt(batch, all.clone(), out))? else { return Ok(()) };
         debug!(plugin = self.step.plugin.name(), fault = %first, "the plugin breaks off; once more");
         let Err(fault) = broke_off(self.attempt(batch, all.clone(), out))? else { return Ok(()) };
-        let before = self.step.opening.state.clone();
-        self.search(batch, all, fault, out).inspect_err(|_| {
+        let before = (self.step.opening.state.clone(), self.step.outside.keyed().map(Keyed::copy));
+        let searched = self.search(batch, all, fault, out);
+        if searched.is_err() {
             // The parts that went well are processed anew, and must not be found in the state already.
-            (self.step.opening.state, self.instance) = (before, None);
-        })
+            (self.step.opening.state, self.instance) = (before.0, None);
+            let keyed = self.step.outside.keyed().zip(before.1);
+            keyed.into_iter().for_each(|(keyed, before)| keyed.go_back_to(before));
+        }
+        searched
     }
 }
 
@@ -122,7 +137,11 @@ impl Transform for Wasm {
     }
 
     fn state(&self) -> Option<Vec<u8>> {
-        self.step.opening.state.as_deref().map(|state| pack(&self.step.plugin, self.step.opening.state_version, state))
+        let (state, keyed) = (self.step.opening.state.as_deref(), self.step.outside.keyed().map(Keyed::to_bytes));
+        (state.is_some() || keyed.is_some()).then(|| {
+            let (name, version) = (self.step.plugin.title().0, self.step.opening.state_version);
+            Kept { name, version, state: state.unwrap_or_default(), keyed: &keyed.unwrap_or_default() }.pack()
+        })
     }
 }
 
@@ -132,17 +151,28 @@ impl Drop for Wasm {
     }
 }
 
-/// A state with the plugin's own name and the version of who wrote it, in a line before it.
-fn pack(plugin: &Plugin, version: u32, state: &[u8]) -> Vec<u8> {
-    [format!("{} {version}\n", plugin.title().0).as_bytes(), state].concat()
+/// What is kept of a plugin: its state with the version of who wrote it, 0 for none, and its values by key. The plugin's own
+/// name is in it: another that comes to stand in this place has nothing to do with them.
+struct Kept<'a> {
+    name: &'a str,
+    version: u32,
+    state: &'a [u8],
+    keyed: &'a [u8],
 }
 
-/// The version and the state; nothing where another plugin stood in this place.
-fn unpack(plugin: &Plugin, kept: &[u8]) -> Option<(u32, Vec<u8>)> {
-    let end = kept.iter().position(|byte| *byte == b'\n')?;
-    let (name, version) = std::str::from_utf8(&kept[..end]).ok()?.rsplit_once(' ')?;
-    let state = (version.parse().ok()?, kept[end + 1..].to_vec());
-    (name == plugin.title().0 && plugin.state_version() > 0).then_some(state)
+impl Kept<'_> {
+    fn pack(&self) -> Vec<u8> {
+        let head = format!("{} {} {}\n", self.name, self.version, self.state.len());
+        [head.as_bytes(), self.state, self.keyed].concat()
+    }
+
+    fn unpack(kept: &[u8]) -> Option<Kept<'_>> {
+        let end = kept.iter().position(|byte| *byte == b'\n')?;
+        let mut words = std::str::from_utf8(&kept[..end]).ok()?.rsplitn(3, ' ');
+        let (bytes, version, name) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
+        let (state, keyed) = kept[end + 1..].split_at_checked(bytes)?;
+        Some(Kept { name, version, state, keyed })
+    }
 }
 
 fn time_for(whole: Duration, records: usize, of: usize) -> Duration {

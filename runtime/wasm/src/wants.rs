@@ -8,13 +8,17 @@ pub(crate) struct Wants {
     pub(crate) clock: bool,
     pub(crate) random: bool,
     pub(crate) egress: bool,
+    pub(crate) state: bool,
 }
 
+const NOTHING: Wants = Wants { clock: false, random: false, egress: false, state: false };
+
 /// Each want and what is imported for it.
-const WANTS: [(&str, &str, Wants); 3] = [
-    ("clock", "catchwater:plugin/clock@0.1.0", Wants { clock: true, random: false, egress: false }),
-    ("random", "catchwater:plugin/random@0.1.0", Wants { clock: false, random: true, egress: false }),
-    ("egress", "catchwater:plugin/egress@0.1.0", Wants { clock: false, random: false, egress: true }),
+const WANTS: [(&str, &str, Wants); 4] = [
+    ("clock", "catchwater:plugin/clock@0.1.0", Wants { clock: true, ..NOTHING }),
+    ("random", "catchwater:plugin/random@0.1.0", Wants { random: true, ..NOTHING }),
+    ("state", "catchwater:plugin/state@0.1.0", Wants { state: true, ..NOTHING }),
+    ("egress", "catchwater:plugin/egress@0.1.0", Wants { egress: true, ..NOTHING }),
 ];
 
 // === impl Wants ===
@@ -42,7 +46,7 @@ impl Wants {
     }
 
     /// What there is to be wanted, as imports.
-    pub(crate) fn imports() -> [&'static str; 3] {
+    pub(crate) fn imports() -> [&'static str; 4] {
         WANTS.map(|(_, import, _)| import)
     }
 
@@ -52,6 +56,7 @@ impl Wants {
             self.clock && known.clock && !granted.clock
                 || self.random && known.random && !granted.random
                 || self.egress && known.egress && !granted.egress
+                || self.state && known.state && !granted.state
         };
         WANTS.iter().find(|(_, _, known)| lacks(*known)).map(|(name, _, _)| *name)
     }
@@ -61,6 +66,7 @@ impl Wants {
             clock: self.clock || other.clock,
             random: self.random || other.random,
             egress: self.egress || other.egress,
+            state: self.state || other.state,
         }
     }
 }

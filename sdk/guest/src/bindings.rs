@@ -14,6 +14,7 @@ wit_bindgen::generate!({
             import catchwater:plugin/host@0.1.0;
             import catchwater:plugin/clock@0.1.0;
             import catchwater:plugin/random@0.1.0;
+            import catchwater:plugin/state@0.1.0;
             import catchwater:plugin/egress@0.1.0;
             export catchwater:plugin/lifecycle@0.1.0;
         }

@@ -42,7 +42,7 @@
 //! A source has the [`Source`] trait and [`source!`], a sink [`Sink`] and [`sink!`].
 //!
 //! A plugin has no file. What it may do beside its work is [`log`] and [`count`], and what it [wants](Want) and a pipeline
-//! grants: [`now`], [`random`] and, for sources and sinks, [`Request`]. When it panics, the record to blame becomes a dead
+//! grants: [`now`], [`random`], for transforms [`state`] and, for sources and sinks, [`Request`]. When it panics, the record to blame becomes a dead
 //! letter with the panic's message, and a new instance goes on.
 
 mod arrivals;
@@ -55,6 +55,7 @@ pub mod exports;
 mod host;
 mod output;
 mod rejects;
+pub mod state;
 
 pub use arrivals::Arrivals;
 pub use batch::{Batch, Field, Kind, Record, Records, Timestamp, TimestampKind};
@@ -76,7 +77,7 @@ pub trait Transform: Sized + 'static {
     /// The version of what [`snapshot`](Transform::snapshot) gives; 0 for a plugin without a state.
     const STATE_VERSION: u32 = 0;
 
-    /// What it wants beyond log and counters: [`Want::Clock`], [`Want::Random`].
+    /// What it wants beyond log and counters: [`Want::Clock`], [`Want::Random`], [`Want::State`].
     const WANTS: &'static [Want] = &[];
 
     /// What is wrong with a configuration beyond its types. Called before anything starts, without effect.
@@ -91,7 +92,7 @@ pub trait Transform: Sized + 'static {
     fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Failure>;
 
     /// What a new instance needs to go on in place of this one. Asked for after each batch and kept with each checkpoint, so
-    /// keep it small: the host refuses more than 4 MiB.
+    /// keep it small: the host refuses more than 4 MiB. [`state`] is for more, or for what changes a little at a time.
     fn snapshot(&self) -> Vec<u8> {
         Vec::new()
     }
@@ -169,6 +170,8 @@ pub enum Want {
     Clock,
     /// Chance: [`random`].
     Random,
+    /// Values by key that are kept: [`state`]. For transforms.
+    State,
     /// Requests to the addresses that the pipeline grants: [`Request`]. For sources and sinks.
     Egress,
 }
@@ -243,6 +246,7 @@ impl Want {
         match self {
             Want::Clock => "clock",
             Want::Random => "random",
+            Want::State => "state",
             Want::Egress => "egress",
         }
     }

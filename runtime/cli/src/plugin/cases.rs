@@ -118,7 +118,7 @@ fn name_of(project: &Path) -> Result<String> {
 
 /// The step that a pipeline would have.
 pub(super) fn build(case: &Case, plugin: &str, registry: &Registry) -> Result<BoxTransform> {
-    let grants = json!({ "clock": true, "random": true });
+    let grants = json!({ "clock": true, "random": true, "state": true });
     let node = keys(plugin, &Value::Object(case.config.clone()), &grants);
     let context = Context::unattached("test", PathBuf::new());
     registry.build_transform("wasm", &node, &context).map_err(|mistake| Error::config(mistake.to_string()))

@@ -47,7 +47,7 @@ macro_rules! sdk {
     };
 }
 
-const SDK: [(&str, &str); 15] = sdk![
+const SDK: [(&str, &str); 17] = sdk![
     "guest/Cargo.toml",
     "guest/src/lib.rs",
     "guest/src/arrivals.rs",
@@ -58,8 +58,10 @@ const SDK: [(&str, &str); 15] = sdk![
     "guest/src/host.rs",
     "guest/src/output.rs",
     "guest/src/rejects.rs",
+    "guest/src/state.rs",
     "wit/types.wit",
     "wit/host.wit",
+    "wit/state.wit",
     "wit/transform.wit",
     "wit/source.wit",
     "wit/sink.wit"

@@ -1,15 +1,15 @@
 //! Puts a fixed text in place of fields of JSON payloads.
 
+use catchwater_plugin::json::{Edit, Malformed, Paths, Value};
 use catchwater_plugin::{Batch, Failure, Mistake, Opening, Output, Transform, count};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// What is masked.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Fields of the payload, such as `customer.email`. Lists are passed through.
+    /// Fields of the payload, such as `customer.email`. Lists are passed through; `*` is any one key, `**` any number of keys.
     fields: Vec<String>,
     /// What stands there instead.
     #[serde(default = "stars")]
@@ -22,8 +22,11 @@ fn stars() -> String {
 
 /// The plugin.
 pub struct Mask {
-    paths: Vec<Vec<String>>,
-    text: Value,
+    paths: Paths,
+    fields: usize,
+    text: String,
+    /// The payload as it becomes; kept for its memory.
+    masked: Vec<u8>,
 }
 
 impl Transform for Mask {
@@ -33,15 +36,11 @@ impl Transform for Mask {
         if config.fields.is_empty() {
             return Err(Mistake::new("fields", "names no field: nothing would be masked"));
         }
-        match config.fields.iter().position(|field| field.split('.').any(str::is_empty)) {
-            Some(i) => Err(Mistake::new(format!("fields[{i}]"), "has an empty part")),
-            None => Ok(()),
-        }
+        paths(config).map(drop)
     }
 
     fn open(config: Config, _: &Opening) -> Result<Mask, Failure> {
-        let paths = config.fields.iter().map(|field| field.split('.').map(str::to_owned).collect()).collect();
-        Ok(Mask { paths, text: Value::String(config.text) })
+        Ok(Mask { paths: paths(&config)?, fields: config.fields.len(), text: config.text, masked: Vec::new() })
     }
 
     fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Failure> {
@@ -52,11 +51,11 @@ impl Transform for Mask {
                 continue;
             };
             match self.mask(payload) {
-                Ok(Some(payload)) => {
+                Ok(true) => {
                     masked += 1;
-                    out.replace_payload(record, &payload);
+                    out.replace_payload(record, &self.masked);
                 }
-                Ok(None) => out.keep(record),
+                Ok(false) => out.keep(record),
                 Err(error) => out.reject(record, format!("the payload is not JSON: {error}")),
             }
         }
@@ -65,33 +64,32 @@ impl Transform for Mask {
     }
 }
 
+fn paths(config: &Config) -> Result<Paths, Mistake> {
+    Paths::new(&config.fields).map_err(|mistake| mistake.within("fields"))
+}
+
 impl Mask {
-    /// The payload with its fields masked; nothing where none is in it.
-    fn mask(&self, payload: &[u8]) -> Result<Option<Vec<u8>>, serde_json::Error> {
-        let mut value: Value = serde_json::from_slice(payload)?;
-        let found = self.paths.iter().filter(|path| put(&mut value, path, &self.text)).count();
-        if found == 0 {
-            return Ok(None);
+    /// Whether a field was found; `masked` is then the payload with its fields masked.
+    fn mask(&mut self, payload: &[u8]) -> Result<bool, Malformed> {
+        let document = self.paths.find(payload)?;
+        let mut edit = document.edit();
+        for field in 0..self.fields {
+            document.all(field).for_each(|value| put(&mut edit, value, &self.text));
         }
-        serde_json::to_vec(&value).map(Some)
+        if edit.is_empty() {
+            return Ok(false);
+        }
+        edit.write(&mut self.masked);
+        Ok(true)
     }
 }
 
-/// Whether the path leads to something, which the text then replaces.
-fn put(value: &mut Value, path: &[String], text: &Value) -> bool {
-    match (value, path) {
-        (Value::Array(items), _) => {
-            items.iter_mut().map(|item| put(item, path, text)).filter(|found| *found).count() > 0
-        }
-        (Value::Null, []) => false,
-        (value, []) => {
-            *value = text.clone();
-            true
-        }
-        (Value::Object(fields), [first, rest @ ..]) => {
-            fields.get_mut(first).is_some_and(|field| put(field, rest, text))
-        }
-        _ => false,
+/// Puts the text in place of a value, or of those in a list.
+fn put(edit: &mut Edit<'_>, value: Value<'_>, text: &str) {
+    match value.items() {
+        Some(items) => items.for_each(|item| put(edit, item, text)),
+        None if value.is_null() => {}
+        None => edit.set(value, text),
     }
 }
 
@@ -103,9 +101,10 @@ mod tests {
 
     fn check(fields: &[&str], payload: &str, expected: Option<&str>) {
         let config = Config { fields: fields.iter().map(ToString::to_string).collect(), text: stars() };
-        let mask = Mask::open(config, &Opening::default()).expect("it opens");
-        let masked = mask.mask(payload.as_bytes()).expect("it is JSON");
-        assert_eq!(masked.map(|bytes| String::from_utf8(bytes).expect("text")).as_deref(), expected);
+        let mut mask = Mask::open(config, &Opening::default()).expect("it opens");
+        let found = mask.mask(payload.as_bytes()).expect("it is JSON");
+        let masked = found.then(|| String::from_utf8(mask.masked).expect("text"));
+        assert_eq!(masked.as_deref(), expected, "{payload}");
     }
 
     #[test]
@@ -118,5 +117,11 @@ mod tests {
         );
         check(&["b"], r#"{"a":1}"#, None);
         check(&["b"], r#"{"b":null}"#, None);
+        check(&["b"], r#"{"b":["x",null,[ {"c":1}]]}"#, Some(r#"{"b":["***",null,[ "***"]]}"#));
+        check(
+            &["b", "**.c"],
+            r#"{"b":"x","b":{"c":1}, "a":[{"c":2}]}"#,
+            Some(r#"{"b":"***","b":"***", "a":[{"c":"***"}]}"#),
+        );
     }
 }

@@ -218,9 +218,7 @@ pub fn validate<T: Plugin>(config: &str) -> Vec<Issue> {
 pub fn open<T: Plugin>(opening: WireOpening) -> Result<T, types::Failure> {
     prepare();
     let WireOpening { pipeline, step, task, tasks, config, state, state_version, .. } = opening;
-    let config = read::<T>(&config).map_err(|Mistake { key, message }| {
-        failure(Failure::Config(if key.is_empty() { message } else { format!("{key}: {message}") }))
-    })?;
+    let config = read::<T>(&config).map_err(|mistake| failure(mistake.into()))?;
     T::open(config, &Opening { pipeline, step, task, tasks, state, state_version }).map_err(failure)
 }
 

@@ -53,6 +53,7 @@ mod egress;
 #[doc(hidden)]
 pub mod exports;
 mod host;
+pub mod json;
 mod output;
 mod rejects;
 pub mod state;
@@ -264,5 +265,17 @@ impl Mistake {
     /// A mistake at a key.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Mistake {
         Mistake { key: key.into(), message: message.into() }
+    }
+
+    /// The same under a key: `[0]` becomes `fields[0]`.
+    pub fn within(self, key: &str) -> Mistake {
+        let dot = if self.key.is_empty() || self.key.starts_with('[') { "" } else { "." };
+        Mistake { key: format!("{key}{dot}{}", self.key), message: self.message }
+    }
+}
+
+impl From<Mistake> for Failure {
+    fn from(Mistake { key, message }: Mistake) -> Failure {
+        Failure::Config(if key.is_empty() { message } else { format!("{key}: {message}") })
     }
 }

@@ -47,7 +47,7 @@ macro_rules! sdk {
     };
 }
 
-const SDK: [(&str, &str); 17] = sdk![
+const SDK: [(&str, &str); 21] = sdk![
     "guest/Cargo.toml",
     "guest/src/lib.rs",
     "guest/src/arrivals.rs",
@@ -56,6 +56,10 @@ const SDK: [(&str, &str); 17] = sdk![
     "guest/src/egress.rs",
     "guest/src/exports.rs",
     "guest/src/host.rs",
+    "guest/src/json.rs",
+    "guest/src/json/edit.rs",
+    "guest/src/json/scan.rs",
+    "guest/src/json/tests.rs",
     "guest/src/output.rs",
     "guest/src/rejects.rs",
     "guest/src/state.rs",

@@ -92,6 +92,37 @@ def test_a_mistake_is_found_by_check_at_its_line(workspace, keys, words):
     workspace.command("check", path).failed().says("bad.yaml:", *words)
 
 
+CEILING = """# Of this server.
+memory_max: 64MiB
+grants:
+  clock: true
+"""
+
+
+@pytest.mark.parametrize("keys, key, words", [
+    ({"memory_max": "65MiB"}, "memory_max", ["transforms[0].memory_max: 65MiB is more than", "64MiB at most (ceiling.yaml, line 2)"]),
+    ({"grants": {"random": True}}, "random", ["transforms[0].grants.random: plugins may not have it here (ceiling.yaml, line 3)"]),
+    ({"memory_max": "64MiB", "grants": {"clock": True}}, None, None),
+    ({}, None, None),
+], ids=["bound", "grant", "within", "default"])
+def test_a_pipeline_that_asks_beyond_the_ceiling_is_refused(workspace, keys, key, words):
+    workspace.write("ceiling.yaml", CEILING)
+    path = workspace.write("one.yaml", pipeline(generated(10), to_file("out.ndjson"), transforms=[{**mask("customer.email"), **keys}]))
+    line = next((number for number, text in enumerate(path.read_text().splitlines(), 1) if f"{key}:" in text), None)
+    for command in (["check", path], ["run", path, "--data-dir", workspace.data_dir]):
+        said = workspace.command(*command, "--plugin-ceiling", "ceiling.yaml")
+        said.succeeded() if words is None else said.failed().says(*words, f"one.yaml:{line}:")
+        assert (workspace.folder / "out.ndjson").exists() == (words is None and "run" in command)
+        workspace.command("check", path).succeeded()
+
+
+def test_a_mistake_in_the_ceiling_is_told_at_its_line(workspace):
+    workspace.write("ceiling.yaml", CEILING.replace("memory_max", "memroy_max"))
+    one = pipeline(generated(10), to_file("out.ndjson"), transforms=[mask("customer.email")])
+    said = workspace.run(one, environment={"CATCHWATER_PLUGIN_CEILING": "ceiling.yaml"})
+    said.failed().says("ceiling.yaml, line 2, column 1: there is no key `memroy_max` (did you mean `memory_max`?)")
+
+
 def test_what_a_plugin_remembers_outlives_its_process(workspace):
     enrich = {"type": "wasm", "plugin": "enrich", "config": {"by": "id", "remember": "name", "into": "who"}}
     known = [b'{"id":1,"name":"Ann"}']

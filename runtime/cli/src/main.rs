@@ -58,6 +58,10 @@ struct Arguments {
     #[cfg(feature = "wasm")]
     #[arg(long, global = true, env = "CATCHWATER_PLUGINS", default_value = "plugins", value_name = "DIR")]
     plugins: PathBuf,
+    /// What plugins of pipelines may have at most, and which grants may be given to them: a YAML file.
+    #[cfg(feature = "wasm")]
+    #[arg(long, global = true, env = "CATCHWATER_PLUGIN_CEILING", value_name = "FILE")]
+    plugin_ceiling: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -133,7 +137,15 @@ fn main() -> ExitCode {
     #[cfg(feature = "wasm")]
     let places = places(&arguments);
     #[cfg(feature = "wasm")]
-    let plugins = std::sync::Arc::new(catchwater_wasm::Plugins::new(places.clone()));
+    let ceiling = match ceiling(&arguments) {
+        Ok(ceiling) => ceiling,
+        Err(error) => {
+            output::complain(&format!("error: {}", error.chain()));
+            return ExitCode::from(2);
+        }
+    };
+    #[cfg(feature = "wasm")]
+    let plugins = std::sync::Arc::new(catchwater_wasm::Plugins::new(places.clone()).under(ceiling));
     #[cfg(feature = "wasm")]
     catchwater_wasm::register(&mut registry, &plugins);
     match arguments.command {
@@ -175,6 +187,15 @@ fn places(arguments: &Arguments) -> catchwater_wasm::Places {
         _ => std::env::var_os(run::DATA_DIR_VARIABLE).map_or_else(|| run::DATA_DIR.into(), PathBuf::from),
     };
     catchwater_wasm::Places { plugins: arguments.plugins.clone(), data }
+}
+
+/// What pipelines may give to plugins. A plugin by itself, as its author builds and tests it, is in none.
+#[cfg(feature = "wasm")]
+fn ceiling(arguments: &Arguments) -> catchwater_sdk::Result<catchwater_wasm::Ceiling> {
+    match (&arguments.command, &arguments.plugin_ceiling) {
+        (Command::Plugin(_), _) | (_, None) => Ok(catchwater_wasm::Ceiling::default()),
+        (_, Some(file)) => catchwater_wasm::Ceiling::read(file),
+    }
 }
 
 /// Everything that this binary was built with.

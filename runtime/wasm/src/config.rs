@@ -1,8 +1,11 @@
 //! The configuration of a step that a plugin does, whatever it does.
 
+use std::borrow::Cow;
+use std::ops::Deref;
+
 use catchwater_sdk::config::{Duration, Size};
-use schemars::{JsonSchema, Schema};
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::grants::Grants;
@@ -58,24 +61,24 @@ pub(crate) struct Config {
     /// a batch, among which a record to blame is looked for, at least 100 ms.
     #[serde(default = "time_max")]
     #[schemars(extend("x-min" = "10ms", "x-max" = "10m", "x-names" = ["timeout"]))]
-    pub(crate) time_max: Duration,
+    pub(crate) time_max: Bound<Duration>,
     /// How much memory it may take.
     #[serde(default = "memory_max")]
     #[schemars(extend("x-min" = "1MiB", "x-max" = "4GiB", "x-names" = ["memory"]))]
-    pub(crate) memory_max: Size,
+    pub(crate) memory_max: Bound<Size>,
     /// How many bytes its answer to one batch may have.
     #[serde(default = "output_max")]
     #[schemars(extend("x-min" = "1KiB", "x-max" = "1GiB"))]
-    pub(crate) output_max: Size,
+    pub(crate) output_max: Bound<Size>,
     /// How many lines a second it may log. What is beyond is counted and left out.
     #[serde(default = "log_max")]
     #[schemars(range(min = 0, max = 10000))]
-    pub(crate) log_max: u32,
+    pub(crate) log_max: Bound<u32>,
     /// How many records within a minute may make it fail; for a source, how often it may break off within a minute or
     /// without having read in between. With more, the pipeline stops: the plugin is to blame then, and not the records.
     #[serde(default = "failures_max")]
     #[schemars(range(min = 0, max = 100000))]
-    pub(crate) failures_max: u32,
+    pub(crate) failures_max: Bound<u32>,
 }
 
 fn show_source(schema: &mut Schema) {
@@ -93,24 +96,76 @@ fn show(schema: &mut Schema, plugin: &str) {
     }
 }
 
-fn time_max() -> Duration {
-    Duration::seconds(1)
+fn time_max() -> Bound<Duration> {
+    Bound::unsaid(Duration::seconds(1))
 }
 
-fn memory_max() -> Size {
-    Size::mib(128)
+fn memory_max() -> Bound<Size> {
+    Bound::unsaid(Size::mib(128))
 }
 
-fn output_max() -> Size {
-    Size::mib(64)
+fn output_max() -> Bound<Size> {
+    Bound::unsaid(Size::mib(64))
 }
 
-fn log_max() -> u32 {
-    100
+fn log_max() -> Bound<u32> {
+    Bound::unsaid(100)
 }
 
-fn failures_max() -> u32 {
-    20
+fn failures_max() -> Bound<u32> {
+    Bound::unsaid(20)
+}
+
+/// What may be at most, and whether the pipeline says so: a [`Ceiling`](crate::ceiling::Ceiling) lowers a default, and
+/// refuses what is said. Dereferences to what may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound<T> {
+    pub(crate) most: T,
+    pub(crate) is_said: bool,
+}
+
+// === impl Bound ===
+
+impl<T> Bound<T> {
+    /// A default.
+    pub(crate) fn unsaid(most: T) -> Bound<T> {
+        Bound { most, is_said: false }
+    }
+}
+
+impl<T> Deref for Bound<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.most
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bound<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bound<T>, D::Error> {
+        T::deserialize(deserializer).map(|most| Bound { most, is_said: true })
+    }
+}
+
+/// So that a schema can name the default.
+impl<T: Serialize> Serialize for Bound<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.most.serialize(serializer)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Bound<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
 }
 
 /// What an instance may take.
@@ -125,10 +180,10 @@ pub(crate) struct Bounds {
 impl Config {
     pub(crate) fn bounds(&self) -> Bounds {
         Bounds {
-            time: *self.time_max,
+            time: self.time_max.get(),
             memory_bytes: self.memory_max.as_usize(),
             output_bytes: self.output_max.as_usize(),
-            log_lines: self.log_max,
+            log_lines: *self.log_max,
         }
     }
 }
@@ -136,6 +191,6 @@ impl Config {
 impl Default for Bounds {
     /// Those of a plugin that is only asked what it is.
     fn default() -> Bounds {
-        Bounds { time: *time_max(), memory_bytes: memory_max().as_usize(), output_bytes: 1 << 20, log_lines: 0 }
+        Bounds { time: time_max().get(), memory_bytes: memory_max().as_usize(), output_bytes: 1 << 20, log_lines: 0 }
     }
 }

@@ -6,6 +6,7 @@ use catchwater_sdk::config::{Duration, Secret, Size};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::config::Bound;
 use crate::wants::Wants;
 
 /// The keys under `grants`.
@@ -24,7 +25,7 @@ pub(crate) struct Grants {
     /// How many bytes of keys and values it may keep, 64 for each added. They are written at checkpoints.
     #[serde(default = "state_max")]
     #[schemars(extend("x-min" = "1KiB", "x-max" = "64MiB"))]
-    pub(crate) state_max: Size,
+    pub(crate) state_max: Bound<Size>,
     /// Where Catchwater sends HTTP requests for it; for sources and sinks. No redirect is followed and no proxy used. Each entry
     /// has `to`: scheme, host and port, such as `https://api.example.com`. A name reaches only addresses of the internet;
     /// written with its port, such as `http://api.internal:8080`, also those of a private network and of this machine. Addresses
@@ -36,15 +37,15 @@ pub(crate) struct Grants {
     /// How many requests it may have sent in one call, which reads or stores one batch.
     #[serde(default = "requests_max")]
     #[schemars(range(min = 1, max = 10000))]
-    pub(crate) requests_max: u32,
+    pub(crate) requests_max: Bound<u32>,
     /// How long the requests of one call may take together.
     #[serde(default = "requests_time_max")]
     #[schemars(extend("x-min" = "100ms", "x-max" = "10m"))]
-    pub(crate) requests_time_max: Duration,
+    pub(crate) requests_time_max: Bound<Duration>,
     /// How many bytes the body of a request or of an answer may have.
     #[serde(default = "body_max")]
     #[schemars(extend("x-min" = "1KiB", "x-max" = "256MiB"))]
-    pub(crate) body_max: Size,
+    pub(crate) body_max: Bound<Size>,
 }
 
 /// An address that may be reached.
@@ -59,20 +60,20 @@ pub(crate) struct Destination {
     pub(crate) headers: BTreeMap<String, Secret>,
 }
 
-fn state_max() -> Size {
-    Size::mib(4)
+fn state_max() -> Bound<Size> {
+    Bound::unsaid(Size::mib(4))
 }
 
-fn requests_max() -> u32 {
-    20
+fn requests_max() -> Bound<u32> {
+    Bound::unsaid(20)
 }
 
-fn requests_time_max() -> Duration {
-    Duration::seconds(30)
+fn requests_time_max() -> Bound<Duration> {
+    Bound::unsaid(Duration::seconds(30))
 }
 
-fn body_max() -> Size {
-    Size::mib(8)
+fn body_max() -> Bound<Size> {
+    Bound::unsaid(Size::mib(8))
 }
 
 // === impl Grants ===

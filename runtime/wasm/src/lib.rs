@@ -16,6 +16,7 @@ mod arrivals;
 mod aside;
 mod bindings;
 mod cache;
+mod ceiling;
 mod columns;
 mod config;
 mod edit;
@@ -39,6 +40,7 @@ mod tests;
 mod transform;
 mod wants;
 
+pub use ceiling::Ceiling;
 pub use plugin::{Plugin, componentize};
 pub use plugins::{Places, Plugins};
 

@@ -33,7 +33,7 @@ impl Outside {
             false => None,
         };
         let clock = (wants.clock && grants.clock).then(|| Arc::clone(&context.clock));
-        let keyed = (wants.state && grants.state).then(|| Keyed::new(grants.state_max.as_usize()));
+        let keyed = (wants.state && grants.state).then(|| Keyed::new(grants.state_max.most.as_usize()));
         Ok(Outside { clock, random: wants.random && grants.random, egress, keyed })
     }
 

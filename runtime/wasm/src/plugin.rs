@@ -29,6 +29,8 @@ pub struct Plugin {
     wants: Wants,
     imports: Vec<String>,
     bytes: usize,
+    /// What it may take while it is only asked.
+    when_asked: Bounds,
 }
 
 /// What every plugin of this version may import; the others it wants. [`Wants`] knows those.
@@ -40,7 +42,13 @@ const SEED: (u64, u64) = (0x6361_7463_6877_6174, 0x6572_2d70_6c75_6769);
 
 impl Plugin {
     /// Makes a compiled component ready; an error says what is wrong with it.
-    pub(crate) fn new(name: &str, digest: &str, component: &Component, bytes: usize) -> Result<Plugin, String> {
+    pub(crate) fn new(
+        name: &str,
+        digest: &str,
+        component: &Component,
+        bytes: usize,
+        when_asked: Bounds,
+    ) -> Result<Plugin, String> {
         let engine = component.engine();
         let ty = component.component_type();
         let imports: Vec<_> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -61,8 +69,18 @@ impl Plugin {
         };
         let (name, digest) = (name.to_owned(), digest.to_owned());
         let wants = Wants::default();
-        let mut plugin =
-            Plugin { name, digest, role, prepared, places, description: undescribed, wants, imports, bytes };
+        let mut plugin = Plugin {
+            name,
+            digest,
+            role,
+            prepared,
+            places,
+            description: undescribed,
+            wants,
+            imports,
+            bytes,
+            when_asked,
+        };
         plugin.description =
             plugin.ask(Instance::describe).map_err(|fault| format!("does not describe itself: {fault}"))?;
         plugin.wants = Wants::read(&plugin.description.wants, &plugin.imports)?;
@@ -83,7 +101,7 @@ impl Plugin {
         outside: Outside,
         question: impl FnOnce(&mut Instance) -> Result<R, Fault>,
     ) -> Result<R, Fault> {
-        let mut instance = Instance::new(self, Bounds::default(), Arc::new(Mutex::new(Journal::silent())), outside)?;
+        let mut instance = Instance::new(self, self.when_asked, Arc::new(Mutex::new(Journal::silent())), outside)?;
         question(&mut instance)
     }
 

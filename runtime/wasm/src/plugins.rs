@@ -12,6 +12,7 @@ use wasmtime::component::Component;
 
 use crate::aside::aside;
 use crate::cache::Cache;
+use crate::ceiling::Ceiling;
 use crate::machine::Machine;
 use crate::plugin::{Plugin, componentize, digest};
 
@@ -27,6 +28,7 @@ pub struct Places {
 /// All plugins of a process.
 pub struct Plugins {
     places: Places,
+    ceiling: Ceiling,
     cache: Cache,
     known: Mutex<Known>,
 }
@@ -49,7 +51,16 @@ impl Plugins {
     /// Knows none yet; the engine is started for the first.
     pub fn new(places: Places) -> Plugins {
         let cache = Cache::new(&places.data);
-        Plugins { places, cache, known: Mutex::default() }
+        Plugins { places, ceiling: Ceiling::default(), cache, known: Mutex::default() }
+    }
+
+    /// With bounds that no pipeline goes beyond.
+    pub fn under(self, ceiling: Ceiling) -> Plugins {
+        Plugins { ceiling, ..self }
+    }
+
+    pub(crate) fn ceiling(&self) -> &Ceiling {
+        &self.ceiling
     }
 
     /// The plugin of that name or at that path. Reads its file each time, compiles it once, and changes nothing.
@@ -82,7 +93,7 @@ impl Plugins {
             Some(component) => component,
             None => compile(machine, name, bytes)?,
         };
-        Plugin::new(name, digest, &component, size)
+        Plugin::new(name, digest, &component, size, self.ceiling.when_asked())
     }
 
     /// Keeps the compiled code for the next process. That it cannot be kept costs that one time, and nothing else.

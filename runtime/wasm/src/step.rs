@@ -67,7 +67,8 @@ pub(crate) enum Halt {
 
 impl Step {
     /// Compiles the plugin if need be, and asks it about its configuration; nothing outside is touched.
-    pub(crate) fn new(plugins: &Arc<Plugins>, config: Config, context: &Context, role: Role) -> Result<Step> {
+    pub(crate) fn new(plugins: &Arc<Plugins>, mut config: Config, context: &Context, role: Role) -> Result<Step> {
+        plugins.ceiling().hold(&mut config)?;
         let bounds = config.bounds();
         context.reads(&plugins.path_of(&config.plugin));
         let trial = Trial {
@@ -83,7 +84,7 @@ impl Step {
             plugin,
             bounds,
             opening: trial.opening,
-            failures: Failures { max: config.failures_max as usize, at: VecDeque::new(), in_a_row: 0 },
+            failures: Failures { max: *config.failures_max as usize, at: VecDeque::new(), in_a_row: 0 },
             journal: Arc::new(Mutex::new(journal)),
             outside,
             is_kept: false,

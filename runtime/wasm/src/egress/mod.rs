@@ -8,6 +8,7 @@
 
 mod address;
 mod destination;
+mod origin;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 
 use self::address::Lookup;
 use self::destination::{Destination, failed};
+pub(crate) use self::origin::Origin;
 use crate::bindings::egress::{Header, Request, Response, Trouble, TroubleKind};
 use crate::grants::Grants;
 use crate::journal::plain;
@@ -61,7 +63,7 @@ impl Egress {
                 read.map_err(|(key, what)| Error::config(what).at_key(format!("grants.egress[{number}].{key}")))?,
             );
         }
-        let whole = Budget { requests: grants.requests_max, time: *grants.requests_time_max };
+        let whole = Budget { requests: *grants.requests_max, time: grants.requests_time_max.get() };
         let is_stopped = watch::Sender::new(false);
         Ok(Egress { destinations, whole, body_bytes_max: grants.body_max.as_usize(), is_stopped })
     }

@@ -118,9 +118,10 @@ async fn a_plugin_replaces_keeps_and_rejects() {
     assert!(scene.reasons()[0].starts_with("the payload is not JSON"), "{:?}", scene.reasons());
 }
 
+/// One is larger than what a plugin has that may take 8 MiB and masks `b`, which leaves it as it is.
 fn with_one_large() -> Vec<String> {
     let mut lines: Vec<_> = (0..100).map(|number| format!("{{\"a\":{number}}}")).collect();
-    lines[70] = format!("{{\"a\":\"{}\"}}", "x".repeat(6_000_000));
+    lines[70] = format!("{{\"a\":\"{}\",\"b\":\"***\"}}", "x".repeat(6_000_000));
     lines
 }
 

@@ -85,7 +85,7 @@ impl<'p, 's> Scan<'p, 's> {
     /// Past a value; `live` is what is looked for in it.
     pub(super) fn value(&mut self, live: Range<usize>) -> Sound {
         match self.byte() {
-            b'"' => self.string(),
+            b'"' => self.string().map(drop),
             b'-' | b'0'..=b'9' => self.number(),
             b'{' => self.nested(|scan| scan.object(live)),
             b'[' => self.nested(|scan| scan.list(live)),
@@ -148,7 +148,7 @@ impl<'p, 's> Scan<'p, 's> {
             if self.byte() != b'"' {
                 return Err("expected a key");
             }
-            self.string()?;
+            let has_escapes = self.string()?;
             let key = begin..self.at;
             self.space();
             if self.byte() != b':' {
@@ -158,7 +158,8 @@ impl<'p, 's> Scan<'p, 's> {
             self.space();
             let below = match live.is_empty() {
                 true => 0..0,
-                false => self.follow(live.clone(), &self.text[key.clone()]),
+                false if has_escapes => self.follow(live.clone(), &unquoted(&self.text[key.clone()])),
+                false => self.follow(live.clone(), &self.text[key.start + 1..key.end - 1]),
             };
             if below.is_empty() {
                 self.value(0..0)?;
@@ -206,12 +207,11 @@ impl<'p, 's> Scan<'p, 's> {
         }
     }
 
-    /// What is looked for below a key, which is given as written.
+    /// What is looked for below a key.
     fn follow(&mut self, live: Range<usize>, key: &str) -> Range<usize> {
-        let key = unquoted(key);
         let from = self.live.len();
-        self.step(live.clone(), &key);
-        if key.contains('.') {
+        self.step(live.clone(), key);
+        if key.bytes().any(|byte| byte == b'.') {
             let whole = self.live.len();
             let parts = key.split('.').fold(live, |live, part| self.step(live, part));
             let ends = self.live[parts].to_vec();
@@ -236,9 +236,11 @@ impl<'p, 's> Scan<'p, 's> {
         from..self.live.len()
     }
 
-    /// Past a string. What is no quote, backslash or control character is skipped, eight bytes at once.
-    fn string(&mut self) -> Sound {
+    /// Past a string; whether there are escapes in it. What is no quote, backslash or control character is skipped, eight
+    /// bytes at once.
+    fn string(&mut self) -> Result<bool, &'static str> {
         self.at += 1;
+        let mut has_escapes = false;
         loop {
             while let Some(eight) = self.bytes[self.at..].first_chunk() {
                 let word = u64::from_le_bytes(*eight);
@@ -256,13 +258,16 @@ impl<'p, 's> Scan<'p, 's> {
             }
             match self.byte() {
                 b'"' => break,
-                b'\\' => self.escape()?,
+                b'\\' => {
+                    has_escapes = true;
+                    self.escape()?;
+                }
                 0..0x20 => return Err("a control character or the end within a string"),
                 _ => self.at += 1,
             }
         }
         self.at += 1;
-        Ok(())
+        Ok(has_escapes)
     }
 
     fn escape(&mut self) -> Sound {

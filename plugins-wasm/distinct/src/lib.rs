@@ -1,9 +1,9 @@
 //! Drops events that were seen before: a plugin that keeps values by key.
 
-use catchwater_plugin::{Batch, Failure, Opening, Output, Transform, Want, count, state};
+use catchwater_plugin::json::Paths;
+use catchwater_plugin::{Batch, Failure, Mistake, Opening, Output, Transform, Want, count, state};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// By what events are told apart.
 #[derive(Deserialize, JsonSchema)]
@@ -23,7 +23,8 @@ fn events_max() -> u64 {
 
 /// The plugin.
 pub struct Distinct {
-    config: Config,
+    id: Paths,
+    events_max: u64,
 }
 
 /// The events that are remembered, numbered in the order in which they were seen: from the first up to the next one.
@@ -36,23 +37,26 @@ impl Transform for Distinct {
     type Config = Config;
     const WANTS: &'static [Want] = &[Want::State];
 
+    fn check(config: &Config) -> Result<(), Mistake> {
+        Paths::new([&config.by]).map(drop).map_err(|mistake| Mistake::new("by", mistake.message))
+    }
+
     fn open(config: Config, _: &Opening) -> Result<Distinct, Failure> {
-        Ok(Distinct { config })
+        Ok(Distinct { id: Paths::new([&config.by])?, events_max: config.events_max })
     }
 
     fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Failure> {
         let (mut seen, mut again) = (Seen::read(), 0);
         for record in batch {
-            let id = match record.payload().map(serde_json::from_slice::<Value>) {
-                Some(Ok(event)) => at(&event, &self.config.by).map(Value::to_string),
-                Some(Err(error)) => {
+            let event = match record.payload().map(|payload| self.id.find(payload)).transpose() {
+                Ok(event) => event,
+                Err(error) => {
                     out.reject(record, format!("the payload is not JSON: {error}"));
                     continue;
                 }
-                None => None,
             };
-            match id {
-                Some(id) if !seen.is_new(&id, self.config.events_max)? => {
+            match event.and_then(|event| event.get(0)) {
+                Some(id) if !id.is_null() && !seen.is_new(id.raw(), self.events_max)? => {
                     again += 1;
                     out.drop_record(record);
                 }
@@ -70,7 +74,8 @@ impl Seen {
 
     fn read() -> Seen {
         let ends = state::get(Seen::ENDS).and_then(|ends| <[u8; 16]>::try_from(ends).ok()).unwrap_or_default();
-        let [first, next] = [&ends[..8], &ends[8..]].map(|end| end.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
+        let [first, next] =
+            [&ends[..8], &ends[8..]].map(|end| end.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
         Seen { first, next }
     }
 
@@ -108,12 +113,10 @@ fn number(number: u64) -> Vec<u8> {
 fn set(key: &[u8], value: &[u8]) -> Result<(), Failure> {
     match state::set(key, value) {
         true => Ok(()),
-        false => Err(Failure::Refused("there is no room for so many events: lower `events_max`, or raise `state_max`".into())),
+        false => Err(Failure::Refused(
+            "there is no room for so many events: lower `events_max`, or raise `state_max`".into(),
+        )),
     }
-}
-
-fn at<'a>(event: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.').try_fold(event, |value, part| value.get(part)).filter(|value| !value.is_null())
 }
 
 catchwater_plugin::transform!(Distinct);
@@ -124,7 +127,8 @@ mod tests {
 
     fn news(ids: &[&str], events_max: u64) -> Vec<bool> {
         let mut seen = Seen::read();
-        let news = ids.iter().map(|id| seen.is_new(id, events_max).unwrap_or_else(|failure| panic!("{failure:?}"))).collect();
+        let news =
+            ids.iter().map(|id| seen.is_new(id, events_max).unwrap_or_else(|failure| panic!("{failure:?}"))).collect();
         seen.write().unwrap_or_else(|failure| panic!("{failure:?}"));
         news
     }

@@ -48,7 +48,8 @@ struct Limit<T> {
 }
 
 const KEYS: [&str; 6] = ["time_max", "memory_max", "output_max", "log_max", "failures_max", "grants"];
-const GRANTS: [&str; 8] = ["clock", "random", "state", "state_max", "egress", "requests_max", "requests_time_max", "body_max"];
+const GRANTS: [&str; 8] =
+    ["clock", "random", "state", "state_max", "egress", "requests_max", "requests_time_max", "body_max"];
 
 // === impl Ceiling ===
 
@@ -171,7 +172,8 @@ impl Reader<'_> {
 
     fn grantable(&self, grants: &Key, value: &Node) -> Result<Grantable, Mistake> {
         let mut grantable = Grantable::default();
-        [grantable.clock.line, grantable.random.line, grantable.state.line, grantable.egress.line] = [self.line(grants); 4];
+        [grantable.clock.line, grantable.random.line, grantable.state.line, grantable.egress.line] =
+            [self.line(grants); 4];
         if value.is_null() {
             return Ok(grantable);
         }

@@ -5,8 +5,8 @@ use catchwater_sdk::batch::{BY_BROKER, BY_PRODUCER, FlatBytes, FlatFields};
 use catchwater_sdk::{Batch, Field, FieldKind, Timestamp, TimestampKind};
 
 use crate::bindings::types::{
-    Batch as LentBatch, ByteColumnParam, ByteColumnResult as ByteColumn, FieldColumnParam, FieldColumnResult as FieldColumn,
-    Origin, TimeColumnParam, TimeColumnResult as TimeColumn,
+    Batch as LentBatch, ByteColumnParam, ByteColumnResult as ByteColumn, FieldColumnParam,
+    FieldColumnResult as FieldColumn, Origin, TimeColumnParam, TimeColumnResult as TimeColumn,
 };
 
 /// Lends the records of a batch for a call. Their columns are copied into the plugin's memory as they lie; only the chosen

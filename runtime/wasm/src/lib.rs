@@ -41,7 +41,7 @@ mod transform;
 mod wants;
 
 pub use ceiling::Ceiling;
-pub use plugin::{Plugin, componentize};
+pub use plugin::{Plugin, componentize, digest};
 pub use plugins::{Places, Plugins};
 
 use std::sync::Arc;

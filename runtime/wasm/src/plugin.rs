@@ -213,7 +213,7 @@ fn prepare(component: &Component, imports: &[String]) -> wasmtime::Result<Instan
 }
 
 /// The digest of a file's bytes.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+pub fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write;
     Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

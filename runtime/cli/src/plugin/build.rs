@@ -8,23 +8,35 @@ use catchwater_sdk::{Error, Result, ResultExt};
 use catchwater_wasm::{Places, Plugins, componentize};
 use serde_json::Value;
 
+use super::language::Language;
+use super::tools;
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds it, checks that it is a plugin, and puts it where pipelines find it.
 pub(crate) fn build(project: &Path, places: Places) -> Result<String> {
-    let module = cargo(project)?;
-    let bytes = fs::read(&module).or_refused(|| format!("read {}", module.display()))?;
-    let component = componentize(bytes).map_err(|what| Error::config(format!("{} {what}", module.display())))?;
+    let language = Language::of(project)?;
     fs::create_dir_all(&places.plugins).or_refused(|| format!("create {}", places.plugins.display()))?;
     let partial = places.plugins.join(format!(".partial-{}.wasm", std::process::id()));
-    let placed = put(&component, &partial, places);
+    let made = match language {
+        Language::Rust => compile(project, &partial),
+        Language::Js | Language::Python => tools::interpret(language, project, &partial),
+    };
+    let placed = made.and_then(|()| put(&partial, places));
     let _ = fs::remove_file(&partial); // it has its own name by now, or is of no use
     placed
 }
 
+/// A component out of what cargo makes.
+fn compile(project: &Path, to: &Path) -> Result<()> {
+    let module = cargo(project)?;
+    let bytes = fs::read(&module).or_refused(|| format!("read {}", module.display()))?;
+    let component = componentize(bytes).map_err(|what| Error::config(format!("{} {what}", module.display())))?;
+    fs::write(to, component).or_refused(|| format!("write {}", to.display()))
+}
+
 /// A pipeline that reloads finds the old plugin or the new one, never a part of it.
-fn put(component: &[u8], partial: &Path, places: Places) -> Result<String> {
-    fs::write(partial, component).or_refused(|| format!("write {}", partial.display()))?;
+fn put(partial: &Path, places: Places) -> Result<String> {
     let folder = places.plugins.clone();
     let plugin = Plugins::new(places).load(&partial.to_string_lossy())?;
     let path = folder.join(file_name(plugin.title().0)?);

@@ -6,8 +6,11 @@ mod cases;
 mod ends;
 mod fuzz;
 mod inspect;
+mod language;
 mod new;
+mod project;
 mod server;
+mod tools;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +19,7 @@ use catchwater_engine::docs;
 use catchwater_sdk::{Registry, Result};
 use catchwater_wasm::{Places, Plugins};
 use clap::{Subcommand, ValueEnum};
+use language::Language;
 
 use crate::output::{complain, say};
 
@@ -65,12 +69,6 @@ pub(crate) enum What {
     },
 }
 
-/// What plugins are written in.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Language {
-    Rust,
-}
-
 /// What plugins do.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Kind {
@@ -85,7 +83,7 @@ pub(crate) enum Kind {
 /// Exits 0 when done, 1 when not.
 pub(crate) fn plugin(what: &What, places: Places, plugins: &Plugins, registry: &Registry) -> ExitCode {
     let done = match what {
-        What::New { name, lang: Language::Rust, kind } => new::make(name, *kind),
+        What::New { name, lang, kind } => new::make(name, *lang, *kind),
         What::Build { project } => build::build(project, places),
         What::Test { project, plugin } => cases::run(project, plugin.as_deref(), plugins, registry),
         What::Bench { project, plugin } => cases::measure(project, plugin.as_deref(), plugins, registry),

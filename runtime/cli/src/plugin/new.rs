@@ -6,40 +6,8 @@ use std::path::Path;
 use catchwater_sdk::{Error, Result, ResultExt};
 
 use super::Kind;
-
-/// A kind of plugin: the files that are its own, what it says of itself, and how a pipeline uses it. `NAME` and `TYPE` stand
-/// for the plugin's.
-struct Project {
-    files: [(&'static str, &'static str); 3],
-    summary: &'static str,
-    uses: &'static str,
-}
-
-macro_rules! files {
-    ($kind:literal) => {
-        [
-            ("src/lib.rs", include_str!(concat!("project/", $kind, "/lib.rs.txt"))),
-            ("tests.yaml", include_str!(concat!("project/", $kind, "/tests.yaml"))),
-            ("README.md", include_str!(concat!("project/", $kind, "/README.md"))),
-        ]
-    };
-}
-
-const TRANSFORM: Project = Project {
-    files: files!("transform"),
-    summary: "Drops records whose payloads are small",
-    uses: "transforms: [{type: wasm, plugin: NAME}]",
-};
-const SOURCE: Project = Project {
-    files: files!("source"),
-    summary: "Counts: each record is the next number",
-    uses: "source: {type: wasm, plugin: NAME}",
-};
-const SINK: Project = Project {
-    files: files!("sink"),
-    summary: "Posts records to an HTTP server, one in a line",
-    uses: "sinks: [{type: wasm, plugin: NAME}]",
-};
+use super::language::Language;
+use super::project::Project;
 
 macro_rules! sdk {
     ($($file:literal),*) => {
@@ -71,32 +39,90 @@ const SDK: [(&str, &str); 21] = sdk![
     "wit/sink.wit"
 ];
 
+const JS_SDK: [(&str, &str); 16] = sdk![
+    "guest-js/package.json",
+    "guest-js/package-lock.json",
+    "guest-js/build.js",
+    "guest-js/plugin.d.ts",
+    "guest-js/plugin.js",
+    "guest-js/arrivals.js",
+    "guest-js/batch.js",
+    "guest-js/columns.js",
+    "guest-js/egress.js",
+    "guest-js/exports.js",
+    "guest-js/failure.js",
+    "guest-js/host.js",
+    "guest-js/output.js",
+    "guest-js/rejects.js",
+    "guest-js/schema.js",
+    "guest-js/text.js"
+];
+
+const PYTHON_SDK: [(&str, &str); 16] = sdk![
+    "guest-python/requirements.txt",
+    "guest-python/build.py",
+    "guest-python/catchwater_plugin/py.typed",
+    "guest-python/catchwater_plugin/__init__.py",
+    "guest-python/catchwater_plugin/arrivals.py",
+    "guest-python/catchwater_plugin/batch.py",
+    "guest-python/catchwater_plugin/columns.py",
+    "guest-python/catchwater_plugin/egress.py",
+    "guest-python/catchwater_plugin/exports.py",
+    "guest-python/catchwater_plugin/failure.py",
+    "guest-python/catchwater_plugin/host.py",
+    "guest-python/catchwater_plugin/output.py",
+    "guest-python/catchwater_plugin/plugin.py",
+    "guest-python/catchwater_plugin/rejects.py",
+    "guest-python/catchwater_plugin/schema.py",
+    "guest-python/catchwater_plugin/wire.py"
+];
+
 /// Makes the folder `name`.
-pub(crate) fn make(name: &str, kind: Kind) -> Result<String> {
+pub(crate) fn make(name: &str, language: Language, kind: Kind) -> Result<String> {
     check(name)?;
-    let project = match kind {
-        Kind::Transform => TRANSFORM,
-        Kind::Source => SOURCE,
-        Kind::Sink => SINK,
-    };
+    let project = Project::new(language, kind);
     let folder = Path::new(name);
     fs::create_dir(folder).or_refused(|| format!("create the folder {name}"))?;
-    let filled =
-        |text: &str| text.replace("NAME", name).replace("TYPE", &type_name(name)).replace("SUMMARY", project.summary);
-    let common = [("Cargo.toml", include_str!("project/Cargo.toml.txt")), (".gitignore", "/target\n")];
-    for (path, text) in common.into_iter().chain(project.files) {
+    let filled = |text: &str| fill(text, name, &project);
+    for (path, text) in &project.files {
         write(&folder.join(path), &filled(text))?;
     }
-    for (path, text) in SDK {
+    for (path, text) in sdk_of(language) {
         write(&folder.join("catchwater").join(path), text)?;
     }
-    let uses = filled(project.uses);
-    Ok(format!(
-        "{name}/src/lib.rs is the plugin, {name}/tests.yaml what it is to do.\n\n\
-         Build it:  catchwater plugin build {name}\n\
-         Test it:   catchwater plugin test {name}\n\
-         Use it:    {uses}\n"
+    Ok(filled(
+        "NAME/MAIN is the plugin, NAME/tests.yaml what it is to do.\n\n\
+         Build it:  catchwater plugin build NAME\n\
+         Test it:   catchwater plugin test NAME\n\
+         Use it:    USES\n",
     ))
+}
+
+/// Puts what the words in capitals stand for.
+fn fill(text: &str, name: &str, project: &Project) -> String {
+    let meant = [
+        ("BEFORE", project.before),
+        ("KIND", project.kind),
+        ("MAIN", project.main),
+        ("SUMMARY", project.summary),
+        ("TYPE", &type_name(name)),
+        ("USES", project.uses),
+        ("WANTED", project.wants),
+        ("WANTING", project.wanting),
+        ("NAME", name), // the last: it may be in others
+    ];
+    meant.into_iter().fold(text.to_owned(), |text, (word, meant)| text.replace(word, meant))
+}
+
+/// The SDK's files, with the interface.
+fn sdk_of(language: Language) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let interface = SDK.into_iter().filter(|(path, _)| path.starts_with("wit/"));
+    let own: &[_] = match language {
+        Language::Rust => &SDK,
+        Language::Js => &JS_SDK,
+        Language::Python => &PYTHON_SDK,
+    };
+    own.iter().copied().chain(interface.filter(move |_| language != Language::Rust))
 }
 
 fn check(name: &str) -> Result<()> {

@@ -1,0 +1,39 @@
+// What a plugin may ask of the host. On the author's own machine there is none; lines go to standard error then.
+
+/** The interfaces that the plugin was built with, by their names. */
+export const host = {
+  host: { log: (level, message) => globalThis.process?.stderr.write(`${level}: ${message}\n`), count() {} },
+  clock: { now: () => Date.now() * 1000 },
+  random: { bytes: (count) => Uint8Array.from({ length: count }, (_, number) => number * 151 + 7) },
+};
+
+/** Puts the host of the plugin in place of the author's own machine. */
+export function connect(interfaces) {
+  delete host.clock;
+  delete host.random;
+  Object.assign(host, interfaces);
+  const line = (level) => (...parts) => log(level, parts.map((part) => (typeof part === "string" ? part : JSON.stringify(part))).join(" "));
+  globalThis.console = { debug: line("debug"), log: line("info"), info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+export function log(level, message) {
+  host.host.log(level, String(message));
+}
+
+export function count(name, delta = 1) {
+  if (delta > 0) host.host.count(name, delta);
+}
+
+export function now() {
+  return wanted("clock").now();
+}
+
+export function random(count) {
+  return wanted("random").bytes(count);
+}
+
+/** An interface that the plugin says it wants. */
+export function wanted(want) {
+  if (!host[want]) throw new Error(`it asks for \`${want}\`, which its package.json does not name: "catchwater": {"wants": ["${want}"]}`);
+  return host[want];
+}

@@ -1,0 +1,190 @@
+"""From the calls of the interface to the author's class."""
+
+import inspect
+import json
+import traceback
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NoReturn
+
+from . import wire
+from .arrivals import Arrivals
+from .batch import Batch
+from .columns import bytes_of
+from .failure import Failure, Mistake
+from .host import connect, log
+from .output import Output
+from .plugin import Next, Opening, Sink, Source, Transform
+from .rejects import Rejects
+from .schema import examine, mistakes, with_defaults
+
+_KINDS = {"transform": Transform, "source": Source, "sink": Sink}
+
+
+def exports_of(module: ModuleType, about: dict[str, Any], world: dict[str, Any], host: dict[str, Any]) -> dict[str, type]:
+    """The classes that the component is made of. `about` is what pyproject.toml says, `world` the interface's types."""
+    for name, value in world.items():
+        setattr(wire, name, value)
+    connect(host)
+    kind = about["kind"]
+    desk = _Desk(_class_of(module, kind), about)
+    names = {"Lifecycle": _LIFECYCLE, kind.capitalize(): _WORK[kind]}
+    return {name: type(name, (), {method: getattr(desk, method) for method in methods}) for name, methods in names.items()}
+
+
+def _class_of(module: ModuleType, kind: str) -> type:
+    base = _KINDS[kind]
+    found = [item for item in vars(module).values() if inspect.isclass(item) and issubclass(item, base) and item.__module__ == module.__name__]
+    if len(found) != 1:
+        raise TypeError(f"plugin.py has one class that is a {base.__name__}, and here are {len(found)}")
+    return found[0]
+
+
+_LIFECYCLE = ("describe", "validate", "open", "snapshot", "close")
+_WORK = {"transform": ("process",), "source": ("partitions", "start", "read"), "sink": ("write", "flush")}
+
+
+class _Desk:
+    """The author's class, and its instance once it is opened."""
+
+    def __init__(self, plugin_class: type, about: dict[str, Any]):
+        self._class: Any = plugin_class
+        self._about = about
+        self._plugin: Any = None
+
+    def describe(self) -> Any:
+        _explained(lambda: examine(self._class.schema))
+        return wire.lifecycle.Description(
+            name=self._about["name"],
+            version=self._about["version"],
+            summary=self._about["summary"],
+            config_schema=json.dumps(self._class.schema),
+            state_version=self._class.state_version,
+            wants=self._about["wants"],
+            attributes=[],
+        )
+
+    def validate(self, config: str) -> list:
+        _, found = _explained(lambda: self._configured(config))
+        return [wire.lifecycle.Issue(mistake.key, mistake.message) for mistake in found]
+
+    def open(self, opening: Any) -> None:
+        def work() -> None:
+            config, found = self._configured(opening.config)
+            if found:
+                raise Failure.Config("; ".join(mistake.where for mistake in found))
+            places = (opening.pipeline, opening.step, opening.task, opening.tasks, opening.state, opening.state_version)
+            self._plugin = self._class(config, Opening(*places))
+
+        _typed("config", work)
+
+    def snapshot(self) -> bytes:
+        return _typed("refused", lambda: bytes_of(self._plugin.snapshot()) if isinstance(self._plugin, Transform) else b"") or b""
+
+    def close(self) -> None:
+        closing, self._plugin = self._plugin, None
+        if closing is not None:
+            _explained(closing.close)
+
+    def process(self, columns: Any) -> Any:
+        def work() -> Any:
+            batch = Batch(columns)
+            out = Output(batch)
+            self._plugin.process(batch, out)
+            return out.finish()
+
+        return _typed("data", work)
+
+    def partitions(self) -> list:
+        def beginning(partition: Any) -> Any:
+            named = (partition.source, partition.stream, partition.incarnation, partition.number)
+            return wire.source.Beginning(wire.source.Partition(*named), partition.begins_at)
+
+        return _typed(None, lambda: [beginning(partition) for partition in self._plugin.partitions()])
+
+    def start(self, places: list) -> None:
+        def work() -> None:
+            for place in places:
+                self._plugin.start(place.partition, place.position)
+
+        _typed(None, work)
+
+    def read(self, records_max: int, bytes_max: int) -> Any:
+        def work() -> Any:
+            arrivals = Arrivals(records_max, bytes_max)
+            following = self._plugin.read(arrivals)
+            if not isinstance(following, Next):
+                raise TypeError("read answers Next.NOW, Next.wait(seconds) or Next.END")
+            return wire.source.Reading(arrivals.finish(), following.finish())
+
+        return _typed(None, work)
+
+    def write(self, columns: Any) -> list:
+        return self._rejecting(lambda rejects: self._plugin.write(Batch(columns), rejects))
+
+    def flush(self) -> list:
+        return self._rejecting(lambda rejects: self._plugin.flush(rejects))
+
+    def _rejecting(self, store: Callable[[Rejects], None]) -> list:
+        def work() -> list:
+            rejects = Rejects()
+            store(rejects)
+            return rejects.finish()
+
+        return _typed(None, work)
+
+    def _configured(self, text: str) -> tuple[Any, list[Mistake]]:
+        """The configuration as the class gets it, or the mistakes in it."""
+        config = json.loads(text)
+        found = mistakes(self._class.schema, config)
+        if found:
+            return None, found
+        config = with_defaults(self._class.schema, config)
+        try:
+            self._class.check(config)
+        except Mistake as mistake:
+            return None, [mistake]
+        return config, []
+
+
+def _typed(kind: str | None, work: Callable[[], Any]) -> Any:
+    """Does the work; a Failure is what the host hears. Any other error is one of this kind, or ends the instance where there is none:
+    half of the work may be done, and a new instance begins where the last one was."""
+    try:
+        return work()
+    except Mistake as mistake:
+        failure = wire.types.Failure(wire.types.FailureKind.CONFIG, mistake.where)
+    except Failure as said:
+        failure = wire.types.Failure(getattr(wire.types.FailureKind, said.kind.upper()), str(said))
+    except Exception as error:
+        if kind is None:
+            _lose(error)
+        log("debug", _plain(traceback.format_exc()))
+        failure = wire.types.Failure(getattr(wire.types.FailureKind, kind.upper()), _said(error))
+    raise wire.Err(failure)
+
+
+def _explained(work: Callable[[], Any]) -> Any:
+    """Does the work; the host would not hear what an error says that ends the instance."""
+    try:
+        return work()
+    except Exception as error:
+        _lose(error)
+
+
+def _lose(error: Exception) -> NoReturn:
+    log("debug", _plain(traceback.format_exc()))
+    log("error", _said(error))
+    raise error
+
+
+def _said(error: Exception) -> str:
+    """The error, and where in the author's files it was raised."""
+    text = _plain(f"{type(error).__name__}: {error}")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "catchwater_plugin" not in frame.filename]
+    own = [frame for frame in frames if not frame.filename.startswith("/python/")]
+    return f"{text} ({own[-1].filename.rsplit('/', 1)[-1]}:{own[-1].lineno})" if own else text
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())

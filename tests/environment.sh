@@ -12,7 +12,7 @@ require() {
     local missing=()
     for tool in "$@"; do command -v "$tool" >/dev/null || missing+=("$tool"); done
     [ ${#missing[@]} -eq 0 ] && return
-    echo "tests: please install: ${missing[*]} (Debian: apt-get install default-jdk-headless maven python3-venv gcc g++ cmake make perl openssl; cargo from https://rustup.rs)" >&2
+    echo "tests: please install: ${missing[*]} (Debian: apt-get install default-jdk-headless maven nodejs npm python3-venv gcc g++ cmake make perl openssl; cargo from https://rustup.rs)" >&2
     exit 2
 }
 

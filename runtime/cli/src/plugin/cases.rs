@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use catchwater_sdk::config::{Mistake, Node, Role, parse};
 use catchwater_sdk::transform::{BoxTransform, Output};
-use catchwater_sdk::{Batch, BatchBuilder, Context, Error, Limit, Partition, Record, Registry, Result, ResultExt};
+use catchwater_sdk::{
+    Batch, BatchBuilder, Context, Error, ErrorKind, Limit, Partition, Record, Registry, Result, ResultExt,
+};
 use catchwater_wasm::Plugins;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -134,7 +136,25 @@ pub(super) fn batch(payloads: &[Payload]) -> Batch {
     batch.finish()
 }
 
+/// As a pipeline would: a batch that fails as a whole is halved until the records to blame stand alone.
 pub(super) fn apply(transform: &mut BoxTransform, payloads: &[Payload]) -> Result<Came> {
+    match apply_once(transform, payloads) {
+        Err(error) if error.kind() == ErrorKind::Data && payloads.len() > 1 => {
+            let (first, second) = payloads.split_at(payloads.len() / 2);
+            let (mut came, behind) = (apply(transform, first)?, apply(transform, second)?);
+            came.out.extend(behind.out);
+            came.rejected.extend(behind.rejected);
+            Ok(came)
+        }
+        Err(error) if error.kind() == ErrorKind::Data => {
+            let rejected = payloads.iter().map(|payload| (payload.clone(), error.chain())).collect();
+            Ok(Came { out: Vec::new(), rejected })
+        }
+        came => came,
+    }
+}
+
+fn apply_once(transform: &mut BoxTransform, payloads: &[Payload]) -> Result<Came> {
     let batch = batch(payloads);
     let mut output = Output::new(&batch);
     transform.apply(&batch, &mut output)?;

@@ -39,7 +39,7 @@ const SDK: [(&str, &str); 21] = sdk![
     "wit/sink.wit"
 ];
 
-const JS_SDK: [(&str, &str); 16] = sdk![
+const JS_SDK: [(&str, &str); 17] = sdk![
     "guest-js/package.json",
     "guest-js/package-lock.json",
     "guest-js/build.js",
@@ -55,6 +55,7 @@ const JS_SDK: [(&str, &str); 16] = sdk![
     "guest-js/output.js",
     "guest-js/rejects.js",
     "guest-js/schema.js",
+    "guest-js/source.js",
     "guest-js/text.js"
 ];
 
@@ -148,6 +149,17 @@ fn type_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_file_of_an_sdk_is_left_out() {
+        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk");
+        for (folder, known) in [("guest-js", &JS_SDK[..]), ("guest-python/catchwater_plugin", &PYTHON_SDK[..])] {
+            for entry in fs::read_dir(sdk.join(folder)).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+                let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+                assert!(known.iter().any(|(name, _)| *name == path), "{path}");
+            }
+        }
+    }
 
     #[test]
     fn a_name_is_that_of_a_folder_and_of_a_type() {

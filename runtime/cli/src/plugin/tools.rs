@@ -11,7 +11,7 @@ use catchwater_sdk::{Error, Result, ResultExt};
 use catchwater_wasm::digest;
 
 use super::language::Language;
-use crate::output::complain;
+use crate::output::note;
 
 /// A language's tools, and the script of its SDK that uses them.
 struct Tools {
@@ -65,7 +65,7 @@ impl Tools {
         lock.lock().or_refused(doing)?;
         let complete = folder.join(".complete");
         if !complete.exists() {
-            complain(&format!("installing what builds plugins in {} into {}", self.name, folder.display()));
+            note(&format!("installing what builds plugins in {} into {}", self.name, folder.display()));
             let _ = fs::remove_dir_all(&folder); // most often it is not there
             fs::create_dir_all(&folder).or_refused(doing)?;
             self.fetch(&folder)?;

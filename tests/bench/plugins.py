@@ -18,6 +18,8 @@ BATCH = 1000
 # A file of cases has at most a megabyte: each order comes twice in a batch.
 ORDERS = BATCH // 2
 HEADINGS = ("", "ns an event", "events/s", "of native")
+# The same in an interpreter: told, and held to nothing.
+INTERPRETED = {"JavaScript": "refine-js", "Python": "refine-python"}
 
 
 def measure_plugins(folder: Path, runs: int, seed: int) -> str:
@@ -28,15 +30,20 @@ def measure_plugins(folder: Path, runs: int, seed: int) -> str:
     (folder / "tests.yaml").write_text(yaml.dump([{"name": "work", **case}, {"name": "nothing", "config": {"through": True}, **case}]))
     subprocess.run(["cargo", "build", "--quiet", "--locked", "--release", "--manifest-path", MANIFEST, "--example", "native"], check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", cache() / "target"))
-    native, plugin = [], []
+    native, plugin = [], {name: [] for name in ["refine", *INTERPRETED.values()]}
     for _ in range(runs):
         native.append(nanoseconds([str(target / "release" / "examples" / "native"), str(orders)]))
-        plugin.append(nanoseconds([binary(), "plugin", "bench", str(folder), "--plugin", "refine"]))
-    (with_trees, alone), (inside, there_and_back) = medians(native), medians(plugin)
+        for name, measured in plugin.items():
+            measured.append(nanoseconds([binary(), "plugin", "bench", str(folder), "--plugin", name]))
+    (with_trees, alone), (inside, there_and_back) = medians(native), medians(plugin["refine"])
     rows = [("parse, filter, redact, add a field: native, with serde_json", *figures(with_trees), "1.00"),
             ("the same as a plugin, with the SDK's json", *figures(inside), f"{with_trees / inside:.2f}"),
             ("the plugin's code without a sandbox", *figures(alone), f"{with_trees / alone:.2f}"),
             ("to a plugin that does nothing, and back", *figures(there_and_back), "")]
+    for language, name in INTERPRETED.items():
+        within, through = medians(plugin[name])
+        rows += [(f"the same as a plugin in {language}", *figures(within), f"{with_trees / within:.2f}"),
+                 (f"to one in {language} that does nothing, and back", *figures(through), "")]
     return f"{table(HEADINGS, rows)}\n\n{BATCH:,} orders of {sum(len(line.encode()) for line in lines) / ORDERS:.0f} bytes a batch, one thread"
 
 

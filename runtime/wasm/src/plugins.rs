@@ -97,7 +97,7 @@ impl Plugins {
     }
 
     /// Keeps the compiled code for the next process. That it cannot be kept costs that one time, and nothing else.
-    pub(crate) fn keep_compiled(&self, plugin: &Plugin) {
+    pub fn keep_compiled(&self, plugin: &Plugin) {
         let machine = self.known().machine();
         let kept = machine.and_then(|machine| self.cache.write(&machine, plugin));
         if let Err(error) = kept {

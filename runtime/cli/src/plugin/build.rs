@@ -38,7 +38,9 @@ fn compile(project: &Path, to: &Path) -> Result<()> {
 /// A pipeline that reloads finds the old plugin or the new one, never a part of it.
 fn put(partial: &Path, places: Places) -> Result<String> {
     let folder = places.plugins.clone();
-    let plugin = Plugins::new(places).load(&partial.to_string_lossy())?;
+    let plugins = Plugins::new(places);
+    let plugin = plugins.load(&partial.to_string_lossy())?;
+    plugins.keep_compiled(&plugin);
     let path = folder.join(file_name(plugin.title().0)?);
     fs::rename(partial, &path).or_refused(|| format!("write {}", path.display()))?;
     Ok(format!("{}: {} KiB\n", path.display(), plugin.bytes().div_ceil(1024)))

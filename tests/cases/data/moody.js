@@ -1,0 +1,41 @@
+// A plugin that does what a payload says.
+
+import { decode, Failure } from "catchwater-plugin";
+
+export default class Moody {
+  static stateVersion = 1;
+
+  static schema = {
+    type: "object",
+    properties: {
+      prefix: { type: "string", description: "What stands before each payload." },
+      numbers: { type: "array", items: { type: "integer" }, default: [] },
+    },
+    required: ["prefix"],
+    additionalProperties: false,
+  };
+
+  constructor({ prefix }, { state }) {
+    this.prefix = prefix;
+    this.count = state ? Number(decode(state)) : 0;
+  }
+
+  process(batch, out) {
+    for (const record of batch) {
+      const text = record.text();
+      if (text === "raise") throw new Error("it is in a mood");
+      if (text === "fail") throw new Failure.Data("it cannot be done");
+      if (text === "loop") for (;;);
+      if (text === "reject") {
+        out.reject(record, "not wanted");
+      } else {
+        this.count += 1;
+        out.replacePayload(record, `${this.prefix} ${text} ${this.count}`);
+      }
+    }
+  }
+
+  snapshot() {
+    return String(this.count);
+  }
+}

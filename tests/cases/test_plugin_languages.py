@@ -1,0 +1,151 @@
+"""Plugins in JavaScript and in Python: from a new project to a running pipeline, and that they fail as well as those in Rust."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.http import Server
+from harness.pipelines import from_file, generated, pipeline, to_file
+from harness.plugins import Builder, made, out, reasons, share_compiled
+
+REPOSITORY = Path(__file__).parents[2]
+CODE = {"js": "moody.js", "python": "moody.py"}
+# An interpreter that nobody has compiled yet takes a debug build its time.
+COMPILE_SECONDS_MAX = 600
+
+pytestmark = pytest.mark.timeout(2 * COMPILE_SECONDS_MAX)
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=CODE)
+def moody(request, workspace) -> Path:
+    """A plugin that does what a payload says."""
+    share_compiled(workspace)
+    return made(workspace, request.param, REPOSITORY / "tests" / "cases" / "data" / CODE[request.param])
+
+
+def step(plugin: Path, config: dict | None = None, **keys) -> dict:
+    return {"type": "wasm", "plugin": str(plugin), "config": {"prefix": "a"} if config is None else config, **keys}
+
+
+def run(workspace, lines: list[str], transform: dict, **options):
+    workspace.write("in.ndjson", "".join(f"{line}\n" for line in lines))
+    letters = to_file("letters.ndjson", encoding="json")
+    through = pipeline(from_file("in.ndjson"), to_file("out.ndjson"), transforms=[transform], dead_letters=letters)
+    return workspace.run(through, COMPILE_SECONDS_MAX, **options)
+
+
+@pytest.mark.parametrize("kind", ["transform", "source", "sink"])
+@pytest.mark.parametrize("language", CODE)
+def test_a_new_project_builds_passes_its_tests_and_runs(workspace, server, language, kind):
+    share_compiled(workspace)
+    plugin = Builder(workspace)
+    assert "plugin build mine" in plugin("new", "mine", "--lang", language, "--kind", kind).succeeded().out
+    plugin("build", "mine").succeeded()
+    assert "cases passed" in plugin("test", "mine").succeeded().out
+    mine = {"type": "wasm", "plugin": "./own/mine.wasm"}
+    match kind:
+        case "transform":
+            run(workspace, ["a", "abcdef"], {**mine, "config": {"bytes_min": 4}}).succeeded()
+            assert out(workspace) == [b"abcdef"]
+        case "source":
+            for end in (1000, 1500):
+                workspace.run(pipeline({**mine, "config": {"end": end}}, to_file("out.ndjson"))).succeeded()
+            assert out(workspace) == [b'{"number":%d}' % number for number in range(1500)]
+        case "sink":
+            sink = {**mine, "config": {"url": f"{server.url}/lines"}, "grants": {"egress": [{"to": server.url}]}}
+            workspace.run(pipeline(generated(100), sink)).succeeded()
+            assert sum(request.body.count(b"\n") for request in server.received) == 100
+
+
+def test_a_record_to_blame_is_found_and_the_others_go_on(workspace, moody):
+    run(workspace, ["one", "raise", "two", "reject", "fail", "loop", "three"], step(moody)).succeeded().says("`time_max`")
+    assert out(workspace) == [b"a one 1", b"a two 2", b"a three 3"]
+    raised, rejected, failed, looped = reasons(workspace)
+    assert "Error: it is in a mood" in raised
+    assert rejected == "not wanted"
+    assert failed.endswith(": it cannot be done")
+    assert looped.startswith("plugin.trap: ") and "`time_max`" in looped
+
+
+def test_what_is_remembered_outlives_the_process(workspace, moody):
+    run(workspace, ["one", "two"], step(moody)).succeeded()
+    run(workspace, ["one", "two", "three"], step(moody)).succeeded()
+    assert out(workspace) == [b"a one 1", b"a two 2", b"a three 3"]
+
+
+@pytest.mark.parametrize("config, place, words", [
+    ({"prefix": 5}, "prefix", "must be a string, and is an integer"),
+    ({"prefix": "a", "perfix": "b"}, "perfix", "unknown key, there are `prefix`, `numbers`"),
+    ({"prefix": "a", "numbers": [1, "x"]}, "numbers[1]", "must be an integer, and is a string"),
+    ({}, "", "missing key `prefix`"),
+], ids=["type", "unknown", "item", "missing"])
+def test_a_mistake_in_the_configuration_is_found_at_its_line(workspace, moody, config, place, words):
+    text = json.dumps(pipeline(generated(1), to_file("out.ndjson"), transforms=[step(moody, config)]), indent=1)
+    path = workspace.write("bad.yaml", text)
+    said = workspace.start("check", path, environment={"CATCHWATER_DATA_DIR": str(workspace.data_dir)}).wait(COMPILE_SECONDS_MAX)
+    said.failed().says(f"transforms[0].config{place and '.'}{place}: ", words)
+    if place:
+        wrong = next(number for number, line in enumerate(text.splitlines(), 1) if json.dumps(place.split("[")[0]) in line)
+        assert any(f"bad.yaml:{number}:" in said.err for number in range(wrong, wrong + 3)), said.err
+
+
+def test_the_example_in_javascript_adds_up_what_customers_pay(workspace):
+    share_compiled(workspace)
+    path = REPOSITORY / "pipelines" / "shop-loyalty.yaml"
+    workspace.start("run", path, "--data-dir", workspace.data_dir).wait(COMPILE_SECONDS_MAX).succeeded().says("tiers=")
+    paid: dict[str, float] = {}
+    events = [json.loads(payload) for payload in workspace.table("shop-loyalty").payloads()]
+    assert len(events) == 20000
+    for event in events:
+        customer = event.get("customer", {}).get("id")
+        if event["event"] == "order_paid":
+            paid[customer] = paid.get(customer, 0) + event["total"]
+        tiers = [name for name, least in (("silver", 100), ("gold", 500)) if customer and paid.get(customer, 0) >= least]
+        assert event.get("tier") == (tiers[-1] if tiers else None)
+
+
+def test_the_example_in_python_tidies_up_names(workspace):
+    share_compiled(workspace)
+    path = REPOSITORY / "pipelines" / "shop-tidy.yaml"
+    workspace.start("run", path, "--data-dir", workspace.data_dir).wait(COMPILE_SECONDS_MAX).succeeded().says("tidied=")
+    names = [json.loads(payload).get("customer", {}).get("name") for payload in workspace.table("shop-tidy").payloads()]
+    assert len(names) == 20000 and "CHLOÉ DUBOIS" in names
+    assert all(name == name.upper() for name in names if name)
+
+
+@pytest.mark.parametrize("name", ["tier", "tidy", "refine-js", "refine-python"])
+def test_the_examples_pass_their_own_tests(workspace, name):
+    share_compiled(workspace)
+    environment = {"CATCHWATER_DATA_DIR": str(workspace.data_dir)}
+    tested = workspace.start("plugin", "test", REPOSITORY / "plugins-wasm" / name, environment=environment).wait(COMPILE_SECONDS_MAX)
+    assert "cases passed" in tested.succeeded().out
+
+
+def test_a_project_that_does_not_build_says_why(workspace):
+    plugin = Builder(workspace)
+    plugin("new", "mine", "--lang", "js").succeeded()
+    workspace.write("mine/plugin.ts", "export default class {")
+    plugin("build", "mine").failed().says("plugin.ts:1:", "build mine: it failed, see above")
+    workspace.write("mine/plugin.ts", "export default class { static schema = { typ: 'object' }; process() {} }")
+    plugin("build", "mine").failed().says("schema.typ would not be checked")
+    shutil.rmtree(workspace.folder / "mine" / "catchwater")
+    plugin("build", "mine").failed().says("there is no SDK in mine/catchwater/guest-js")
+    (workspace.folder / "mine" / "package.json").unlink()
+    plugin("build", "mine").failed().says("it has none of Cargo.toml, package.json, pyproject.toml")
+
+
+def test_what_is_missing_is_named(workspace):
+    plugin = Builder(workspace)
+    for language, words in [("js", "there is no npm"), ("python", "there is no python3")]:
+        plugin("new", language, "--lang", language).succeeded()
+        empty = {"PATH": str(workspace.folder), "XDG_CACHE_HOME": str(workspace.folder / "cache")}
+        workspace.start("plugin", "build", language, environment=empty).wait().failed().says(words, "(Debian: apt-get install")

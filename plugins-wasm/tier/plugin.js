@@ -66,9 +66,9 @@ export default class Tier {
   }
 
   /** The tier of the event's customer, this event included. */
-  tierOf({ event, customer, total }) {
+  tierOf({ event, customer, amount }) {
     const before = this.paid.get(customer.id) ?? 0;
-    const paid = event === "order_paid" ? before + total : before;
+    const paid = event === "order_paid" ? before + amount : before;
     if (paid > before) this.remember(customer.id, paid);
     return this.tiers.findLast(({ from }) => paid >= from)?.name;
   }

@@ -1,5 +1,7 @@
 // What a plugin may ask of the host. On the author's own machine there is none; lines go to standard error then.
 
+import { boundDepth } from "./json.js";
+
 /** The interfaces that the plugin was built with, by their names. */
 export const host = {
   host: { log: (level, message) => globalThis.process?.stderr.write(`${level}: ${message}\n`), count() {} },
@@ -12,6 +14,7 @@ export function connect(interfaces) {
   delete host.clock;
   delete host.random;
   Object.assign(host, interfaces);
+  boundDepth();
   const line = (level) => (...parts) => log(level, parts.map((part) => (typeof part === "string" ? part : JSON.stringify(part))).join(" "));
   globalThis.console = { debug: line("debug"), log: line("info"), info: line("info"), warn: line("warn"), error: line("error") };
 }

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.plugins import COMPILE_SECONDS_MAX, share_compiled
+
 REPOSITORY = Path(__file__).parents[2]
 CONNECTORS = ["kafka", "file", "stdin", "stdout", "generate", "lake", "http", "s3", "jq", "mask", "rename", "drop", "dedupe", "sample", "throttle"]
 EXAMPLES = sorted((REPOSITORY / "pipelines").glob("*.yaml"))
@@ -40,10 +42,13 @@ def test_the_schema_for_editors_knows_every_connector(workspace):
     assert all(f'"const": "{name}"' in text for name in CONNECTORS)
 
 
+@pytest.mark.timeout(COMPILE_SECONDS_MAX)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_each_example_carries_the_modeline_and_passes_check(workspace, example):
     assert example.read_text().startswith("# yaml-language-server: $schema=")
-    workspace.command("check", example).succeeded()
+    share_compiled(workspace)
+    environment = {"CATCHWATER_DATA_DIR": str(workspace.data_dir)}
+    workspace.start("check", example, environment=environment).wait(COMPILE_SECONDS_MAX).succeeded()
 
 
 def test_there_are_examples():

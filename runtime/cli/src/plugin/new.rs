@@ -39,7 +39,7 @@ const SDK: [(&str, &str); 21] = sdk![
     "wit/sink.wit"
 ];
 
-const JS_SDK: [(&str, &str); 17] = sdk![
+const JS_SDK: [(&str, &str); 18] = sdk![
     "guest-js/package.json",
     "guest-js/package-lock.json",
     "guest-js/build.js",
@@ -52,6 +52,7 @@ const JS_SDK: [(&str, &str); 17] = sdk![
     "guest-js/exports.js",
     "guest-js/failure.js",
     "guest-js/host.js",
+    "guest-js/json.js",
     "guest-js/output.js",
     "guest-js/rejects.js",
     "guest-js/schema.js",
@@ -85,7 +86,7 @@ pub(crate) fn make(name: &str, language: Language, kind: Kind) -> Result<String>
     let folder = Path::new(name);
     fs::create_dir(folder).or_refused(|| format!("create the folder {name}"))?;
     let filled = |text: &str| fill(text, name, &project);
-    for (path, text) in &project.files {
+    for (path, text) in project.files(language) {
         write(&folder.join(path), &filled(text))?;
     }
     for (path, text) in sdk_of(language) {
@@ -101,15 +102,16 @@ pub(crate) fn make(name: &str, language: Language, kind: Kind) -> Result<String>
 
 /// Puts what the words in capitals stand for.
 fn fill(text: &str, name: &str, project: &Project) -> String {
+    let Project { of_kind, of_language } = project;
     let meant = [
-        ("BEFORE", project.before),
-        ("KIND", project.kind),
-        ("MAIN", project.main),
-        ("SUMMARY", project.summary),
+        ("BEFORE", of_language.before),
+        ("KIND", of_kind.name),
+        ("MAIN", of_language.main),
+        ("SUMMARY", of_kind.summary),
         ("TYPE", &type_name(name)),
-        ("USES", project.uses),
-        ("WANTED", project.wants),
-        ("WANTING", project.wanting),
+        ("USES", of_kind.uses),
+        ("WANTED", of_kind.wants),
+        ("WANTING", of_language.wanting),
         ("NAME", name), // the last: it may be in others
     ];
     meant.into_iter().fold(text.to_owned(), |text, (word, meant)| text.replace(word, meant))

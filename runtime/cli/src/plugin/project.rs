@@ -3,34 +3,44 @@
 use super::Kind;
 use super::language::Language;
 
-/// What is made for a kind of plugin in a language.
+/// What a project is made of.
 pub(super) struct Project {
-    /// Where the plugin is, and all files.
-    pub(super) main: &'static str,
-    pub(super) files: Vec<(&'static str, &'static str)>,
-    pub(super) summary: &'static str,
-    pub(super) kind: &'static str,
-    /// What it wants beyond log and counters, as a list's inside.
-    pub(super) wants: &'static str,
-    /// How a pipeline uses it.
-    pub(super) uses: &'static str,
-    /// What its README says is to be there first.
-    pub(super) before: &'static str,
-    /// How it says that it wants `egress`.
-    pub(super) wanting: &'static str,
+    pub(super) of_kind: &'static OfKind,
+    pub(super) of_language: &'static OfLanguage,
 }
 
-/// The files of a kind: those of all languages, and the plugin in each.
-struct OfKind {
+/// A kind of plugin: the plugin itself in each language, and what all have.
+pub(super) struct OfKind {
+    pub(super) name: &'static str,
+    /// What it wants beyond log and counters, as a list's inside.
+    pub(super) wants: &'static str,
+    pub(super) summary: &'static str,
+    /// How a pipeline uses it.
+    pub(super) uses: &'static str,
     common: [(&'static str, &'static str); 2],
     rust: &'static str,
     js: &'static str,
     python: &'static str,
 }
 
+/// A language: the files that its tools read, and what a README says of it.
+pub(super) struct OfLanguage {
+    /// Where the plugin is.
+    pub(super) main: &'static str,
+    /// What is to be there first.
+    pub(super) before: &'static str,
+    /// How a plugin says that it wants `egress`.
+    pub(super) wanting: &'static str,
+    files: &'static [(&'static str, &'static str)],
+}
+
 macro_rules! of_kind {
-    ($kind:literal) => {
+    ($kind:literal, wants: $wants:literal, summary: $summary:literal, uses: $uses:literal) => {
         OfKind {
+            name: $kind,
+            wants: $wants,
+            summary: $summary,
+            uses: $uses,
             common: [
                 ("tests.yaml", include_str!(concat!("project/", $kind, "/tests.yaml"))),
                 ("README.md", include_str!(concat!("project/", $kind, "/README.md"))),
@@ -42,61 +52,76 @@ macro_rules! of_kind {
     };
 }
 
+const TRANSFORM: OfKind = of_kind!(
+    "transform",
+    wants: "",
+    summary: "Drops records whose payloads are small",
+    uses: "transforms: [{type: wasm, plugin: NAME}]"
+);
+const SOURCE: OfKind = of_kind!(
+    "source",
+    wants: "",
+    summary: "Counts: each record is the next number",
+    uses: "source: {type: wasm, plugin: NAME}"
+);
+const SINK: OfKind = of_kind!(
+    "sink",
+    wants: "\"egress\"",
+    summary: "Posts records to an HTTP server, one in a line",
+    uses: "sinks: [{type: wasm, plugin: NAME}]"
+);
+
+const RUST: OfLanguage = OfLanguage {
+    main: "src/lib.rs",
+    before: "rustup target add wasm32-unknown-unknown   # once",
+    wanting: "`const WANTS: &'static [Want] = &[Want::Egress];`",
+    files: &[("Cargo.toml", include_str!("project/Cargo.toml.txt")), (".gitignore", "/target\n")],
+};
+const JS: OfLanguage = OfLanguage {
+    main: "plugin.ts",
+    before: "node --version                             # 18 or later, and npm",
+    wanting: "`\"wants\": [\"egress\"]` in package.json",
+    files: &[
+        ("package.json", include_str!("project/package.json.txt")),
+        ("tsconfig.json", include_str!("project/tsconfig.json")),
+        (".gitignore", "/node_modules\n"),
+    ],
+};
+const PYTHON: OfLanguage = OfLanguage {
+    main: "plugin.py",
+    before: "python3 --version                          # 3.10 or later, and venv",
+    wanting: "`wants = [\"egress\"]` in pyproject.toml",
+    files: &[
+        ("pyproject.toml", include_str!("project/pyproject.toml.txt")),
+        (".gitignore", "__pycache__\n/packages\n"),
+    ],
+};
+
 // === impl Project ===
 
 impl Project {
     pub(super) fn new(language: Language, kind: Kind) -> Project {
-        let (of_kind, name, wants, summary, uses) = match kind {
-            Kind::Transform => (
-                of_kind!("transform"),
-                "transform",
-                "",
-                "Drops records whose payloads are small",
-                "transforms: [{type: wasm, plugin: NAME}]",
-            ),
-            Kind::Source => (
-                of_kind!("source"),
-                "source",
-                "",
-                "Counts: each record is the next number",
-                "source: {type: wasm, plugin: NAME}",
-            ),
-            Kind::Sink => (
-                of_kind!("sink"),
-                "sink",
-                "\"egress\"",
-                "Posts records to an HTTP server, one in a line",
-                "sinks: [{type: wasm, plugin: NAME}]",
-            ),
+        let of_kind = match kind {
+            Kind::Transform => &TRANSFORM,
+            Kind::Source => &SOURCE,
+            Kind::Sink => &SINK,
         };
-        let (main, own, before, wanting) = match language {
-            Language::Rust => (
-                ("src/lib.rs", of_kind.rust),
-                vec![("Cargo.toml", include_str!("project/Cargo.toml.txt")), (".gitignore", "/target\n")],
-                "rustup target add wasm32-unknown-unknown   # once",
-                "`const WANTS: &'static [Want] = &[Want::Egress];`",
-            ),
-            Language::Js => (
-                ("plugin.ts", of_kind.js),
-                vec![
-                    ("package.json", include_str!("project/package.json.txt")),
-                    ("tsconfig.json", include_str!("project/tsconfig.json")),
-                    (".gitignore", "/node_modules\n"),
-                ],
-                "node --version                             # 18 or later, and npm",
-                "`\"wants\": [\"egress\"]` in package.json",
-            ),
-            Language::Python => (
-                ("plugin.py", of_kind.python),
-                vec![
-                    ("pyproject.toml", include_str!("project/pyproject.toml.txt")),
-                    (".gitignore", "__pycache__\n/packages\n"),
-                ],
-                "python3 --version                          # 3.10 or later, and venv",
-                "`wants = [\"egress\"]` in pyproject.toml",
-            ),
+        let of_language = match language {
+            Language::Rust => &RUST,
+            Language::Js => &JS,
+            Language::Python => &PYTHON,
         };
-        let files = [main].into_iter().chain(own).chain(of_kind.common).collect();
-        Project { main: main.0, files, summary, kind: name, wants, uses, before, wanting }
+        Project { of_kind, of_language }
+    }
+
+    /// Each file's path, and what stands in it.
+    pub(super) fn files(&self, language: Language) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let plugin = match language {
+            Language::Rust => self.of_kind.rust,
+            Language::Js => self.of_kind.js,
+            Language::Python => self.of_kind.python,
+        };
+        let own = self.of_language.files.iter().chain(&self.of_kind.common).copied();
+        own.chain([(self.of_language.main, plugin)])
     }
 }

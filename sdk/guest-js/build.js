@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const SDK = dirname(fileURLToPath(import.meta.url));
 const KINDS = ["transform", "source", "sink"];
-const WANTS = ["clock", "random", "egress"];
+const WANTS = ["clock", "random", "state", "egress"];
 
 /** Fails with what the author can do about it. */
 class Complaint extends Error {}

@@ -6,13 +6,25 @@ import { boundDepth } from "./json.js";
 export const host = {
   host: { log: (level, message) => globalThis.process?.stderr.write(`${level}: ${message}\n`), count() {} },
   clock: { now: () => Date.now() * 1000 },
+  state: own(),
   random: { bytes: (count) => Uint8Array.from({ length: count }, (_, number) => number * 151 + 7) },
 };
+
+/** Values by key in memory. */
+function own() {
+  const values = new Map();
+  return {
+    get: (key) => values.get(String(key)),
+    set: (key, value) => values.set(String(key), value),
+    remove: (key) => values.delete(String(key)),
+  };
+}
 
 /** Puts the host of the plugin in place of the author's own machine. */
 export function connect(interfaces) {
   delete host.clock;
   delete host.random;
+  delete host.state;
   Object.assign(host, interfaces);
   boundDepth();
   const line = (level) => (...parts) => log(level, parts.map((part) => (typeof part === "string" ? part : JSON.stringify(part))).join(" "));

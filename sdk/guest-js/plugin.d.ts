@@ -245,6 +245,20 @@ export function now(): number;
 /** Bytes that nobody can foretell, at most 64 KiB. For a plugin that wants `random`. On the author's own machine the same each time. */
 export function random(count: number): Uint8Array;
 
+/**
+ * Values by key that outlive an instance, a restart and an update of the plugin: for a transform that wants `state`. They are kept with
+ * the checkpoint. What is changed during a batch counts once its answer is accepted; when the batch comes again, it finds the values
+ * that it found before. On the author's own machine they are in memory.
+ */
+export const state: {
+  /** The value of a key, if it has one. */
+  get(key: Uint8Array | string): Uint8Array | undefined;
+  /** Gives a key a value. Whether there was room for it: the grant's `state_max` bounds keys and values together. */
+  set(key: Uint8Array | string, value: Uint8Array | string): boolean;
+  /** Forgets a key. */
+  remove(key: Uint8Array | string): void;
+};
+
 /** The text that bytes stand for; an error where they are not UTF-8. */
 export function decode(bytes: Uint8Array): string;
 /** UTF-8. */

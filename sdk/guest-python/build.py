@@ -12,7 +12,7 @@ except ModuleNotFoundError:  # before Python 3.11
 
 SDK = Path(__file__).resolve().parent
 KINDS = ("transform", "source", "sink")
-WANTS = ("clock", "random", "egress")
+WANTS = ("clock", "random", "state", "egress")
 ENTRY = """
 import plugin
 from catchwater_plugin.exports import exports_of

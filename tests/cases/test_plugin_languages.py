@@ -31,7 +31,8 @@ def moody(request, workspace) -> Path:
 
 
 def step(plugin: Path, config: dict | None = None, **keys) -> dict:
-    return {"type": "wasm", "plugin": str(plugin), "config": {"prefix": "a"} if config is None else config, **keys}
+    return {"type": "wasm", "plugin": str(plugin), "config": {"prefix": "a"} if config is None else config,
+            "grants": {"state": True}, **keys}
 
 
 def run(workspace, lines: list[str], transform: dict, **options):
@@ -78,6 +79,15 @@ def test_what_is_remembered_outlives_the_process(workspace, moody):
     run(workspace, ["one", "two"], step(moody)).succeeded()
     run(workspace, ["one", "two", "three"], step(moody)).succeeded()
     assert out(workspace) == [b"a one 1", b"a two 2", b"a three 3"]
+
+
+def test_values_by_key_outlive_the_process_and_are_bounded(workspace, moody):
+    run(workspace, ["recall", "keep one", "recall"], step(moody)).succeeded()
+    assert out(workspace) == [b"a kept is nothing 1", b"a keep one: True 2", b"a kept is one 3"]
+    small = step(moody, grants={"state": True, "state_max": "1KiB"})
+    large = "x" * 2000
+    run(workspace, ["recall", "keep one", "recall", f"keep {large}", "recall", "forget", "recall"], small).succeeded()
+    assert out(workspace)[3:] == [f"a keep {large}: False 4".encode(), b"a kept is one 5", b"a forget 6", b"a kept is nothing 7"]
 
 
 @pytest.mark.parametrize("config, place, words", [

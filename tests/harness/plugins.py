@@ -46,6 +46,13 @@ def share_compiled(workspace) -> None:
     (workspace.data_dir / "plugins").symlink_to(shared)
 
 
+def want_state(project: Path) -> None:
+    for manifest, before, after in [("package.json", '"wants": []', '"wants": ["state"]'), ("pyproject.toml", "wants = []", 'wants = ["state"]')]:
+        if (path := project / manifest).exists():
+            assert before in (text := path.read_text()), text
+            path.write_text(text.replace(before, after))
+
+
 def made(workspace, language: str, code: Path) -> Path:
     """The `.wasm` file of a transform with this code, made once for each state of it and of its SDK."""
     sdk = [path for path in sorted((REPOSITORY / "sdk").glob("guest-*/**/*")) if path.is_file()]
@@ -60,6 +67,7 @@ def made(workspace, language: str, code: Path) -> Path:
             builder("new", "moody", "--lang", language).succeeded()
             (workspace.folder / "moody" / "plugin.ts").unlink(missing_ok=True)
             shutil.copy(code, workspace.folder / "moody" / f"plugin{code.suffix}")
+            want_state(workspace.folder / "moody")
             builder("build", "moody").succeeded()
             plugin.parent.mkdir(exist_ok=True)
             shutil.move(workspace.folder / "own" / "moody.wasm", plugin)

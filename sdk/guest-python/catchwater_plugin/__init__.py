@@ -18,6 +18,7 @@ A plugin is a class in `plugin.py` that is a `Transform`, a `Source` or a `Sink`
                     out.keep(record)
 """
 
+from . import state
 from .arrivals import Arrivals
 from .batch import Batch, Field, Kind, Record, Timestamp
 from .egress import Request, Response, get, post
@@ -30,4 +31,5 @@ from .rejects import Rejects
 __all__ = [
     "Arrivals", "Batch", "Failure", "Field", "Kind", "Mistake", "NewRecord", "Next", "Opening", "Output", "Partition", "Record",
     "Rejects", "Request", "Response", "Sink", "Source", "Timestamp", "Transform", "count", "get", "log", "now", "post", "random",
+    "state",
 ]

@@ -40,6 +40,11 @@ def random(count: int) -> bytes:
     return bytes((number * 151 + 7) % 256 for number in range(count)) if _host is None else wanted("random").bytes(count)
 
 
+def is_away() -> bool:
+    """Whether this is the author's own machine."""
+    return _host is None
+
+
 def wanted(want: str) -> Any:
     """An interface that the plugin says it wants."""
     if _host is None or want not in _host:

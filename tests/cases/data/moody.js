@@ -1,6 +1,6 @@
 // A plugin that does what a payload says.
 
-import { decode, Failure } from "catchwater-plugin";
+import { decode, Failure, state } from "catchwater-plugin";
 
 export default class Moody {
   static stateVersion = 1;
@@ -22,10 +22,13 @@ export default class Moody {
 
   process(batch, out) {
     for (const record of batch) {
-      const text = record.text();
+      let text = record.text();
       if (text === "raise") throw new Error("it is in a mood");
       if (text === "fail") throw new Failure.Data("it cannot be done");
       if (text === "loop") for (;;);
+      if (text.startsWith("keep ")) text = `${text}: ${state.set("kept", text.slice(5)) ? "True" : "False"}`;
+      if (text === "recall") text = `kept is ${decode(state.get("kept") ?? new Uint8Array()) || "nothing"}`;
+      if (text === "forget") state.remove("kept");
       if (text === "reject") {
         out.reject(record, "not wanted");
       } else {

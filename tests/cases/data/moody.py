@@ -1,6 +1,6 @@
 """A plugin that does what a payload says."""
 
-from catchwater_plugin import Batch, Failure, Opening, Output, Transform
+from catchwater_plugin import Batch, Failure, Opening, Output, Transform, state
 
 
 class Moody(Transform):
@@ -29,6 +29,12 @@ class Moody(Transform):
                 raise Failure.Data("it cannot be done")
             while text == "loop":
                 pass
+            if text.startswith("keep "):
+                text = f"{text}: {state.set('kept', text.removeprefix('keep '))}"
+            if text == "recall":
+                text = f"kept is {(state.get('kept') or b'nothing').decode()}"
+            if text == "forget":
+                state.remove("kept")
             if text == "reject":
                 out.reject(record, "not wanted")
             else:

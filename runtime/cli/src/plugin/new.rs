@@ -39,7 +39,7 @@ const SDK: [(&str, &str); 21] = sdk![
     "wit/sink.wit"
 ];
 
-const JS_SDK: [(&str, &str); 18] = sdk![
+const JS_SDK: [(&str, &str); 19] = sdk![
     "guest-js/package.json",
     "guest-js/package-lock.json",
     "guest-js/build.js",
@@ -57,10 +57,11 @@ const JS_SDK: [(&str, &str); 18] = sdk![
     "guest-js/rejects.js",
     "guest-js/schema.js",
     "guest-js/source.js",
+    "guest-js/state.js",
     "guest-js/text.js"
 ];
 
-const PYTHON_SDK: [(&str, &str); 16] = sdk![
+const PYTHON_SDK: [(&str, &str); 17] = sdk![
     "guest-python/requirements.txt",
     "guest-python/build.py",
     "guest-python/catchwater_plugin/py.typed",
@@ -76,6 +77,7 @@ const PYTHON_SDK: [(&str, &str); 16] = sdk![
     "guest-python/catchwater_plugin/plugin.py",
     "guest-python/catchwater_plugin/rejects.py",
     "guest-python/catchwater_plugin/schema.py",
+    "guest-python/catchwater_plugin/state.py",
     "guest-python/catchwater_plugin/wire.py"
 ];
 

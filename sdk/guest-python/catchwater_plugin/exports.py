@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NoReturn
@@ -159,7 +158,7 @@ def _typed(kind: str | None, work: Callable[[], Any]) -> Any:
     except Exception as error:
         if kind is None:
             _lose(error)
-        log("debug", _plain(traceback.format_exc()))
+        log("debug", _trace(error))
         failure = wire.types.Failure(getattr(wire.types.FailureKind, kind.upper()), _said(error))
     raise wire.Err(failure)
 
@@ -173,7 +172,7 @@ def _explained(work: Callable[[], Any]) -> Any:
 
 
 def _lose(error: Exception) -> NoReturn:
-    log("debug", _plain(traceback.format_exc()))
+    log("debug", _trace(error))
     log("error", _said(error))
     raise error
 
@@ -181,9 +180,21 @@ def _lose(error: Exception) -> NoReturn:
 def _said(error: Exception) -> str:
     """The error, and where in the author's files it was raised."""
     text = _plain(f"{type(error).__name__}: {error}")
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "catchwater_plugin" not in frame.filename]
-    own = [frame for frame in frames if not frame.filename.startswith("/python/")]
-    return f"{text} ({own[-1].filename.rsplit('/', 1)[-1]}:{own[-1].lineno})" if own else text
+    own = [place for place in _places(error) if "catchwater_plugin" not in place and not place.startswith("/python/")]
+    return f"{text} ({own[-1].rsplit('/', 1)[-1]})" if own else text
+
+
+def _trace(error: Exception) -> str:
+    return f"{type(error).__name__} at {', '.join(_places(error))}"
+
+
+def _places(error: Exception) -> list[str]:
+    """Each file and line on the way to the error, by hand: the traceback module looks for files, and there are none."""
+    places, step = [], error.__traceback__
+    while step is not None:
+        places.append(f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}")
+        step = step.tb_next
+    return places
 
 
 def _plain(text: str) -> str:

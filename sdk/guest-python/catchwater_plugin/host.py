@@ -1,8 +1,11 @@
 """What a plugin may ask of the host. On the author's own machine there is none; lines go to standard error then."""
 
+import linecache
 import sys
 import time
 from typing import Any, Literal
+
+from .depth import bound_depth
 
 Level = Literal["trace", "debug", "info", "warn", "error"]
 
@@ -13,7 +16,11 @@ def connect(interfaces: dict[str, Any]) -> None:
     """Puts the host of the plugin in place of the author's own machine; what is printed is logged."""
     global _host
     _host = interfaces
-    sys.stdout = sys.stderr = _Printed()
+    sys.stdout = sys.stderr = _Printed()  # type: ignore[assignment]
+    # There are no files: looking for the lines of an error would end the instance.
+    linecache.checkcache = lambda filename=None: None
+    linecache.updatecache = lambda filename, module_globals=None: []
+    bound_depth()
 
 
 def log(level: Level, message: str) -> None:

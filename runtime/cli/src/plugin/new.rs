@@ -69,6 +69,7 @@ const PYTHON_SDK: [(&str, &str); 17] = sdk![
     "guest-python/catchwater_plugin/arrivals.py",
     "guest-python/catchwater_plugin/batch.py",
     "guest-python/catchwater_plugin/columns.py",
+    "guest-python/catchwater_plugin/depth.py",
     "guest-python/catchwater_plugin/egress.py",
     "guest-python/catchwater_plugin/exports.py",
     "guest-python/catchwater_plugin/failure.py",

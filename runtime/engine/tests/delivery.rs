@@ -361,6 +361,29 @@ async fn a_stop_while_a_sink_hangs_ends_in_time_and_commits_nothing() {
     assert_eq!(committed(&scene.log, 0), Some(0));
 }
 
+/// Invariant 1: sinks that are new know nothing of what was read for those that were dropped.
+#[tokio::test]
+async fn a_stop_right_after_what_was_read_was_abandoned_commits_nothing_of_it() {
+    let log = MemoryLog::default();
+    (0..100).for_each(|_| log.append(0, Some(b"x")));
+    let scene = Scene::new(log);
+    scene.topic.faults.hold(Call::Barrier);
+    let patient =
+        "name: p\nsource: {type: log, format: opaque}\nretry: {initial: 1h, max: 1h}\nsinks: [{type: topic}]\n";
+    let mut topology = scene.topology();
+    topology.apply(&scene.try_plan(patient).unwrap_or_else(|mistakes| panic!("{mistakes}"))).await;
+    until("all is read", || topology.statuses()[0].1.read.load(Relaxed) == 100).await;
+    scene.topic.faults.fail(Call::Barrier, ErrorKind::Stale);
+    scene.topic.faults.release(Call::Barrier);
+    until("it waits", || !topology.statuses()[0].1.troubles().is_empty()).await;
+    topology.stop_all();
+    ended(topology).await.expect("ends well");
+    assert_eq!((positions(&scene.topic, 0), committed(&scene.log, 0)), (vec![], Some(0)));
+    scene.log.end();
+    scene.run("sinks: [{type: topic}]\n").await.expect("ends well");
+    assert_eq!(positions(&scene.topic, 0), all(100));
+}
+
 /// Invariant 7
 #[tokio::test]
 async fn an_unchanged_pipeline_never_notices_and_a_changed_one_goes_on_where_it_was() {

@@ -161,6 +161,7 @@ impl Task {
             return Ok(());
         }
         self.pending = Some(assignments);
+        self.owned.unread();
         self.assign().await
     }
 

@@ -211,6 +211,7 @@ impl Task {
         self.start_branches(parts);
         let mut pending = self.pending.take().unwrap_or_default();
         pending.extend(self.owned.assignments());
+        self.owned.unread();
         self.pending = Some(pending).filter(|pending| !pending.is_empty());
         Ok(())
     }

@@ -56,6 +56,11 @@ impl Owned {
         }
     }
 
+    /// Nothing counts as read until it is started again: those who were given it have lost it.
+    pub(super) fn unread(&mut self) {
+        self.read = Positions::new();
+    }
+
     /// These partitions belong to someone else now.
     pub(super) fn give_up(&mut self, partitions: &[Arc<Partition>]) {
         for partition in partitions {
@@ -153,6 +158,10 @@ mod tests {
         assert_eq!(owned.to_commit(&ahead), ahead);
         owned.committed(&ahead);
         assert!(owned.to_commit(&ahead).is_empty());
+        owned.unread();
+        owned.advance(&stores(12).expect("set"));
+        assert!(owned.read().is_empty());
+        assert_eq!(owned.assignments()[0].at, 9);
         owned.give_up(&[partition()]);
         assert!(owned.to_commit(&stores(12).expect("set")).is_empty());
     }

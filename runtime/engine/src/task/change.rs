@@ -13,7 +13,7 @@ use super::barriers::left_to_the_next;
 use super::branch::{Branch, Item};
 use super::flow::Flow;
 use super::pace::Pace;
-use super::stages::Stage;
+use super::stages::{Stage, Stages};
 use super::wish::{Order, Wish};
 use crate::backoff::Backoff;
 use crate::blueprint::{Blueprint, Parts};
@@ -154,7 +154,8 @@ impl Task {
     }
 
     /// Where to go on is asked afresh, of all sinks, as at an assignment: one that lacks what was read takes the source back,
-    /// and those that have it skip it. A source that is where it should be is left alone.
+    /// and those that have it skip it. A source that is where it should be is left alone; otherwise transforms begin anew with
+    /// what is kept of them, since what they took before comes again.
     async fn resume(&mut self) -> Result<()> {
         let assignments = self.owned.assignments();
         if self.starts(&assignments).await? == *self.owned.read() {
@@ -162,6 +163,8 @@ impl Task {
         }
         self.pending = Some(assignments);
         self.owned.unread();
+        self.stages = Stages::new(self.blueprint.build_stages()?);
+        self.count_anew();
         self.assign().await
     }
 

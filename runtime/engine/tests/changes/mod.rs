@@ -150,13 +150,15 @@ async fn a_changed_sink_stores_what_it_has_and_the_others_stay() {
     assert_eq!(positions(&scene.topic, 0), all(BEFORE + AFTER));
 }
 
+/// A transform that drops what it has seen takes what comes again for new.
 #[tokio::test]
 async fn a_sink_that_lacks_what_was_read_takes_the_source_back_and_the_others_skip_it() {
-    let (scene, mut topology) = running("sinks: [{type: letters}]\n").await;
-    assert_eq!(adapt(&scene, &mut topology, LAKE).await, None);
+    let once = |sinks: &str| format!("transforms: [{{type: once}}]\n{sinks}");
+    let (scene, mut topology) = running(&once("sinks: [{type: letters}]\n")).await;
+    assert_eq!(adapt(&scene, &mut topology, &once(LAKE)).await, None);
     append(&scene, AFTER);
     until("the new sink has the rest", || committed(&scene.log, 0) == Some(BEFORE + AFTER)).await;
-    assert_eq!(adapt(&scene, &mut topology, "sinks: [{type: lake}, {type: letters}]\n").await, None);
+    assert_eq!(adapt(&scene, &mut topology, &once("sinks: [{type: lake}, {type: letters}]\n")).await, None);
     append(&scene, AFTER);
     scene.log.end();
     ended(topology).await.expect("ends well");

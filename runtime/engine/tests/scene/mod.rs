@@ -1,5 +1,6 @@
 //! A pipeline between a source and sinks in memory, run by the real engine.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -69,6 +70,9 @@ struct Mark;
 /// Says nothing about the last record of a batch.
 struct Forgetful;
 
+/// Drops what it has seen, and remembers it only as long as it lives.
+struct Once(HashSet<(i32, i64)>);
+
 /// Gives every record its number, and remembers it.
 struct Count(u64);
 
@@ -103,6 +107,7 @@ impl Scene {
         registry.transform("reject-thirds", |_: Nothing, _| Ok(Box::new(RejectThirds)));
         registry.transform("mark", |_: Nothing, _| Ok(Box::new(Mark)));
         registry.transform("forgetful", |_: Nothing, _| Ok(Box::new(Forgetful)));
+        registry.transform("once", |_: Nothing, _| Ok(Box::new(Once(HashSet::new()))));
         registry.transform("count", |_: Nothing, context| {
             let state = context.state.as_deref().map(|state| state.try_into().expect("eight bytes"));
             Ok(Box::new(Count(state.map_or(0, u64::from_le_bytes))))
@@ -219,6 +224,22 @@ impl Transform for RejectThirds {
 impl Transform for Mark {
     fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
         (0..batch.len()).for_each(|i| out.replace(i, Record::payload(b"marked")));
+        Ok(())
+    }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+impl Transform for Once {
+    fn apply(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<()> {
+        for (i, record) in batch.iter().enumerate() {
+            match self.0.insert((record.partition().number, record.position())) {
+                true => out.keep(i),
+                false => out.drop_record(i),
+            }
+        }
         Ok(())
     }
 

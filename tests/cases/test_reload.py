@@ -3,9 +3,13 @@
 import os
 import signal
 import socket
+import threading
+import time
 
 import pytest
 
+from harness.http import Reply
+from harness.http import Server as Taker
 from harness.pipelines import following, pipeline, to_file
 from harness.server import Server
 
@@ -15,6 +19,13 @@ ORDERS = [b'{"id":%d}' % number for number in range(1000)]
 @pytest.fixture
 def server(workspace) -> Server:
     return Server(workspace, "--put-back-after", "4s")
+
+
+@pytest.fixture
+def taker():
+    taker = Taker()
+    yield taker
+    taker.stop()
 
 
 def generation(server: Server) -> int:
@@ -99,6 +110,43 @@ def test_a_changed_sink_is_flushed_and_replaced_while_source_and_other_sinks_sta
     assert server.workspace.table("one").payloads() == ORDERS * 2
     assert server.workspace.table("two").payloads() == ORDERS
     assert (server.workspace.folder / "out.ndjson").read_bytes().splitlines() == ORDERS * 2
+
+
+def test_other_sinks_flow_on_while_a_changed_one_is_slow_to_store_what_it_has(server, kafka, taker):
+    """The slow one posts to a server that does not answer for a while; a second after each of its barriers comes the next."""
+    topic, answering = kafka.topic(), threading.Event()
+    answering.set()
+    taker.reply = lambda request: answering.wait() and Reply()
+    out = server.workspace.folder / "out.ndjson"
+    slow = {"type": "http", "url": f"{taker.url}/events", "name": "slow"}
+    before = pipeline(following(kafka, topic), slow, to_file(out, name="file"), name="orders")
+    server.write(before)
+    server.start()
+
+    def taken() -> list[bytes]:
+        return [line for request in taker.received for line in request.body.splitlines()]
+
+    def stored() -> list[bytes]:
+        return out.read_bytes().splitlines() if out.exists() else []
+
+    kafka.produce(topic, ORDERS)
+    server.until("it flows", lambda: len(taken()) == len(stored()) == len(ORDERS))
+    members = kafka.members(before["source"]["group"])
+    answering.clear()
+    kafka.produce(topic, ORDERS[:1])
+    server.until("it is read", lambda: server.status("orders")["records"] == len(ORDERS) + 1)
+    server.write({**before, "sinks": [{**slow, "timeout": "20s"}, before["sinks"][1]]})
+    for number in range(1, 7):
+        time.sleep(1)
+        kafka.produce(topic, ORDERS[1:])
+        server.until("the other one flows on", lambda: len(stored()) == number * (len(ORDERS) - 1) + len(ORDERS) + 1)
+    assert len(taken()) == len(ORDERS) and generation(server) == 1
+    answering.set()
+    server.until("it has changed", lambda: generation(server) == 2)
+    assert server.reloaded()["changes"] == [{"pipeline": "orders", "change": "adapt", "trouble": None}]
+    assert kafka.members(before["source"]["group"]) == members and members
+    server.stop().succeeded()
+    assert sorted(taken()) == sorted(stored()) == sorted(ORDERS + ORDERS[:1] + ORDERS[1:] * 6)
 
 
 def test_a_bad_file_changes_nothing_and_says_why(server, kafka):

@@ -64,7 +64,7 @@ pub enum Effect {
     InPlace,
     /// Of a transform: it takes effect between two batches.
     Swap,
-    /// Of a sink: everything that was read is stored first. The source and the other sinks stay connected.
+    /// Of a sink: what it was given is stored first. The source and the other sinks stay connected, and flow on where they can.
     Flush,
     /// The pipeline drains, and starts again where it was.
     Restart,

@@ -13,7 +13,7 @@ use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Context, Registry};
 
 use crate::claims::Claimed;
-use crate::spec::{self, Component, Destination, Documents, Located, Mistakes, Pipeline, Sink};
+use crate::spec::{self, Component, Destination, Documents, Located, Mistakes, Pipeline, Sink, When};
 
 /// Pipelines that can run.
 #[derive(Debug)]
@@ -232,6 +232,21 @@ impl Planned {
         let (before, after) = (&running.spec.sinks, &self.spec.sinks);
         let names = |sinks: &[Sink]| sinks.iter().map(|sink| sink.component.name.clone()).collect::<Vec<_>>();
         names(before) == names(after) && after.iter().all(|sink| self.has_same_sink(running, sink))
+    }
+
+    /// For each sink the place of the one that runs and that it is or follows: that of its name, else the next one left over.
+    /// None where one is new, or where records are routed otherwise than they are.
+    pub(crate) fn places(&self, running: &Planned) -> Option<Vec<usize>> {
+        let (before, after) = (&running.spec.sinks, &self.spec.sinks);
+        let find = |sinks: &[Sink], sink: &Sink| sinks.iter().position(|one| one.component.name == sink.component.name);
+        let mut left = (0..before.len()).filter(|place| find(after, &before[*place]).is_none());
+        let place = |sink| find(before, sink).or_else(|| left.next());
+        let places: Vec<usize> = after.iter().map(place).collect::<Option<_>>()?;
+        let whens = |sinks: &[Sink]| sinks.iter().map(|sink| sink.component.when.clone()).collect::<Vec<_>>();
+        let (old, new) = (whens(before), whens(after));
+        let takes_all = old.iter().chain(&new).all(|when| *when == When::Always);
+        let stays = old == new && running.spec.unmatched == self.spec.unmatched && places.is_sorted();
+        (takes_all || stays).then_some(places)
     }
 
     /// Whether a sink and its own transforms are as they run. Which records it is given is no matter of its own.

@@ -1,6 +1,7 @@
 //! What the engine promises, each promise under the fault that would break it.
 
 mod changes;
+mod handover;
 mod routes;
 mod scene;
 

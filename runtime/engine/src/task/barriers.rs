@@ -8,6 +8,7 @@ use tokio::time::{sleep, sleep_until};
 use tracing::info;
 
 use super::branch::Item;
+use super::outlet::report;
 use super::wish::overdue;
 use super::{Next, Task};
 
@@ -22,7 +23,7 @@ impl Task {
     pub(super) async fn tick(&mut self) -> Result<()> {
         let status = self.blueprint.status();
         status.set_lag(self.blueprint.number(), self.upstream.lag());
-        if !self.checkpoints.has_room() {
+        if !self.has_room() {
             return Ok(());
         }
         match self.pace.due(self.blueprint.idle(), self.checkpoints.all_answered()) {
@@ -73,7 +74,7 @@ impl Task {
         self.advance(commit).await?;
         self.send_barrier(BarrierKind::Cut, true).await?;
         let wanted = self.owned.read().clone();
-        let until = until.unwrap_or_else(|| Instant::now() + FOREVER);
+        let until = until.unwrap_or_else(forever);
         loop {
             if let Some(complete) = self.advance(commit).await?
                 && *complete.positions == wanted
@@ -81,7 +82,7 @@ impl Task {
                 return Ok(Some(wanted));
             }
             tokio::select! {
-                Some(report) = self.reports.recv() => self.note(report)?,
+                Some(report) = report(&mut self.reports, &mut self.branches) => self.note(report)?,
                 error = overdue(&mut self.wish) => return Err(error),
                 _ = sleep_until(until.into()) => return Ok(None),
                 _ = sleep(ASK_AGAIN), if self.checkpoints.all_answered() => self.send_barrier(BarrierKind::Cut, true).await?,
@@ -91,7 +92,11 @@ impl Task {
 
     /// The end of the stream or of the task: what was read becomes durable and is committed.
     pub(super) async fn finish(&mut self) -> Result<Next> {
-        match self.drain(None, true).await {
+        let drained = match self.see_through(forever()).await {
+            Ok(_) => self.drain(None, true).await,
+            Err(error) => Err(error),
+        };
+        match drained {
             Ok(positions) => self.commit_last(&positions.unwrap_or_default()).await,
             // Fenced while stopping: whoever was faster has stored it, or reads it. What cannot be confirmed is read again.
             Err(error) if left_to_the_next(&error) && self.is_stopping() => {
@@ -114,6 +119,11 @@ impl Task {
             sleep(ASK_AGAIN).await;
         }
     }
+}
+
+/// When nobody waits any more.
+pub(super) fn forever() -> Instant {
+    Instant::now() + FOREVER
 }
 
 /// Whether a drain that failed like this is no failure of the task: what is not durable is read again by whoever is next.

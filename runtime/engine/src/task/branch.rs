@@ -9,12 +9,13 @@ use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room, SinkTraits};
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Barrier, BarrierKind, Batch, Error, ErrorKind, Partition, Positions, Result};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::flow::{self, Flow};
 use super::stages::{Stages, StepRejected, failure, halves};
+use super::waiting::Waiting;
 use crate::backoff::Backoff;
 use crate::spec::OnError;
 use crate::status::Status;
@@ -61,7 +62,10 @@ pub(super) struct Branch {
     pub(super) step: Arc<str>,
     pub(super) traits: SinkTraits,
     pub(super) items: mpsc::Sender<Item>,
-    driver: JoinHandle<()>,
+    /// What waits in front of them.
+    pub(super) waiting: Waiting,
+    /// Dropped with it.
+    driver: JoinSet<()>,
 }
 
 /// What it takes to run a branch.
@@ -81,20 +85,25 @@ pub(crate) struct Driver {
 // === impl Branch ===
 
 impl Branch {
-    /// Starts a branch.
-    pub(super) fn start(driver: Driver) -> Branch {
+    /// A branch, and what is to run before it does anything.
+    pub(super) fn new(driver: Driver) -> (Branch, Running) {
         let (items, receiver) = mpsc::channel(WAITING_MAX);
         let flow = Flow::new(&driver.stages);
         let (number, step, traits) = (driver.number, Arc::clone(&driver.step), driver.sink.traits());
         let running =
             Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, full: false, attempts: 1, flow };
-        Branch { number, step, traits, items, driver: tokio::spawn(running.run()) }
+        (Branch { number, step, traits, items, waiting: Waiting::default(), driver: JoinSet::new() }, running)
+    }
+
+    /// Starts it.
+    pub(super) fn run(&mut self, running: Running) {
+        self.driver.spawn(running.run());
     }
 
     /// Lets the branch close its sink and end.
-    pub(super) async fn close(self) {
+    pub(super) async fn close(mut self) {
         drop(self.items);
-        if let Err(error) = self.driver.await {
+        if let Some(Err(error)) = self.driver.join_next().await {
             warn!(%error, "sink ended badly");
         }
     }
@@ -102,21 +111,20 @@ impl Branch {
     /// The same for one that has nothing left to store, and is dropped where it does not end in time.
     pub(super) async fn close_within(mut self, time: Duration) {
         drop(self.items);
-        if timeout(time, &mut self.driver).await.is_err() {
+        if timeout(time, self.driver.join_next()).await.is_err() {
             warn!(sink = %self.step, "sink did not close in time, it is dropped");
-            self.driver.abort();
-            let _ = self.driver.await; // cancelled, as was asked
+            self.driver.shutdown().await;
         }
     }
 
     /// Drops the sink where it stands: what is not durable is abandoned.
-    pub(super) async fn abandon(self) {
-        self.driver.abort();
-        let _ = self.driver.await; // cancelled, as was asked
+    pub(super) async fn abandon(mut self) {
+        self.driver.shutdown().await;
     }
 }
 
-struct Running {
+/// What drives a branch.
+pub(super) struct Running {
     driver: Driver,
     items: mpsc::Receiver<Item>,
     taken: u64,

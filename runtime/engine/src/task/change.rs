@@ -1,4 +1,4 @@
-//! What changes while a task runs: transforms between two batches, sinks once everything is stored, settings at once. The
+//! What changes while a task runs: transforms between two batches, sinks once what they have is stored, settings at once. The
 //! source reads on over the same connection.
 
 use std::sync::Arc;
@@ -12,15 +12,13 @@ use super::Task;
 use super::barriers::left_to_the_next;
 use super::branch::{Branch, Item};
 use super::flow::Flow;
+use super::handover::{CLOSED_WITHIN, Change};
 use super::pace::Pace;
 use super::stages::{Stage, Stages};
 use super::wish::{Order, Wish};
 use crate::backoff::Backoff;
 use crate::blueprint::{Blueprint, Parts};
 use crate::plan::Planned;
-
-/// A sink that has nothing left to store and is not gone by then is dropped.
-const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is new, built and untouched; none in the place of what stays.
 struct Built {
@@ -31,19 +29,33 @@ struct Built {
 }
 
 impl Task {
-    /// An order to become another that was not heard yet.
+    /// An order to become another that was not heard yet. It waits for what is handed over.
     pub(super) fn order(&self) -> Option<Arc<Order>> {
         match &*self.wish.borrow() {
-            Wish::Run(order) if !Arc::ptr_eq(&order.blueprint.planned, &self.heard) => Some(Arc::clone(order)),
+            Wish::Run(order) if self.handover.is_none() && !Arc::ptr_eq(&order.blueprint.planned, &self.heard) => {
+                Some(Arc::clone(order))
+            }
             _ => None,
         }
     }
 
     /// Becomes what was ordered, or stays as it is and says why.
-    pub(super) async fn obey(&mut self, order: &Order) -> Result<()> {
-        self.heard = Arc::clone(&order.blueprint.planned);
+    pub(super) async fn obey(&mut self, order: Arc<Order>) -> Result<()> {
         let after = Blueprint { number: self.blueprint.number, ..order.blueprint.clone() };
-        match self.turn_into(after, order.patience).await {
+        let turned = match (self.build(&after), self.places(&after)) {
+            (Ok(Built { stages: None, sinks: Some(parts) }), Some(places)) => {
+                return self.begin_handover(order, Change { after, parts, places }).await;
+            }
+            (built, _) => {
+                self.heard = Arc::clone(&order.blueprint.planned);
+                match built {
+                    Ok(built) => self.turn_into(after, built, order.patience).await,
+                    Err(error) => Ok(Some(error)),
+                }
+            }
+        };
+        self.full_stop = None;
+        match turned {
             // What stops it is the answer: the failure of another task, or somebody's wish.
             Ok(Some(_)) if self.is_stopping() => {}
             Ok(why_not) => order.answer(why_not.map_or(Ok(()), Err)),
@@ -63,12 +75,16 @@ impl Task {
         self.order().iter().for_each(|order| order.answer(Ok(())));
     }
 
+    /// Where the sinks stand, if those that change can hand over while the others flow on. What is held may have to be read
+    /// again, which transforms that remember would not take for the first time.
+    fn places(&self, after: &Blueprint) -> Option<Vec<usize>> {
+        let can_go_back = self.upstream.traits().rereadable && self.stages.remembered().is_empty();
+        let places = || after.planned.places(&self.blueprint.planned);
+        (self.full_stop.is_none() && can_go_back).then(places).flatten()
+    }
+
     /// Everything is built before anything is touched. Answers why nothing was.
-    async fn turn_into(&mut self, after: Blueprint, patience: Duration) -> Result<Option<Error>> {
-        let built = match self.build(&after) {
-            Ok(built) => built,
-            Err(error) => return Ok(Some(error)),
-        };
+    async fn turn_into(&mut self, after: Blueprint, built: Built, patience: Duration) -> Result<Option<Error>> {
         if built.sinks.is_some()
             && let Some(why_not) = self.settle().await?
         {
@@ -113,7 +129,8 @@ impl Task {
     /// Waits until everything that was read is stored and committed; answers why it is not.
     async fn settle(&mut self) -> Result<Option<Error>> {
         let within = self.blueprint.planned.spec.settings.drain_timeout.get();
-        let positions = match self.drain(Some(Instant::now() + within), true).await {
+        let until = self.full_stop.take().filter(|until| *until > Instant::now());
+        let positions = match self.drain(until.or(Some(Instant::now() + within)), true).await {
             Ok(Some(positions)) => positions,
             Ok(None) => return Ok(Some(Error::refused("the sinks were not done before `drain_timeout`"))),
             Err(error) if left_to_the_next(&error) => {
@@ -156,19 +173,19 @@ impl Task {
     /// Where to go on is asked afresh, of all sinks, as at an assignment: one that lacks what was read takes the source back,
     /// and those that have it skip it. A source that is where it should be is left alone; otherwise transforms begin anew with
     /// what is kept of them, since what they took before comes again.
-    async fn resume(&mut self) -> Result<()> {
+    pub(super) async fn resume(&mut self) -> Result<()> {
         let assignments = self.owned.assignments();
         if self.starts(&assignments).await? == *self.owned.read() {
             return Ok(());
         }
-        self.pending = Some(assignments);
+        self.pending.get_or_insert_default().extend(assignments);
         self.owned.unread();
         self.stages = Stages::new(self.blueprint.build_stages()?);
         self.count_anew();
         self.assign().await
     }
 
-    async fn apply_settings(&mut self, before: &Planned) -> Result<()> {
+    pub(super) async fn apply_settings(&mut self, before: &Planned) -> Result<()> {
         let settings = &self.blueprint.planned.spec.settings;
         let has_other_retry = settings.retry != before.spec.settings.retry;
         let branches = self.branches.iter().chain(&self.dead_letters);

@@ -5,6 +5,7 @@
 //! committed upstream.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use catchwater_sdk::{Barrier, BarrierKind, Positions};
@@ -61,6 +62,36 @@ impl Checkpoints {
     pub(super) fn all_answered(&self) -> bool {
         let all = self.sinks.iter().chain(&self.dead_letters);
         all.into_iter().all(|sink| sink.answered + 1 >= self.next)
+    }
+
+    /// Whether these sinks have answered this barrier.
+    pub(super) fn have_answered(&self, barrier: u64, asked: impl Fn(usize) -> bool) -> bool {
+        self.sinks.iter().enumerate().all(|(sink, answers)| !asked(sink) || answers.answered >= barrier)
+    }
+
+    /// Whether these sinks are durable through this barrier.
+    pub(super) fn are_durable(&self, barrier: u64, asked: impl Fn(usize) -> bool) -> bool {
+        self.sinks.iter().enumerate().all(|(sink, answers)| !asked(sink) || answers.durable >= barrier)
+    }
+
+    /// Goes on with the sinks of these places, in this order.
+    pub(super) fn arrange(&mut self, places: &[usize]) {
+        self.sinks = places.iter().map(|place| self.sinks[*place]).collect();
+    }
+
+    /// What is under way goes on without these sinks, until a restart.
+    pub(super) fn excuse(&mut self, excused: impl Fn(usize) -> bool) {
+        let last = u64::MAX - 1;
+        let excused = self.sinks.iter_mut().enumerate().filter(|(sink, _)| excused(*sink));
+        excused.for_each(|(_, sink)| *sink = Answers { durable: last, answered: last });
+    }
+
+    /// Forgets the barriers after `last` that all but these sinks have answered; answers which.
+    pub(super) fn skip(&mut self, last: u64, held: impl Fn(usize) -> bool) -> RangeInclusive<u64> {
+        let others = self.sinks.iter().enumerate().filter(|(sink, _)| !held(*sink));
+        let seen = last + 1..=others.map(|(_, sink)| sink.answered).min().unwrap_or(self.next - 1);
+        self.in_flight.retain(|barrier| !seen.contains(&barrier.number));
+        seen
     }
 
     /// The next barrier; it is under way from now on.

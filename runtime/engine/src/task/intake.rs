@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 use super::Task;
-use super::barriers::left_to_the_next;
+use super::barriers::{forever, left_to_the_next};
 use super::branch::Item;
-use super::outlet::reports;
+use super::outlet::{report, reports};
 use super::owned::Owned;
 use super::router::Routed;
 use super::stages::{Stages, StepRejected, failure};
@@ -31,7 +31,7 @@ impl Task {
             Polled::Records(batch) => self.take(batch).await,
             Polled::Assigned(assignments) => {
                 self.pending = Some(assignments);
-                self.assign().await
+                self.see_through(forever()).await.map(drop)
             }
             Polled::Revoking(partitions, deadline) => self.revoking(&partitions, deadline).await,
             Polled::Lost(partitions) => self.lost(&partitions).await,
@@ -132,7 +132,7 @@ impl Task {
         loop {
             tokio::select! {
                 biased;
-                Some(report) = self.reports.recv() => self.note(report)?,
+                Some(report) = report(&mut self.reports, &mut self.branches) => self.note(report)?,
                 error = overdue(&mut self.wish) => return Err(error),
                 answer = &mut answer => return match answer {
                     Ok(answer) => Ok(answer),
@@ -155,7 +155,7 @@ impl Task {
             self.commit(positions).await;
         }
         self.upstream.release(partitions).await?;
-        self.owned.give_up(partitions);
+        self.give_up(partitions);
         match drained {
             Some(_) => Ok(()),
             None => {
@@ -170,8 +170,13 @@ impl Task {
 
     /// Whatever becomes of the drain, the source waits for the release: a failure that abandoning mends is no answer.
     async fn drain_before_release(&mut self, deadline: Instant) -> Result<Option<Positions>> {
-        let half = deadline.saturating_duration_since(Instant::now()) / 2;
-        match self.drain(Some(Instant::now() + half), false).await {
+        let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+        let drained = match self.see_through(until).await {
+            Ok(true) => self.drain(Some(until), false).await,
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match drained {
             Err(error) if left_to_the_next(&error) => {
                 warn!(error = %error.chain(), "what is read could not be stored before partitions move");
                 Ok(None)
@@ -181,10 +186,7 @@ impl Task {
     }
 
     pub(super) async fn lost(&mut self, partitions: &[Arc<Partition>]) -> Result<()> {
-        self.owned.give_up(partitions);
-        if let Some(pending) = &mut self.pending {
-            pending.retain(|assignment| !partitions.contains(&assignment.partition));
-        }
+        self.give_up(partitions);
         if partitions.is_empty() {
             return Ok(());
         }
@@ -192,8 +194,16 @@ impl Task {
         self.abandon().await
     }
 
+    fn give_up(&mut self, partitions: &[Arc<Partition>]) {
+        self.owned.give_up(partitions);
+        if let Some(pending) = &mut self.pending {
+            pending.retain(|assignment| !partitions.contains(&assignment.partition));
+        }
+    }
+
     /// Drops all that is not durable, and reads on from what the sinks have stored.
     pub(super) async fn abandon(&mut self) -> Result<()> {
+        self.abandon_handover().await;
         for branch in self.branches.drain(..).chain(self.dead_letters.take()) {
             branch.abandon().await;
         }

@@ -11,6 +11,7 @@ mod branch;
 mod change;
 mod checkpoint;
 mod flow;
+mod handover;
 mod intake;
 mod letters;
 mod outlet;
@@ -19,6 +20,7 @@ mod pace;
 mod router;
 mod stages;
 mod upstream;
+mod waiting;
 mod wish;
 
 use std::sync::Arc;
@@ -34,12 +36,15 @@ use self::branch::Branch;
 pub(crate) use self::branch::{Driver, Report};
 use self::checkpoint::Checkpoints;
 use self::flow::Flow;
+use self::handover::{Handover, due};
 use self::letters::Letters;
+use self::outlet::report;
 use self::owned::Owned;
 use self::pace::Pace;
 pub(crate) use self::router::{Routed, Router};
 pub(crate) use self::stages::{Stage, Stages, StepRejected};
 pub(crate) use self::upstream::Upstream;
+use self::waiting::hand_on;
 pub(crate) use self::wish::{Order, Wish, stop_wished};
 
 use crate::backoff::Backoff;
@@ -65,6 +70,9 @@ pub(crate) struct Task {
     wish: watch::Receiver<Wish>,
     /// What was last ordered.
     heard: Arc<Planned>,
+    handover: Option<Handover>,
+    /// What is ordered is obeyed at a full stop, that long at the most: the handover was disturbed.
+    full_stop: Option<Instant>,
     backoff: Backoff,
     letters: Letters,
     /// Partitions that are ours and not yet started.
@@ -105,6 +113,8 @@ impl Task {
             owned: Owned::default(),
             wish,
             heard: Arc::clone(&blueprint.planned),
+            handover: None,
+            full_stop: None,
             backoff: Backoff::new(blueprint.retry(), blueprint.random()),
             letters: Letters::default(),
             pending: None,
@@ -166,15 +176,18 @@ impl Task {
             return self.assign().await.map(|()| Next::Step);
         }
         if let Some(order) = self.order() {
-            return self.obey(&order).await.map(|()| Next::Step);
+            return self.obey(order).await.map(|()| Next::Step);
         }
         let next_at = self.flow.next_at(Instant::now());
-        let may_read = next_at.is_none() && !self.letters.are_many();
+        let has_room = self.branches.iter().all(|branch| branch.waiting.has_room());
+        let may_read = next_at.is_none() && has_room && !self.letters.are_many();
         tokio::select! {
             biased;
             Ok(()) = self.wish.changed() => Ok(Next::Step),
             Some(report) = self.reports.recv() => self.note(report).map(|()| Next::Step),
+            came = due(&mut self.handover, &self.checkpoints) => self.go_on(came).await.map(|()| Next::Step),
             _ = self.ticks.tick() => self.tick().await.map(|()| Next::Step),
+            () = hand_on(&mut self.branches) => Ok(Next::Step),
             () = flow::pause(next_at), if next_at.is_some() => Ok(Next::Step),
             polled = self.upstream.poll(self.flow.limit()), if may_read => match polled {
                 Ok(Polled::End) => self.finish().await,
@@ -215,7 +228,7 @@ impl Task {
             tokio::select! {
                 _ = &mut until => return Ok(()),
                 _ = stop_wished(&mut self.wish) => return Ok(()),
-                Some(report) = self.reports.recv() => self.note(report)?,
+                Some(report) = report(&mut self.reports, &mut self.branches) => self.note(report)?,
             }
         }
     }

@@ -9,8 +9,9 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::Task;
-use super::branch::{Branch, Item, Report, Said};
+use super::branch::{Branch, Driver, Item, Report, Said};
 use super::stages::StepRejected;
+use super::waiting::hand_on;
 use super::wish::overdue;
 use crate::blueprint::Parts;
 use crate::dead_letters::dead_letters;
@@ -26,6 +27,17 @@ pub(super) fn reports() -> (mpsc::Sender<Report>, mpsc::Receiver<Report>) {
     mpsc::channel(REPORTS_MAX)
 }
 
+/// The next report. What waits for branches is handed on meanwhile.
+pub(super) async fn report(reports: &mut mpsc::Receiver<Report>, branches: &mut [Branch]) -> Option<Report> {
+    loop {
+        tokio::select! {
+            biased;
+            report = reports.recv() => return report,
+            () = hand_on(branches) => {}
+        }
+    }
+}
+
 impl Task {
     pub(super) fn start_branches(&mut self, parts: Vec<Parts>) {
         for part in parts {
@@ -39,14 +51,24 @@ impl Task {
     }
 
     pub(super) fn start_branch(&mut self, part: Parts) -> Branch {
+        let (mut branch, running) = Branch::new(self.driver(part));
+        branch.run(running);
+        branch
+    }
+
+    pub(super) fn driver(&mut self, part: Parts) -> Driver {
         let number = self.branches_started;
         self.branches_started += 1;
-        Branch::start(self.blueprint.driver(number, part, self.upstream.traits(), self.reporter.clone()))
+        self.blueprint.driver(number, part, self.upstream.traits(), self.reporter.clone())
     }
 
     /// Hands an item to a branch; hears reports while the branch is busy, so that neither waits for the other.
     pub(super) async fn deliver(&mut self, number: usize, item: Item) -> Result<()> {
-        let branch = self.branches.get(number).or(self.dead_letters.as_ref()).expect("the branch runs");
+        let branch = self.branches.get_mut(number).or(self.dead_letters.as_mut()).expect("the branch runs");
+        if !branch.waiting.is_over() {
+            branch.waiting.push(item);
+            return Ok(());
+        }
         let items = branch.items.clone();
         loop {
             tokio::select! {
@@ -58,7 +80,7 @@ impl Task {
                     }
                     Err(_) => return Err(self.why_ended().await),
                 },
-                Some(report) = self.reports.recv() => self.note(report)?,
+                Some(report) = report(&mut self.reports, &mut self.branches) => self.note(report)?,
                 error = overdue(&mut self.wish) => return Err(error),
             }
         }
@@ -123,7 +145,7 @@ impl Task {
             let positions = self.owned.to_commit(&barrier.positions);
             self.commit(positions).await;
         }
-        if let (true, Some(kind)) = (self.checkpoints.has_room(), self.pace.pressing()) {
+        if let (true, Some(kind)) = (self.has_room(), self.pace.pressing()) {
             self.send_barrier(kind, false).await?;
         }
         Ok(complete)

@@ -13,16 +13,16 @@ use crate::scene::{Scene, all, ended, positions, until};
 use crate::{LAKE, LAKE_AND_TOPIC, TOO_SHORT, committed, numbers};
 
 /// Records that are there when a pipeline starts, and those that come after its change.
-const BEFORE: i64 = 100;
-const AFTER: i64 = 50;
+pub(crate) const BEFORE: i64 = 100;
+pub(crate) const AFTER: i64 = 50;
 const FIRST_CHECKPOINT: Duration = Duration::from_millis(50);
 
-fn append(scene: &Scene, records: i64) {
+pub(crate) fn append(scene: &Scene, records: i64) {
     (0..records).for_each(|_| scene.log.append(0, Some(b"x")));
 }
 
 /// A pipeline that has committed all that there is.
-async fn running(lines: &str) -> (Scene, Topology) {
+pub(crate) async fn running(lines: &str) -> (Scene, Topology) {
     let scene = Scene::new(MemoryLog::default());
     append(&scene, BEFORE);
     let topology = scene.start(lines).await;
@@ -31,20 +31,20 @@ async fn running(lines: &str) -> (Scene, Topology) {
 }
 
 /// From now on, whoever connects anew fails.
-fn let_nobody_connect(scene: &Scene, stores: &[&MemoryStore]) {
+pub(crate) fn let_nobody_connect(scene: &Scene, stores: &[&MemoryStore]) {
     scene.log.faults.fail(Call::Open, ErrorKind::Bug);
     stores.iter().for_each(|store| store.faults.fail(Call::Open, ErrorKind::Bug));
 }
 
 /// Changes the pipeline while it runs; answers why not.
-async fn adapt(scene: &Scene, topology: &mut Topology, lines: &str) -> Option<String> {
+pub(crate) async fn adapt(scene: &Scene, topology: &mut Topology, lines: &str) -> Option<String> {
     let turned = topology.apply(&scene.plan(lines)).await;
     assert_eq!(turned.iter().map(|turned| turned.change).collect::<Vec<_>>(), [Change::Adapt]);
     turned.into_iter().next()?.trouble.map(|error| error.chain())
 }
 
 /// Lets more records come, and the source end.
-async fn go_on(scene: &Scene, topology: Topology) {
+pub(crate) async fn go_on(scene: &Scene, topology: Topology) {
     append(scene, AFTER);
     scene.log.end();
     ended(topology).await.expect("ends well");

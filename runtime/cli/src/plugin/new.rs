@@ -61,7 +61,7 @@ const JS_SDK: [(&str, &str); 19] = sdk![
     "guest-js/text.js"
 ];
 
-const PYTHON_SDK: [(&str, &str); 17] = sdk![
+const PYTHON_SDK: [(&str, &str); 18] = sdk![
     "guest-python/requirements.txt",
     "guest-python/build.py",
     "guest-python/catchwater_plugin/py.typed",

@@ -19,7 +19,7 @@ pub(crate) enum Edit {
     Unchanged,
     Each {
         fates: Vec<Fate>,
-        made: Option<Replacement>,
+        made: Option<Box<Replacement>>,
     },
 }
 
@@ -61,7 +61,7 @@ impl Edit {
             }
             types::Edit::Replace(made) => {
                 accounts.settle_made(&made)?;
-                Some(made)
+                Some(Box::new(made))
             }
         };
         Ok(Edit::Each { fates: accounts.finish()?, made })

@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn what_a_pipeline_says_beyond_it_is_refused_at_its_key() {
         let text = "# of this server\ntime_max: 500ms\nmemory_max: 64MiB\noutput_max: 1MiB\nlog_max: 10\nfailures_max: 5\n\
-                    grants:\n  egress: ['https://a']\n  requests_max: 2\n  requests_time_max: 1s\n  body_max: 1KiB\n";
+                    grants:\n  egress: ['https://a']\n  requests_max: 2\n  requests_time_max: 1s\n  body_max: 1KiB\n  state_max: 2KiB\n";
         let at_most = "is more than plugins may have here";
         for (keys, key, asked, most, line) in [
             ("time_max: 501ms", "time_max", "501ms", "500ms", 2),
@@ -282,6 +282,7 @@ mod tests {
             ("grants: {requests_max: 3}", "grants.requests_max", "3", "2", 9),
             ("grants: {requests_time_max: 2s}", "grants.requests_time_max", "2s", "1s", 10),
             ("grants: {body_max: 1MiB}", "grants.body_max", "1MiB", "1KiB", 11),
+            ("grants: {state_max: 1MiB}", "grants.state_max", "1MiB", "2KiB", 12),
         ] {
             check(text, keys, &format!("{key}: {asked} {at_most}, {most} at most (ceiling.yaml, line {line})"));
         }
@@ -343,7 +344,7 @@ mod tests {
         check_file("{log_max: 1, failures_max: few}", "1, column 14: failures_max: must be a whole number");
         check_file(
             "log_max: 1\ngrants:\n  files: true",
-            "3, column 3: there is no key `files` (there are clock, random, egress, requests_max, requests_time_max, body_max)",
+            "3, column 3: there is no key `files` (there are clock, random, state, state_max, egress, requests_max, requests_time_max, body_max)",
         );
         check_file("grants:\n  clock: maybe", "2, column 3: clock: must be `true` or `false`");
         check_file("grants: true", "1, column 1: keys with values are expected, such as `memory_max: 64MiB`");

@@ -99,7 +99,7 @@ fn a_plugin_with_a_state_is_asked_for_it_after_each_batch() {
     for n in 1..4 {
         let batch = super::batch(&["a"]);
         wasm.apply(&batch, &mut catchwater_sdk::transform::Output::new(&batch)).expect("it goes on");
-        assert_eq!(wasm.state(), Some([b"hand 1\n", &u32::to_le_bytes(n)[..]].concat()));
+        assert_eq!(wasm.state(), Some([b"hand 1 4\n", &u32::to_le_bytes(n)[..]].concat()));
     }
     // The next one is given it, and one in whose place another plugin stood is not.
     let built = |kept: Option<Vec<u8>>| {
@@ -108,7 +108,7 @@ fn a_plugin_with_a_state_is_asked_for_it_after_each_batch() {
         Wasm::new(&plugins, config, &context).expect("it is sound").state()
     };
     assert_eq!(built(wasm.state()), wasm.state());
-    assert_eq!(built(Some(b"other 1\nstate".into())), None);
+    assert_eq!(built(Some(b"other 1 5\nstate".into())), None);
     assert_eq!(built(Some(b"damaged".into())), None);
 }
 

@@ -10,9 +10,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use crate::begin::Begin;
 use crate::kafka::connection::Connection;
 use crate::kafka::{ANSWER_WITHIN, ask, default_group, offsets};
-use crate::taps::Begin;
 
 /// The keys of a `kafka` source that say how its cluster is reached.
 const CONNECTION: [&str; 4] = ["brokers", "tls", "sasl", "librdkafka"];

@@ -4,6 +4,8 @@
 //! They use the same SDK as any other connector. How to add one: `connectors/CONTRIBUTING.md`.
 
 pub mod address;
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+pub mod begin;
 pub mod formats;
 #[cfg(feature = "kafka")]
 pub mod groups;

@@ -5,7 +5,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::ANSWER_WITHIN;
-use crate::taps::Begin;
+use crate::begin::Begin;
 
 /// A topic's name and the number of a partition.
 pub(crate) type Named = (String, i32);

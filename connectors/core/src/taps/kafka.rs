@@ -21,8 +21,9 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use tracing::{debug, warn};
 
-use super::{Address, Begin, Tap, Way, configuration, read};
+use super::{Address, Tap, Way, configuration, read};
 use crate::address;
+use crate::begin::Begin;
 use crate::kafka::connection::Connection;
 use crate::kafka::failure::{code_of, failure};
 use crate::kafka::message::append;

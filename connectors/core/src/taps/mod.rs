@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::address::set_options;
+use crate::begin::Begin;
 
 /// Live messages of a topic or queue.
 #[async_trait]
@@ -22,20 +23,6 @@ pub trait Tap: Send {
     /// Waits for what comes next. Cancel safe: a message counts as seen once a returned batch holds it. A connection that
     /// breaks is made anew inside; an error is the end.
     async fn next(&mut self, limit: Limit) -> Result<Batch>;
-}
-
-/// Where to begin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Begin {
-    /// With the oldest message that is there.
-    Earliest,
-    /// With what comes from now on.
-    #[default]
-    Latest,
-    /// With the first message of this time or later, in microseconds since 1970.
-    Time(i64),
-    /// With the last so many of each partition.
-    Last(u32),
 }
 
 /// How to look.

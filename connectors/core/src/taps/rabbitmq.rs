@@ -21,8 +21,9 @@ use serde_json::{Map, Value};
 use tokio::time::sleep;
 use tracing::warn;
 
-use super::{Address, Begin, Tap, Way, configuration, read};
+use super::{Address, Tap, Way, configuration, read};
 use crate::address;
+use crate::begin::Begin;
 use crate::rabbitmq::Bound;
 use crate::rabbitmq::connection::{self, Connection};
 use crate::rabbitmq::failure::failure;

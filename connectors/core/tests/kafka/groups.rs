@@ -1,7 +1,7 @@
 //! Where a group is to go on, asked of real brokers.
 
+use catchwater_connectors::begin::Begin;
 use catchwater_connectors::groups::Group;
-use catchwater_connectors::taps::Begin;
 use catchwater_sdk::Result;
 use catchwater_sdk::config::parse;
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use catchwater_connectors::taps::{self, Begin, Tap, Way};
+use catchwater_connectors::begin::Begin;
+use catchwater_connectors::taps::{self, Tap, Way};
 use catchwater_engine::steps::Steps;
 use catchwater_query::Query;
 use catchwater_query::time::Moment;

@@ -285,9 +285,9 @@ impl Trial<'_> {
             if self.role != Role::Transform {
                 return Ok(());
             }
-            let opened =
-                plugin.ask_with(outside.clone(), |instance| instance.open(self.opening.lent())).map_err(broken)?;
-            return opened.map_err(|failure| failed(plugin, &failure));
+            let opened = plugin.ask_with(outside.clone(), |instance| instance.open(self.opening.lent()));
+            outside.settle(false);
+            return opened.map_err(broken)?.map_err(|failure| failed(plugin, &failure));
         };
         let (dot, key) = (if first.key.is_empty() || first.key.starts_with('[') { "" } else { "." }, plain(&first.key));
         let messages: Vec<_> = issues.iter().map(|issue| plain(&issue.message)).collect();

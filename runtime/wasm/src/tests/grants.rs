@@ -57,6 +57,17 @@ fn chance_is_bounded() {
 }
 
 #[test]
+fn what_an_instance_for_trial_keeps_by_key_is_gone_with_it() {
+    let imports = r#"(import "catchwater:plugin/state@0.1.0" "set" (func $set (param i32 i32 i32 i32) (result i32)))"#;
+    let open = "(drop (call $set (i32.const 4096) (i32.const 1) (i32.const 4096) (i32.const 1)))";
+    let step = Hand { open, imports, memory: Memory::default().wanting("state"), ..Hand::default() }.step();
+    let mut transform = step.build("grants: {state: true}").expect("it is granted");
+    assert_eq!(transform.state().as_deref(), Some(&b"hand 0 0\n"[..]));
+    apply(&mut transform, &["a"]);
+    assert!(transform.state().is_some_and(|state| state.len() > b"hand 0 0\n".len()), "the one that works keeps it");
+}
+
+#[test]
 fn a_transform_gets_no_network() {
     let said = hand("", "", Memory::default()).mistake("grants: {egress: [{to: 'https://a'}]}");
     assert_eq!(said, "grants.egress: is for sources and sinks: a transform waits for nobody");

@@ -27,6 +27,8 @@ struct Hand<'a> {
     work: &'static str,
     world: &'static str,
     process: &'a str,
+    /// What it does when it is opened.
+    open: &'a str,
     /// What a sink does to flush.
     flush: &'a str,
     imports: &'a str,
@@ -42,6 +44,7 @@ impl Default for Hand<'_> {
             work: TRANSFORM,
             world: "transform-plugin",
             process: "(i32.const 4096)",
+            open: "",
             flush: "(i32.const 3328)",
             imports: "",
             foreign: None,
@@ -82,6 +85,7 @@ impl Hand<'_> {
             .replace(";; IMPORTS", self.imports)
             .replace(";; DATA", &self.memory.data())
             .replace(";; WORK", self.work)
+            .replace(";; OPEN", self.open)
             .replace(";; PROCESS", self.process)
             .replace(";; FLUSH", self.flush);
         let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));

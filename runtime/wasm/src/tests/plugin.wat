@@ -34,7 +34,9 @@
   (func (export "catchwater:plugin/lifecycle@0.1.0#describe") (result i32) (i32.const 1024))
   (func (export "catchwater:plugin/lifecycle@0.1.0#validate") (param i32 i32) (result i32) (i32.const 1088))
   (func (export "catchwater:plugin/lifecycle@0.1.0#open")
-    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 1104))
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    ;; OPEN
+    (i32.const 1104))
   ;; The state is how many batches there were.
   (func (export "catchwater:plugin/lifecycle@0.1.0#snapshot") (result i32)
     (i32.store (i32.const 1160) (global.get $calls))

@@ -229,11 +229,12 @@ impl LakeSink {
         self.collections.iter().map(Collection::size_bytes).sum()
     }
 
-    /// What is left after a batch that took so much. Large ones are likely followed by others like them; ordinary ones need no
+    /// What is left after a batch, before which so much was held. Large ones are likely followed by others like them; ordinary ones need no
     /// such care.
-    fn room(&self, taken: usize) -> Room {
-        let coming = BATCHES_COMING * taken.saturating_sub(2 * Limit::default().bytes);
-        let is_full = self.held_bytes() + coming >= self.buffer_bytes_max;
+    fn room(&self, held_before: usize) -> Room {
+        let held = self.held_bytes();
+        let coming = BATCHES_COMING * (held - held_before).saturating_sub(2 * Limit::default().bytes);
+        let is_full = held + coming >= self.buffer_bytes_max;
         match is_full || self.hot_log.as_ref().is_some_and(HotLog::is_full) {
             true => Room::Full,
             false => Room::Left,
@@ -301,7 +302,7 @@ impl Sink for LakeSink {
             collection.push(record, route.origin, arrival);
             collection.logged(number);
         }
-        Ok(self.room(self.held_bytes() - held_before))
+        Ok(self.room(held_before))
     }
 
     /// A `Mark` stores nothing. It is durable all the same when nothing is held: what came before is in the tables, or was

@@ -1,8 +1,8 @@
 //! Records as columns: a batch's own are lent to a plugin, and those of its answer are read with every length and offset
 //! checked.
 
-use catchwater_sdk::batch::{BY_BROKER, BY_PRODUCER, FlatBytes, FlatFields};
-use catchwater_sdk::{Batch, Field, FieldKind, Timestamp, TimestampKind};
+use catchwater_sdk::batch::{BY_BROKER, FlatBytes, FlatFields, flat_time};
+use catchwater_sdk::{Batch, Field, FieldKind, Timestamp};
 
 use crate::bindings::types::{
     Batch as LentBatch, ByteColumnParam, ByteColumnResult as ByteColumn, FieldColumnParam,
@@ -117,12 +117,7 @@ impl TimeColumn {
 
     /// The time of a record, of a column that was checked.
     pub(crate) fn get(&self, row: usize) -> Option<Timestamp> {
-        let kind = match self.kinds[row] {
-            BY_PRODUCER => TimestampKind::Create,
-            BY_BROKER => TimestampKind::Append,
-            _ => return None,
-        };
-        Some(Timestamp { micros: self.micros[row], kind })
+        flat_time(self.micros[row], self.kinds[row])
     }
 }
 

@@ -110,9 +110,10 @@ impl Bucket {
                 short_bytes += bytes;
             } else {
                 flush(&mut short, &mut selections);
+                short_bytes = 0;
                 selections.extend(pieces(run, &weigh).map(Selection::Range));
             }
-            if short.is_empty() || short.len() >= CHUNK_ROWS || short_bytes >= CHUNK_BYTES {
+            if short.len() >= CHUNK_ROWS || short_bytes >= CHUNK_BYTES {
                 flush(&mut short, &mut selections);
                 short_bytes = 0;
             }

@@ -159,7 +159,11 @@ mod tests {
     fn no_file_of_an_sdk_is_left_out() {
         let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk");
         for (folder, known) in [("guest-js", &JS_SDK[..]), ("guest-python/catchwater_plugin", &PYTHON_SDK[..])] {
-            for entry in fs::read_dir(sdk.join(folder)).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+            for entry in fs::read_dir(sdk.join(folder))
+                .expect("the SDK is there")
+                .flatten()
+                .filter(|entry| entry.path().is_file())
+            {
                 let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
                 assert!(known.iter().any(|(name, _)| *name == path), "{path}");
             }

@@ -152,13 +152,19 @@ impl TimeColumn {
 
     #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<Timestamp> {
-        let kind = match self.kinds[row] {
-            BY_PRODUCER => TimestampKind::Create,
-            BY_BROKER => TimestampKind::Append,
-            _ => return None,
-        };
-        Some(Timestamp { micros: self.micros[row], kind })
+        flat_time(self.micros[row], self.kinds[row])
     }
+}
+
+/// A time of a flat column of times.
+#[inline]
+pub fn flat_time(micros: i64, kind: u8) -> Option<Timestamp> {
+    let kind = match kind {
+        BY_PRODUCER => TimestampKind::Create,
+        BY_BROKER => TimestampKind::Append,
+        _ => return None,
+    };
+    Some(Timestamp { micros, kind })
 }
 
 /// Byte strings back to back, as they are: value `i` is `data[offsets[i]..offsets[i + 1]]`.

@@ -6,7 +6,7 @@ mod columns;
 use std::sync::Arc;
 
 pub use builder::BatchBuilder;
-pub use columns::{BY_BROKER, BY_PRODUCER, Columns, Flat, FlatBytes, FlatFields, NO_TIME, Origin};
+pub use columns::{BY_BROKER, BY_PRODUCER, Columns, Flat, FlatBytes, FlatFields, NO_TIME, Origin, flat_time};
 
 use crate::format::Format;
 use crate::position::Positions;

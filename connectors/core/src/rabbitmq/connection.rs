@@ -15,8 +15,8 @@ use url::Url;
 
 use super::failure::failure;
 
-/// How long a connection and its handshake may take; the client itself would wait for ever.
-const CONNECT_WITHIN: StdDuration = StdDuration::from_secs(10);
+/// How long an answer of the broker may take.
+const ANSWER_WITHIN: StdDuration = StdDuration::from_secs(10);
 
 /// How a broker is reached: what a user says of it, at a source as at a sink. Their configurations hold it under `..`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -127,12 +127,7 @@ impl Address {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let runtime = lapin::runtime::default_runtime().or_bug(doing)?;
         let tls = self.tls().await?;
-        let connecting = lapin::Connection::connect_uri_with_config(self.uri.clone(), properties, tls, runtime);
-        match timeout(CONNECT_WITHIN, connecting).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(failure(doing(), error)),
-            Err(_) => Err(Error::unavailable(format!("{}: no answer within {CONNECT_WITHIN:?}", doing()))),
-        }
+        answered(doing(), lapin::Connection::connect_uri_with_config(self.uri.clone(), properties, tls, runtime)).await
     }
 
     async fn tls(&self) -> Result<OwnedTLSConfig> {
@@ -154,6 +149,28 @@ impl Address {
     }
 }
 
+/// Waits for the answer to what a broker is asked beside the flow of messages. The client itself would wait for ever, and a
+/// broker that is alive may have no answer all the same: none to who consumes a quorum queue without a leader.
+pub(crate) async fn answered<T>(doing: impl Into<String>, asking: impl Future<Output = lapin::Result<T>>) -> Result<T> {
+    answered_within(ANSWER_WITHIN, doing, asking).await
+}
+
+async fn answered_within<T>(
+    time: StdDuration,
+    doing: impl Into<String>,
+    asking: impl Future<Output = lapin::Result<T>>,
+) -> Result<T> {
+    match timeout(time, asking).await {
+        Ok(answer) => answer.map_err(|error| failure(doing, error)),
+        Err(_) => Err(Error::unavailable(format!("{}: no answer within {time:?}", doing.into()))),
+    }
+}
+
+/// Says goodbye, so that the broker has read what was said to it before. One that is lost is closed.
+pub(crate) async fn close(connection: lapin::Connection) {
+    let _ = answered("close", connection.close(200, "goodbye".into())).await;
+}
+
 async fn read(file: &Path, key: &str) -> Result<Vec<u8>> {
     let read = tokio::fs::read(file).await;
     read.or_config(|| format!("read {}", file.display())).map_err(|error| error.at_key(key))
@@ -161,6 +178,8 @@ async fn read(file: &Path, key: &str) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use catchwater_sdk::ErrorKind;
+
     use super::*;
 
     fn connection(url: &str) -> Connection {
@@ -184,6 +203,13 @@ mod tests {
         check("amqp://localhost/", "localhost", 5672, "/");
         check("amqp://mq:5673/%2f", "mq", 5673, "/");
         check("amqp://mq:5673/a%2Fb", "mq", 5673, "a/b");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_not_waited_for_for_ever() {
+        let never = std::future::pending::<lapin::Result<()>>();
+        let error = answered_within(StdDuration::from_millis(1), "consume", never).await.expect_err("there is none");
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Unavailable, "consume: no answer within 1ms".into()));
     }
 
     #[test]

@@ -25,8 +25,7 @@ use super::{Address, Tap, Way, configuration, read};
 use crate::address;
 use crate::begin::Begin;
 use crate::rabbitmq::Bound;
-use crate::rabbitmq::connection::{self, Connection};
-use crate::rabbitmq::failure::failure;
+use crate::rabbitmq::connection::{self, Connection, answered};
 use crate::rabbitmq::message;
 use crate::sources::rabbitmq;
 
@@ -209,16 +208,15 @@ impl RabbitTap {
 impl Open {
     async fn of(address: &connection::Address, what: &What) -> Result<Open> {
         let connection = address.connect("catchwater tap").await?;
-        let channel = connection.create_channel().await.map_err(|error| failure("tap RabbitMQ", error))?;
+        let channel = answered("tap RabbitMQ", connection.create_channel()).await?;
         let (queue, prefetch) = match what {
             What::Beside(bound) => (bound_queue(&channel, bound).await?, PREFETCH),
             What::Taken(queue) => (short(queue)?, HELD_MAX),
         };
         let doing = format!("consume queue `{queue}` at {}", address.shown);
-        let qos = channel.basic_qos(prefetch, BasicQosOptions::default()).await;
-        qos.map_err(|error| failure(&*doing, error))?;
+        answered(&doing, channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
         let consuming = channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), FieldTable::default());
-        let deliveries = consuming.await.map_err(|error| failure(&*doing, error))?;
+        let deliveries = answered(&doing, consuming).await?;
         Ok(Open { _connection: connection, channel, deliveries })
     }
 }
@@ -228,19 +226,19 @@ async fn bound_queue(channel: &Channel, bound: &[Bound]) -> Result<ShortString> 
     for Bound { exchange, .. } in bound {
         let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
         let there = channel.exchange_declare(short(exchange)?, ExchangeKind::Direct, options, FieldTable::default());
-        there.await.map_err(|error| failure(format!("use exchange `{exchange}`"), error))?;
+        answered(format!("use exchange `{exchange}`"), there).await?;
     }
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(WAITING_MAX));
     arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
     arguments.insert("x-expires".into(), AMQPValue::LongLongInt(EXPIRES_MS));
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-    let queue = channel.queue_declare("".into(), options, arguments).await;
-    let queue = queue.map_err(|error| failure("make a queue for the tap", error))?.name().clone();
+    let declaring = channel.queue_declare("".into(), options, arguments);
+    let queue = answered("make a queue for the tap", declaring).await?.name().clone();
     for Bound { exchange, routing_key, arguments } in bound {
         let (from, key) = (short(exchange)?, short(routing_key)?);
         let bind = channel.queue_bind(queue.clone(), from, key, QueueBindOptions::default(), arguments.clone());
-        bind.await.map_err(|error| failure(format!("bind to exchange `{exchange}`"), error))?;
+        answered(format!("bind to exchange `{exchange}`"), bind).await?;
     }
     Ok(queue)
 }

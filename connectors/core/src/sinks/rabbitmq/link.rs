@@ -10,14 +10,14 @@ use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ExchangeKind, PublisherConfirm};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::message::Message;
-use crate::rabbitmq::connection::Address;
-use crate::rabbitmq::failure::{failure, is_not_found};
+use crate::rabbitmq::connection::{Address, answered, close};
+use crate::rabbitmq::failure::is_not_found;
 
-/// A broker that answers nothing for this long counts as away.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// A broker that confirms nothing for this long counts as away.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
 
 /// A record of a batch.
 #[derive(Clone)]
@@ -63,9 +63,9 @@ impl Link {
     /// Connects, and asks for confirmations.
     pub(super) async fn open(address: &Address, name: &str) -> Result<Link> {
         let connection = address.connect(name).await?;
-        let explain = |error| failure(format!("publish to RabbitMQ at {}", address.shown), error);
-        let channel = connection.create_channel().await.map_err(explain)?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(explain)?;
+        let doing = format!("publish to RabbitMQ at {}", address.shown);
+        let channel = answered(&doing, connection.create_channel()).await?;
+        answered(&doing, channel.confirm_select(ConfirmSelectOptions::default())).await?;
         Ok(Link { connection, channel, sent: Vec::new(), sent_bytes: 0 })
     }
 
@@ -108,7 +108,7 @@ impl Link {
 
     /// Waits until everything on its way is answered. `Err`: not yet, and it stays on its way.
     pub(super) async fn settle(&mut self) -> Result<Settlement> {
-        let deadline = Instant::now() + ANSWER_WITHIN;
+        let deadline = Instant::now() + CONFIRM_WITHIN;
         for sent in self.sent.iter_mut().filter(|sent| sent.outcome.is_none()) {
             match timeout_at(deadline, &mut sent.confirm).await {
                 Ok(outcome) => sent.outcome = Some(outcome),
@@ -119,7 +119,7 @@ impl Link {
                 }
                 Err(_) => {
                     return Err(Error::unavailable(format!(
-                        "publish to RabbitMQ: messages are not confirmed after {ANSWER_WITHIN:?}"
+                        "publish to RabbitMQ: messages are not confirmed after {CONFIRM_WITHIN:?}"
                     )));
                 }
             }
@@ -136,7 +136,7 @@ impl Link {
 
     /// Says goodbye.
     pub(super) async fn close(self) {
-        let _ = timeout(Duration::from_secs(5), self.connection.close(200, "goodbye".into())).await; // lost is closed too
+        close(self.connection).await;
     }
 }
 

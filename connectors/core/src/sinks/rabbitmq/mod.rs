@@ -20,6 +20,7 @@ use self::config::{Config, Plan, Way};
 use self::link::{Link, Row, Settlement};
 use self::message::{Message, Settled};
 use self::origins::Origins;
+use crate::rabbitmq::connection::answered;
 use crate::rabbitmq::failure::{blames_a_message, failure};
 
 /// Makes the sink known.
@@ -149,10 +150,7 @@ impl RabbitMq {
         if exchange.is_empty() || self.exchanges.contains(exchange) {
             return Ok(true);
         }
-        let known = link
-            .has_exchange(exchange)
-            .await
-            .map_err(|error| failure(format!("look for exchange `{exchange}`"), error))?;
+        let known = answered(format!("look for exchange `{exchange}`"), link.has_exchange(exchange)).await?;
         // Names come out of records: there may be any number.
         if self.exchanges.len() > 1000 {
             self.exchanges.clear();
@@ -258,11 +256,11 @@ impl RabbitMq {
 
 /// The exchange of that name, or else the queue.
 async fn settle(link: &Link, name: &str, address: &str) -> Result<Settled> {
-    let explain = |error| failure(format!("look for `{name}` at {address}"), error);
-    if link.has_exchange(name).await.map_err(explain)? {
+    let doing = format!("look for `{name}` at {address}");
+    if answered(&doing, link.has_exchange(name)).await? {
         return Ok(Settled::Exchange(name.to_owned()));
     }
-    if link.has_queue(name).await.map_err(explain)? {
+    if answered(&doing, link.has_queue(name)).await? {
         return Ok(Settled::Queue(name.to_owned()));
     }
     let text = format!("there is neither an exchange nor a queue `{name}` at {address}: create one, or mend the name");

@@ -16,8 +16,7 @@ use lapin::{Channel, Connection, Consumer, ExchangeKind};
 use tokio::time::Instant;
 
 use super::config::{self, Config, short, table};
-use crate::rabbitmq::connection::Address;
-use crate::rabbitmq::failure::failure;
+use crate::rabbitmq::connection::{Address, answered, close};
 
 /// What comes next of a consumer; none where the broker ended it.
 pub(super) type Next = Option<lapin::Result<Delivery>>;
@@ -40,14 +39,13 @@ impl Live {
     /// Connects, makes sure that everything is there, and begins to consume.
     pub(super) async fn open(address: &Address, config: &Config, name: &str) -> Result<Live> {
         let connection = address.connect(name).await?;
-        let doing = || format!("consume queue `{}` at {}", config.queue, address.shown);
-        let channel = connection.create_channel().await.map_err(|error| failure(doing(), error))?;
+        let doing = format!("consume queue `{}` at {}", config.queue, address.shown);
+        let channel = answered(&doing, connection.create_channel()).await?;
         declare(&channel, config).await?;
-        let qos = channel.basic_qos(config.prefetch, BasicQosOptions::default()).await;
-        qos.map_err(|error| failure(doing(), error))?;
+        answered(&doing, channel.basic_qos(config.prefetch, BasicQosOptions::default())).await?;
         let (queue, arguments) = (short(&config.queue, "queue")?, table(&config.arguments, "arguments")?);
-        let consuming = channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), arguments).await;
-        let deliveries = consuming.map_err(|error| failure(doing(), error))?;
+        let consuming = channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), arguments);
+        let deliveries = answered(&doing, consuming).await?;
         Ok(Live { connection, channel, deliveries, unacknowledged: VecDeque::new(), quiet_until: None })
     }
 
@@ -71,8 +69,8 @@ impl Live {
                 return Ok(Some(next));
             }
             let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let asked = self.channel.queue_declare(short(queue, "queue")?, options, FieldTable::default()).await;
-            let state = asked.map_err(|error| failure(format!("look whether queue `{queue}` is empty"), error))?;
+            let looking = self.channel.queue_declare(short(queue, "queue")?, options, FieldTable::default());
+            let state = answered(format!("look whether queue `{queue}` is empty"), looking).await?;
             if state.message_count() == 0 {
                 // What was handed out before the answer is here by now.
                 return Ok(self.next_at_once());
@@ -110,7 +108,7 @@ impl Live {
 
     /// Says goodbye, so that the broker has read all acknowledgements before it hands the rest to others.
     pub(super) async fn close(self) {
-        let _ = self.connection.close(200, "goodbye".into()).await; // a connection that is lost is closed
+        close(self.connection).await;
     }
 }
 
@@ -139,33 +137,31 @@ async fn declare_exchange(channel: &Channel, binding: &config::Binding) -> Resul
         ..ExchangeDeclareOptions::default()
     };
     let name = short(&binding.exchange, "bindings")?;
-    let declared = channel.exchange_declare(name, kind, options, FieldTable::default()).await;
-    declared.map_err(|error| failure(format!("use exchange `{}`", binding.exchange), error).at_key("bindings"))
+    let declaring = channel.exchange_declare(name, kind, options, FieldTable::default());
+    let declared = answered(format!("use exchange `{}`", binding.exchange), declaring).await;
+    declared.map_err(|error| error.at_key("bindings"))
 }
 
 async fn declare_queue(channel: &Channel, config: &Config) -> Result<()> {
     let name = short(&config.queue, "queue")?;
-    let declared = match &config.declare {
-        None => {
-            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            channel.queue_declare(name, options, FieldTable::default()).await
-        }
+    let (options, arguments) = match &config.declare {
+        None => (QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() }, FieldTable::default()),
         Some(declare) => {
             let (durable, auto_delete) = (declare.durable(), declare.auto_delete());
-            let options = QueueDeclareOptions { durable, auto_delete, ..QueueDeclareOptions::default() };
-            channel.queue_declare(name, options, declare.arguments()?).await
+            (QueueDeclareOptions { durable, auto_delete, ..QueueDeclareOptions::default() }, declare.arguments()?)
         }
     };
-    let explain = |error| failure(format!("use queue `{}`", config.queue), error).at_key("queue");
-    declared.map(drop).map_err(explain)
+    let declaring = channel.queue_declare(name, options, arguments);
+    let declared = answered(format!("use queue `{}`", config.queue), declaring).await;
+    declared.map(drop).map_err(|error| error.at_key("queue"))
 }
 
 async fn bind(channel: &Channel, config: &Config, binding: &config::Binding) -> Result<()> {
     let (queue, exchange) = (short(&config.queue, "queue")?, short(&binding.exchange, "bindings")?);
     let key = short(&binding.routing_key, "bindings")?;
-    let bound = channel.queue_bind(queue, exchange, key, QueueBindOptions::default(), binding.arguments()?).await;
-    let doing = || format!("bind queue `{}` to exchange `{}`", config.queue, binding.exchange);
-    bound.map_err(|error| failure(doing(), error).at_key("bindings"))
+    let binds = channel.queue_bind(queue, exchange, key, QueueBindOptions::default(), binding.arguments()?);
+    let doing = format!("bind queue `{}` to exchange `{}`", config.queue, binding.exchange);
+    answered(doing, binds).await.map_err(|error| error.at_key("bindings"))
 }
 
 /// What the end of a consumer is, where the broker gave no error.

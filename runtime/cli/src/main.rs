@@ -122,6 +122,10 @@ fn main() -> ExitCode {
     if let Some(code) = catchwater_connectors::worker() {
         return code;
     }
+    #[cfg(feature = "wasm")]
+    if let Some(code) = catchwater_wasm::worker() {
+        return code;
+    }
     bound_allocator();
     let arguments = Arguments::parse();
     if let Err(error) = start_log(&arguments) {

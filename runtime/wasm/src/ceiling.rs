@@ -12,6 +12,7 @@ use catchwater_sdk::config::{Duration, Key, Kind, Mistake, Node, Size, parse};
 use catchwater_sdk::{Error, Result, ResultExt, nearest};
 use serde::de::DeserializeOwned;
 
+use crate::compile::Effort;
 use crate::config::{Bound, Bounds, Config};
 use crate::egress::Origin;
 use crate::grants::Grants;
@@ -25,6 +26,8 @@ pub struct Ceiling {
     output_max: Option<Limit<Size>>,
     log_max: Option<Limit<u32>>,
     failures_max: Option<Limit<u32>>,
+    compile_time_max: Option<Limit<Duration>>,
+    compile_memory_max: Option<Limit<Size>>,
     grants: Option<Grantable>,
 }
 
@@ -47,7 +50,16 @@ struct Limit<T> {
     line: usize,
 }
 
-const KEYS: [&str; 6] = ["time_max", "memory_max", "output_max", "log_max", "failures_max", "grants"];
+const KEYS: [&str; 8] = [
+    "time_max",
+    "memory_max",
+    "output_max",
+    "log_max",
+    "failures_max",
+    "compile_time_max",
+    "compile_memory_max",
+    "grants",
+];
 const GRANTS: [&str; 8] =
     ["clock", "random", "state", "state_max", "egress", "requests_max", "requests_time_max", "body_max"];
 
@@ -85,6 +97,15 @@ impl Ceiling {
             bounds.memory_bytes = bounds.memory_bytes.min(limit.most.as_usize());
         }
         bounds
+    }
+
+    /// What compiling a plugin may take. It is not a pipeline's to say: without a limit here, it is the default.
+    pub(crate) fn effort(&self) -> Effort {
+        let Effort { time, memory } = Effort::default();
+        Effort {
+            time: self.compile_time_max.as_ref().map_or(time, |limit| limit.most),
+            memory: self.compile_memory_max.as_ref().map_or(memory, |limit| limit.most),
+        }
     }
 
     fn hold_grants(&self, grantable: &Grantable, grants: &mut Grants) -> Result<()> {
@@ -163,6 +184,8 @@ impl Reader<'_> {
                 "output_max" => ceiling.output_max = Some(self.limit(key, value)?),
                 "log_max" => ceiling.log_max = Some(self.limit(key, value)?),
                 "failures_max" => ceiling.failures_max = Some(self.limit(key, value)?),
+                "compile_time_max" => ceiling.compile_time_max = Some(self.limit(key, value)?),
+                "compile_memory_max" => ceiling.compile_memory_max = Some(self.limit(key, value)?),
                 "grants" => ceiling.grants = Some(self.grantable(key, value)?),
                 _ => return Err(unknown(key, &KEYS)),
             }
@@ -296,6 +319,8 @@ mod tests {
         let held = check_held("memory_max: 1MiB\ntime_max: 20ms\ngrants: {requests_max: 3}", "");
         assert_eq!((held.bounds().memory_bytes, held.bounds().time.as_millis()), (1 << 20, 20));
         assert_eq!(*held.grants.requests_max, 3);
+        let effort = ceiling("compile_memory_max: 512MiB").effort();
+        assert_eq!(effort.to_string(), "2m of a processor and 512MiB");
         let asked = ceiling("memory_max: 1MiB\ntime_max: 20ms").when_asked();
         assert_eq!((asked.memory_bytes, asked.time.as_millis()), (1 << 20, 20));
     }

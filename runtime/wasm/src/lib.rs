@@ -18,6 +18,7 @@ mod bindings;
 mod cache;
 mod ceiling;
 mod columns;
+mod compile;
 mod config;
 mod edit;
 mod egress;
@@ -41,6 +42,7 @@ mod transform;
 mod wants;
 
 pub use ceiling::Ceiling;
+pub use compile::worker;
 pub use plugin::{Plugin, componentize, digest};
 pub use plugins::{Places, Plugins};
 

@@ -5,16 +5,17 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use catchwater_sdk::{Error, Result, nearest};
 use tracing::debug;
-use wasmtime::component::Component;
 
 use crate::aside::aside;
 use crate::cache::Cache;
 use crate::ceiling::Ceiling;
+use crate::compile::compile;
 use crate::machine::Machine;
-use crate::plugin::{Plugin, componentize, digest};
+use crate::plugin::{Plugin, digest};
 
 /// Where plugins are, and where compiled ones are kept.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +92,12 @@ impl Plugins {
         let size = bytes.len();
         let component = match self.cache.read(machine, digest) {
             Some(component) => component,
-            None => compile(machine, name, bytes)?,
+            None => {
+                let started = Instant::now();
+                let component = compile(machine, &bytes, self.ceiling.effort())?;
+                debug!(plugin = name, milliseconds = started.elapsed().as_millis(), "compiled a plugin");
+                component
+            }
         };
         Plugin::new(name, digest, &component, size, self.ceiling.when_asked())
     }
@@ -166,13 +172,6 @@ impl Known {
         self.plugins.truncate(KNOWN_MAX);
         plugin
     }
-}
-
-fn compile(machine: &Machine, name: &str, bytes: Vec<u8>) -> Result<Component, String> {
-    let started = std::time::Instant::now();
-    let component = Component::from_binary(&machine.engine, &componentize(bytes)?);
-    debug!(plugin = name, milliseconds = started.elapsed().as_millis(), "compiled a plugin");
-    component.map_err(|error| format!("is no sound WASM component, or a part of one: {error:#}"))
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

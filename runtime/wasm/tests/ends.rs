@@ -171,3 +171,11 @@ async fn the_sink_that_indexes_keeps_the_contract() {
     let bulk = move |_: &str, body: &[u8]| filled.lock().expect("nobody panicked").bulk(body);
     conformance::sink(&mut Cluster { bench: Bench::new(Arc::new(bulk)), index }).await;
 }
+
+/// What these tests start to compile a plugin is they once more, and this one of them.
+#[test]
+fn compile_worker() {
+    if catchwater_wasm::worker().is_some() {
+        std::process::exit(0);
+    }
+}

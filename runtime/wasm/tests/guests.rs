@@ -197,3 +197,11 @@ fn a_plugin_says_what_it_is() {
     assert!(plugin.config_schema().contains("is remembered"), "{}", plugin.config_schema());
     assert!(plugin.imports().iter().all(|import| import.starts_with("catchwater:plugin/")), "{:?}", plugin.imports());
 }
+
+/// What these tests start to compile a plugin is they once more, and this one of them.
+#[test]
+fn compile_worker() {
+    if catchwater_wasm::worker().is_some() {
+        std::process::exit(0);
+    }
+}

@@ -28,9 +28,10 @@ mod scan;
 mod tests;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ops::Range;
 
-use self::scan::Scan;
+use self::scan::{Notes, Scan, head};
 use crate::Mistake;
 
 pub use edit::Edit;
@@ -46,11 +47,16 @@ pub struct Paths {
     segments: Vec<Segment>,
     /// The segments that are looked for at the outermost value.
     first: Vec<usize>,
+    notes: RefCell<Notes>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
-    Key(Box<str>),
+    /// With its first bytes as a number, by which most differ.
+    Key {
+        head: u64,
+        name: Box<[u8]>,
+    },
     Any,
     Deep,
     End(usize),
@@ -74,7 +80,8 @@ struct Found<'p> {
 /// A value as it stands in the payload.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'p> {
-    text: &'p str,
+    /// The payload.
+    text: &'p [u8],
     /// Where its key begins, if it has one.
     begin: usize,
     from: usize,
@@ -92,10 +99,10 @@ impl Paths {
             segments.extend(path.as_ref().split('.').map(|segment| match segment {
                 "*" => Segment::Any,
                 "**" => Segment::Deep,
-                key => Segment::Key(key.into()),
+                key => Segment::Key { head: head(key.as_bytes()), name: key.as_bytes().into() },
             }));
             let mistake = |what| Err(Mistake::new(format!("[{number}]"), what));
-            if segments[begin..].contains(&Segment::Key("".into())) {
+            if path.as_ref().split('.').any(str::is_empty) {
                 return mistake("has an empty part");
             }
             if segments.last() == Some(&Segment::Deep) {
@@ -104,17 +111,17 @@ impl Paths {
             segments.push(Segment::End(number));
             reach(&segments, &mut first, 0, begin);
         }
-        Ok(Paths { segments, first })
+        Ok(Paths { segments, first, notes: RefCell::default() })
     }
 
     /// Reads a payload once from end to end. Sound is what `serde_json` takes: among others, values stand in at most 127
     /// others, and a number may have any size.
     pub fn find<'p>(&self, payload: &'p [u8]) -> Result<Document<'p>, Malformed> {
-        let text = std::str::from_utf8(payload)
-            .map_err(|error| Malformed { at: error.valid_up_to(), what: "expected UTF-8" })?;
-        let mut scan = Scan::new(text, 0, self);
-        let root = scan.document().map_err(|what| Malformed { at: scan.at, what })?;
-        Ok(Document { root, found: scan.found })
+        let mut scan = Scan::new(payload, 0, &self.segments, self.notes.take());
+        let root = scan.document(&self.first).map_err(|what| Malformed { at: scan.at, what });
+        let (found, notes) = scan.done();
+        self.notes.replace(notes);
+        Ok(Document { root: root?, found })
     }
 }
 
@@ -161,7 +168,7 @@ impl<'p> Document<'p> {
 impl<'p> Value<'p> {
     /// As it is written.
     pub fn raw(self) -> &'p str {
-        &self.text[self.from..self.to]
+        std::str::from_utf8(&self.text[self.from..self.to]).expect("it was read as text")
     }
 
     /// Its place in the payload.
@@ -171,7 +178,7 @@ impl<'p> Value<'p> {
 
     /// The text of a string; a copy only where it is written with escapes.
     pub fn as_str(self) -> Option<Cow<'p, str>> {
-        self.raw().starts_with('"').then(|| unquoted(self.raw()))
+        self.text[self.from..].starts_with(b"\"").then(|| unquoted(&self.text[self.from..self.to]))
     }
 
     /// A number, as near as 64 bits come to it.
@@ -186,19 +193,18 @@ impl<'p> Value<'p> {
 
     /// Whether it is `null`.
     pub fn is_null(self) -> bool {
-        self.raw() == "null"
+        self.text[self.from..self.to] == *b"null"
     }
 
     /// The values in a list; none in anything else.
     pub fn items(self) -> Option<impl Iterator<Item = Value<'p>>> {
-        let nothing = Paths { segments: Vec::new(), first: Vec::new() };
         let mut at = self.from + 1;
-        self.raw().starts_with('[').then_some(std::iter::from_fn(move || {
-            let mut scan = Scan::new(self.text, at, &nothing);
+        (self.text[self.from] == b'[').then_some(std::iter::from_fn(move || {
+            let mut scan = Scan::new(self.text, at, &[], Notes::default());
             scan.space();
             let from = scan.at;
             // Nothing but the end of the list is no value.
-            scan.value(0..0).ok()?;
+            scan.skip().ok()?;
             let to = scan.at;
             scan.space();
             at = scan.at + 1;
@@ -208,9 +214,9 @@ impl<'p> Value<'p> {
 }
 
 /// The text that a sound string stands for.
-fn unquoted(string: &str) -> Cow<'_, str> {
-    match string.contains('\\') {
-        false => Cow::Borrowed(&string[1..string.len() - 1]),
-        true => Cow::Owned(serde_json::from_str(string).expect("it was read before")),
+fn unquoted(string: &[u8]) -> Cow<'_, str> {
+    match string.contains(&b'\\') {
+        false => Cow::Borrowed(std::str::from_utf8(&string[1..string.len() - 1]).expect("it was read as text")),
+        true => Cow::Owned(serde_json::from_slice(string).expect("it was read before")),
     }
 }

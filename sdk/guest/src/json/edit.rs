@@ -13,7 +13,7 @@ use super::Value;
 /// value the first is made.
 #[derive(Clone, Debug)]
 pub struct Edit<'p> {
-    text: &'p str,
+    text: &'p [u8],
     changes: Vec<Change>,
     /// The new values, one behind the other.
     written: Vec<u8>,
@@ -36,7 +36,7 @@ enum What {
 // === impl Edit ===
 
 impl<'p> Edit<'p> {
-    pub(super) fn new(text: &'p str) -> Edit<'p> {
+    pub(super) fn new(text: &'p [u8]) -> Edit<'p> {
         Edit { text, changes: Vec::new(), written: Vec::new() }
     }
 
@@ -73,7 +73,7 @@ impl<'p> Edit<'p> {
         out.clear();
         out.reserve(self.text.len() + self.written.len() + self.changes.len());
         self.changes.sort_by_key(|change| (change.replaced.start, Reverse(change.replaced.end)));
-        let text = self.text.as_bytes();
+        let text = self.text;
         let mut at = 0;
         for Change { what, replaced, by } in self.changes {
             if replaced.start < at {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::str::from_utf8;
 
-use super::{Found, Paths, Segment, Value, reach, unquoted};
+use super::{Found, Segment, Value, reach, unquoted};
 
 /// Why a payload is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,27 +19,80 @@ type Sound = Result<(), &'static str>;
 
 /// One pass over a text.
 pub(super) struct Scan<'p, 's> {
-    text: &'p str,
     bytes: &'p [u8],
     pub(super) at: usize,
-    depth: u8,
-    paths: &'s Paths,
-    /// The segments that are looked for at this value, and below them those of the values around it.
-    live: Vec<usize>,
+    depth: u32,
+    segments: &'s [Segment],
     pub(super) found: Vec<Found<'p>>,
-    members: Vec<Member<'p>>,
+    notes: Notes,
 }
 
-/// A field that a path leads to or through: its key as written, and which values were found in it.
-struct Member<'p> {
-    key: &'p str,
+/// What a scan writes down on its way; kept from one to the next for its memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    /// The segments that are looked for at this value, and below them those of the values around it.
+    live: Vec<usize>,
+    members: Vec<Member>,
+}
+
+/// A field that a path leads to or through: where its key is, and which values were found in it.
+#[derive(Clone, Debug)]
+struct Member {
+    key: Range<usize>,
     found: Range<usize>,
 }
 
+/// A key, and its first eight bytes as a number: most keys differ in it.
+#[derive(Clone, Copy)]
+struct Name<'p> {
+    head: u64,
+    text: &'p [u8],
+}
+
 const ESCAPE: &str = "an escape that stands for no character";
-const DEPTH_MAX: u8 = 127;
+const DEPTH_MAX: u32 = 127;
 const ONES: u64 = u64::MAX / 255;
 const HIGHS: u64 = ONES << 7;
+
+/// Not zero if one of eight bytes is this one. The lowest bit is at its place, and those above it may be borrowed.
+#[inline]
+fn equal_in(word: u64, byte: u8) -> u64 {
+    let zero_in = word ^ (ONES * u64::from(byte));
+    zero_in.wrapping_sub(ONES) & !zero_in & HIGHS
+}
+
+// === impl Name ===
+
+impl<'p> Name<'p> {
+    fn new(text: &'p [u8]) -> Name<'p> {
+        Name { head: head(text), text }
+    }
+
+    /// The key there in a payload, whose bytes behind it spare a loop.
+    #[inline]
+    fn at(payload: &'p [u8], key: Range<usize>) -> Name<'p> {
+        let text = &payload[key.clone()];
+        let head = match payload[key.start..].first_chunk() {
+            Some(eight) if text.len() < 8 => u64::from_le_bytes(*eight) & ((1 << (8 * text.len())) - 1),
+            _ => head(text),
+        };
+        Name { head, text }
+    }
+
+    #[inline]
+    fn has_dot(self) -> bool {
+        equal_in(self.head, b'.') != 0 || self.text.get(8..).is_some_and(|rest| rest.contains(&b'.'))
+    }
+}
+
+/// The first eight bytes, or all and zeros behind them.
+#[inline]
+pub(super) fn head(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => text.iter().rev().fold(0, |head, byte| head << 8 | u64::from(*byte)),
+    }
+}
 
 // === impl Malformed ===
 
@@ -53,29 +107,36 @@ impl std::error::Error for Malformed {}
 // === impl Scan ===
 
 impl<'p, 's> Scan<'p, 's> {
-    pub(super) fn new(text: &'p str, at: usize, paths: &'s Paths) -> Scan<'p, 's> {
-        let (live, found, members) = (Vec::new(), Vec::new(), Vec::new());
-        Scan { text, bytes: text.as_bytes(), at, depth: 0, paths, live, found, members }
+    pub(super) fn new(bytes: &'p [u8], at: usize, segments: &'s [Segment], notes: Notes) -> Scan<'p, 's> {
+        Scan { bytes, at, depth: 0, segments, found: Vec::new(), notes }
     }
 
-    pub(super) fn document(&mut self) -> Result<Value<'p>, &'static str> {
-        self.live.clone_from(&self.paths.first);
+    pub(super) fn document(&mut self, first: &[usize]) -> Result<Value<'p>, &'static str> {
+        self.notes.members.clear();
+        self.notes.live.clear();
+        self.notes.live.extend_from_slice(first);
         self.space();
         let from = self.at;
-        self.value(0..self.live.len())?;
+        self.value(0..first.len())?;
         let to = self.at;
         self.space();
         match self.at == self.bytes.len() {
-            true => Ok(Value { text: self.text, begin: from, from, to }),
+            true => Ok(Value { text: self.bytes, begin: from, from, to }),
             false => Err("expected the end"),
         }
     }
 
+    pub(super) fn done(self) -> (Vec<Found<'p>>, Notes) {
+        (self.found, self.notes)
+    }
+
     /// 0, which stands nowhere in JSON, behind the end.
+    #[inline]
     fn byte(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
+    #[inline]
     pub(super) fn space(&mut self) {
         while matches!(self.byte(), b' ' | b'\n' | b'\r' | b'\t') {
             self.at += 1;
@@ -83,32 +144,95 @@ impl<'p, 's> Scan<'p, 's> {
     }
 
     /// Past a value; `live` is what is looked for in it.
-    pub(super) fn value(&mut self, live: Range<usize>) -> Sound {
+    fn value(&mut self, live: Range<usize>) -> Sound {
         match self.byte() {
-            b'"' => self.string().map(drop),
-            b'-' | b'0'..=b'9' => self.number(),
-            b'{' => self.nested(|scan| scan.object(live)),
-            b'[' => self.nested(|scan| scan.list(live)),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
-            _ => Err("expected a value"),
+            b'{' if !live.is_empty() => self.nested(|scan| scan.object(live)),
+            b'[' if !live.is_empty() => self.nested(|scan| scan.list(live)),
+            _ => self.skip(),
         }
     }
 
-    fn nested(&mut self, inner: impl FnOnce(&mut Self) -> Sound) -> Sound {
+    /// Past a value in which nothing is looked for.
+    pub(super) fn skip(&mut self) -> Sound {
+        let around = self.depth;
+        // The lowest bit says whether the innermost of those that are open is an object, the next one what is around it.
+        let mut objects = 0_u128;
+        loop {
+            let byte = self.byte();
+            match byte {
+                b'"' => self.string().map(drop)?,
+                b'-' | b'0'..=b'9' => self.number()?,
+                b't' => self.word(b"true")?,
+                b'f' => self.word(b"false")?,
+                b'n' => self.word(b"null")?,
+                b'{' | b'[' => {
+                    self.enter()?;
+                    objects = objects << 1 | u128::from(byte == b'{');
+                    if self.byte() != byte + 2 {
+                        self.key_of(objects)?;
+                        continue;
+                    }
+                    self.at += 1;
+                    (self.depth, objects) = (self.depth - 1, objects >> 1);
+                }
+                _ => return Err("expected a value"),
+            }
+            loop {
+                if self.depth == around {
+                    return Ok(());
+                }
+                let end = if objects & 1 == 1 { b'}' } else { b']' };
+                if self.goes_on(end)? {
+                    break self.key_of(objects)?;
+                }
+                (self.depth, objects) = (self.depth - 1, objects >> 1);
+            }
+        }
+    }
+
+    /// Past a key, if what is open is an object.
+    #[inline]
+    fn key_of(&mut self, objects: u128) -> Sound {
+        if objects & 1 == 1 { self.key().map(drop) } else { Ok(()) }
+    }
+
+    /// Past a key and the colon; where it is, and whether there are escapes in it.
+    #[inline]
+    fn key(&mut self) -> Result<(Range<usize>, bool), &'static str> {
+        let begin = self.at;
+        if self.byte() != b'"' {
+            return Err("expected a key");
+        }
+        let has_escapes = self.string()?;
+        let key = begin..self.at;
+        self.space();
+        if self.byte() != b':' {
+            return Err("expected `:`");
+        }
+        self.at += 1;
+        self.space();
+        Ok((key, has_escapes))
+    }
+
+    fn enter(&mut self) -> Sound {
         if self.depth == DEPTH_MAX {
             return Err("nested deeper than 127 levels");
         }
         self.depth += 1;
         self.at += 1;
         self.space();
+        Ok(())
+    }
+
+    fn nested(&mut self, inner: impl FnOnce(&mut Self) -> Sound) -> Sound {
+        self.enter()?;
         inner(self)?;
         self.depth -= 1;
         Ok(())
     }
 
     /// Past what stands between two values; whether there is another one.
+    #[inline]
     fn goes_on(&mut self, end: u8) -> Result<bool, &'static str> {
         self.space();
         let byte = self.byte();
@@ -140,31 +264,19 @@ impl<'p, 's> Scan<'p, 's> {
             self.at += 1;
             return Ok(());
         }
-        let members = self.members.len();
+        let members = self.notes.members.len();
         // Equal keys lead to the same segments. One bit for each tells nearly always that no key came twice.
         let (mut seen, mut twice) = (0_u64, false);
         loop {
-            let begin = self.at;
-            if self.byte() != b'"' {
-                return Err("expected a key");
-            }
-            let has_escapes = self.string()?;
-            let key = begin..self.at;
-            self.space();
-            if self.byte() != b':' {
-                return Err("expected `:`");
-            }
-            self.at += 1;
-            self.space();
-            let below = match live.is_empty() {
-                true => 0..0,
-                false if has_escapes => self.follow(live.clone(), &unquoted(&self.text[key.clone()])),
-                false => self.follow(live.clone(), &self.text[key.start + 1..key.end - 1]),
+            let (key, has_escapes) = self.key()?;
+            let below = match has_escapes {
+                true => self.follow(live.clone(), Name::new(unquoted(&self.bytes[key.clone()]).as_bytes())),
+                false => self.follow(live.clone(), Name::at(self.bytes, key.start + 1..key.end - 1)),
             };
             if below.is_empty() {
-                self.value(0..0)?;
+                self.skip()?;
             } else {
-                let bit = 1 << (self.live[below.start] % 64);
+                let bit = 1 << (self.notes.live[below.start] % 64);
                 twice |= seen & bit != 0;
                 seen |= bit;
                 self.member(key, below)?;
@@ -176,7 +288,7 @@ impl<'p, 's> Scan<'p, 's> {
         if twice {
             self.overrule(members);
         }
-        self.members.truncate(members);
+        self.notes.members.truncate(members);
         Ok(())
     }
 
@@ -184,8 +296,8 @@ impl<'p, 's> Scan<'p, 's> {
     fn member(&mut self, key: Range<usize>, below: Range<usize>) -> Sound {
         let (first, from) = (self.found.len(), self.at);
         for live in below.clone() {
-            if let Segment::End(path) = self.paths.segments[self.live[live]] {
-                let value = Value { text: self.text, begin: key.start, from, to: from };
+            if let Segment::End(path) = self.segments[self.notes.live[live]] {
+                let value = Value { text: self.bytes, begin: key.start, from, to: from };
                 self.found.push(Found { path, value, overruled: false });
             }
         }
@@ -193,67 +305,69 @@ impl<'p, 's> Scan<'p, 's> {
         self.value(below.clone())?;
         let to = self.at;
         self.found[own].iter_mut().for_each(|found| found.value.to = to);
-        self.live.truncate(below.start);
-        self.members.push(Member { key: &self.text[key], found: first..self.found.len() });
+        self.notes.live.truncate(below.start);
+        self.notes.members.push(Member { key, found: first..self.found.len() });
         Ok(())
     }
 
     /// Of the members from that one on, those of the same key as a later one are overruled.
     fn overrule(&mut self, from: usize) {
-        let members = &mut self.members[from..];
-        members.sort_by_cached_key(|member| unquoted(member.key).into_owned());
-        for pair in members.windows(2).filter(|pair| unquoted(pair[0].key) == unquoted(pair[1].key)) {
+        let key = |member: &Member| unquoted(&self.bytes[member.key.clone()]);
+        let members = &mut self.notes.members[from..];
+        members.sort_by_cached_key(|member| key(member).into_owned());
+        for pair in members.windows(2).filter(|pair| key(&pair[0]) == key(&pair[1])) {
             self.found[pair[0].found.clone()].iter_mut().for_each(|found| found.overruled = true);
         }
     }
 
     /// What is looked for below a key.
-    fn follow(&mut self, live: Range<usize>, key: &str) -> Range<usize> {
-        let from = self.live.len();
+    fn follow(&mut self, live: Range<usize>, key: Name<'_>) -> Range<usize> {
+        let from = self.notes.live.len();
         self.step(live.clone(), key);
-        if key.bytes().any(|byte| byte == b'.') {
-            let whole = self.live.len();
-            let parts = key.split('.').fold(live, |live, part| self.step(live, part));
-            let ends = self.live[parts].to_vec();
-            self.live.truncate(whole);
-            ends.into_iter().for_each(|end| reach(&self.paths.segments, &mut self.live, from, end));
+        if key.has_dot() {
+            let whole = self.notes.live.len();
+            let parts = key.text.split(|byte| *byte == b'.').map(Name::new);
+            let parts = parts.fold(live, |live, part| self.step(live, part));
+            let ends = self.notes.live[parts].to_vec();
+            self.notes.live.truncate(whole);
+            ends.into_iter().for_each(|end| reach(self.segments, &mut self.notes.live, from, end));
         }
-        from..self.live.len()
+        from..self.notes.live.len()
     }
 
-    fn step(&mut self, live: Range<usize>, key: &str) -> Range<usize> {
-        let from = self.live.len();
+    fn step(&mut self, live: Range<usize>, key: Name<'_>) -> Range<usize> {
+        let from = self.notes.live.len();
         for live in live {
-            let at = self.live[live];
-            let next = match &self.paths.segments[at] {
-                Segment::Key(name) if **name == *key => at + 1,
+            let at = self.notes.live[live];
+            let next = match &self.segments[at] {
+                Segment::Key { head, name } if *head == key.head && **name == *key.text => at + 1,
                 Segment::Any => at + 1,
                 Segment::Deep => at,
                 _ => continue,
             };
-            reach(&self.paths.segments, &mut self.live, from, next);
+            reach(self.segments, &mut self.notes.live, from, next);
         }
-        from..self.live.len()
+        from..self.notes.live.len()
     }
 
     /// Past a string; whether there are escapes in it. What is no quote, backslash or control character is skipped, eight
     /// bytes at once.
+    #[inline(always)]
     fn string(&mut self) -> Result<bool, &'static str> {
         self.at += 1;
-        let mut has_escapes = false;
+        let begin = self.at;
+        let (mut has_escapes, mut high) = (false, 0);
         loop {
             while let Some(eight) = self.bytes[self.at..].first_chunk() {
                 let word = u64::from_le_bytes(*eight);
-                let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
-                let quotes = zero_in(word ^ (ONES * u64::from(b'"')));
-                let backslashes = zero_in(word ^ (ONES * u64::from(b'\\')));
-                let controls = word.wrapping_sub(ONES * 0x20) & !word;
-                // The lowest bit is right, and those above it may be borrowed.
-                let found = (quotes | backslashes | controls) & HIGHS;
+                let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+                let found = equal_in(word, b'"') | equal_in(word, b'\\') | controls;
                 if found != 0 {
+                    high |= word & HIGHS & (found - 1);
                     self.at += found.trailing_zeros() as usize / 8;
                     break;
                 }
+                high |= word & HIGHS;
                 self.at += 8;
             }
             match self.byte() {
@@ -263,11 +377,25 @@ impl<'p, 's> Scan<'p, 's> {
                     self.escape()?;
                 }
                 0..0x20 => return Err("a control character or the end within a string"),
-                _ => self.at += 1,
+                byte => {
+                    high |= u64::from(byte) & HIGHS;
+                    self.at += 1;
+                }
             }
+        }
+        if high != 0 {
+            self.text(begin..self.at)?;
         }
         self.at += 1;
         Ok(has_escapes)
+    }
+
+    #[cold]
+    fn text(&mut self, string: Range<usize>) -> Sound {
+        from_utf8(&self.bytes[string.clone()]).map(drop).map_err(|error| {
+            self.at = string.start + error.valid_up_to();
+            "expected UTF-8"
+        })
     }
 
     fn escape(&mut self) -> Sound {

@@ -181,17 +181,17 @@ impl<'a> RecordRef<'a> {
 
     /// The key; `None` is no key.
     pub fn key(&self) -> Option<&'a [u8]> {
-        self.columns.key.get(self.row)
+        self.columns.rest.key.get(self.row)
     }
 
     /// Headers in order.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = Field<'a>> + use<'a> {
-        self.columns.headers.get(self.row)
+        self.columns.rest.headers.get(self.row)
     }
 
     /// Properties in order.
     pub fn properties(&self) -> impl ExactSizeIterator<Item = Field<'a>> + use<'a> {
-        self.columns.properties.get(self.row)
+        self.columns.rest.properties.get(self.row)
     }
 
     /// The last header of that name: what most systems mean by "the" header.
@@ -201,37 +201,37 @@ impl<'a> RecordRef<'a> {
 
     /// The source's time.
     pub fn timestamp(&self) -> Option<Timestamp> {
-        self.columns.timestamp.get(self.row)
+        self.columns.rest.timestamp.get(self.row)
     }
 
     /// Where it came from.
     pub fn partition(&self) -> &'a Partition {
-        &self.columns.origins[self.origin()].partition
+        &self.columns.rest.origins[self.origin()].partition
     }
 
     /// The number of its origin in [`Batch::origins`](crate::Batch::origins).
     pub fn origin(&self) -> usize {
-        self.columns.origin[self.row] as usize
+        self.columns.rest.origin[self.row] as usize
     }
 
     /// Its place within the partition.
     pub fn position(&self) -> i64 {
-        self.columns.position[self.row]
+        self.columns.rest.position[self.row]
     }
 
     /// 0 unless one record became several.
     pub fn index(&self) -> i32 {
-        self.columns.index[self.row]
+        self.columns.rest.index[self.row]
     }
 
     /// The broker says that it delivered this before.
     pub fn redelivered(&self) -> bool {
-        self.columns.redelivered[self.row]
+        self.columns.rest.redelivered[self.row]
     }
 
     /// Why the source could not read this record; such a record is dead-lettered by the engine.
     pub fn rejected(&self) -> Option<&'a str> {
-        self.columns.rejected.get(&(self.row as u32)).map(String::as_str)
+        self.columns.rest.rejected.get(&(self.row as u32)).map(String::as_str)
     }
 
     /// The payload as the source's format understands it. Decoded for the whole batch at the first call, and shared.

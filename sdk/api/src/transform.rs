@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::batch::{Batch, BatchBuilder};
+use crate::batch::{Batch, BatchBuilder, BytesColumn};
 use crate::error::{Error, Result};
 use crate::record::{Record, RecordRef};
 use crate::sink::Rejected;
@@ -27,7 +27,7 @@ pub type BoxTransform = Box<dyn Transform>;
 pub struct Output<'a> {
     batch: &'a Batch,
     fates: Vec<Fate>,
-    made: Option<BatchBuilder>,
+    made: Made,
     replaced_last: usize,
     rejected: Vec<(usize, String)>,
     pause: Duration,
@@ -41,6 +41,14 @@ enum Fate {
     Rejected,
     /// Replaced by so many records.
     Replaced(u32),
+}
+
+/// The new records in order.
+#[derive(Debug)]
+enum Made {
+    /// As long as each is like its parent but for its payload, and no parent has two, their payloads alone.
+    Payloads(BytesColumn),
+    Records(BatchBuilder),
 }
 
 /// What a transform made of a batch.
@@ -92,7 +100,8 @@ impl<'a> Output<'a> {
     /// Nothing is said yet about any record of `batch`.
     pub fn new(batch: &'a Batch) -> Output<'a> {
         let fates = vec![Fate::Open; batch.len()];
-        Output { batch, fates, made: None, replaced_last: 0, rejected: Vec::new(), pause: Duration::ZERO }
+        let made = Made::Payloads(BytesColumn::default());
+        Output { batch, fates, made, replaced_last: 0, rejected: Vec::new(), pause: Duration::ZERO }
     }
 
     /// The record goes on as it is.
@@ -114,15 +123,21 @@ impl<'a> Output<'a> {
     /// Another record takes its place. Called again for the same record, it adds one behind.
     /// Records are replaced in the order of the input.
     pub fn replace(&mut self, i: usize, record: Record<'_>) {
-        self.made_for(i, |made, parent, index| made.push_from(parent, index, record));
+        let (parent, index) = self.begin(i);
+        self.records().push_from(parent, index, record);
     }
 
     /// As [`Output::replace`], by a record like it but for its payload.
     pub fn replace_payload(&mut self, i: usize, payload: Option<&[u8]>) {
-        self.made_for(i, |made, parent, index| made.push_like(parent, index, payload));
+        let (parent, index) = self.begin(i);
+        match &mut self.made {
+            Made::Payloads(column) if index == parent.index() => column.push(payload),
+            _ => self.records().push_like(parent, index, payload),
+        }
     }
 
-    fn made_for(&mut self, i: usize, push: impl FnOnce(&mut BatchBuilder, RecordRef<'_>, i32)) {
+    /// The parent of the next new record, and which of the parent's it is.
+    fn begin(&mut self, i: usize) -> (RecordRef<'a>, i32) {
         assert!(i >= self.replaced_last, "record {i} is replaced after record {}", self.replaced_last);
         self.replaced_last = i;
         let before = match self.fates[i] {
@@ -131,8 +146,18 @@ impl<'a> Output<'a> {
         };
         self.settle(i, Fate::Replaced(before + 1));
         let parent = self.batch.get(i);
-        let made = self.made.get_or_insert_with(|| BatchBuilder::like(self.batch));
-        push(made, parent, parent.index() + before as i32);
+        (parent, parent.index() + before as i32)
+    }
+
+    /// Where new records are added that are more than payloads, behind those that are there.
+    fn records(&mut self) -> &mut BatchBuilder {
+        if let Made::Payloads(column) = &self.made {
+            self.made = Made::Records(in_full(self.batch, &self.fates, column));
+        }
+        match &mut self.made {
+            Made::Records(records) => records,
+            Made::Payloads(_) => unreachable!("they became records"),
+        }
     }
 
     /// Asks that no further record comes for so long. A transform never waits itself: the engine does, and hands over fewer
@@ -190,13 +215,18 @@ impl<'a> Output<'a> {
         balance
     }
 
-    /// Rows of the input where all went on as they were; else kept and new records, in order, in a batch of their own.
+    /// Rows of the input where all went on as they were, or with other payloads; else kept and new records, in order, in a batch
+    /// of their own.
     fn emitted(self) -> Batch {
-        let Some(made) = self.made else {
-            let mut fates = self.fates.iter();
-            return self.batch.filter(|_| fates.next() == Some(&Fate::Kept));
+        let made = match self.made {
+            Made::Payloads(column) if column.len() == 0 => {
+                let mut fates = self.fates.iter();
+                return self.batch.filter(|_| fates.next() == Some(&Fate::Kept));
+            }
+            Made::Payloads(column) if self.batch.flat().is_some() => return in_place(self.batch, &self.fates, column),
+            Made::Payloads(column) => in_full(self.batch, &self.fates, &column).finish(),
+            Made::Records(records) => records.finish(),
         };
-        let made = made.finish();
         if self.fates.iter().all(|fate| *fate != Fate::Kept) {
             return made;
         }
@@ -212,6 +242,38 @@ impl<'a> Output<'a> {
         }
         merged.finish()
     }
+}
+
+/// New records of which only the payloads were said.
+fn in_full(batch: &Batch, fates: &[Fate], payloads: &BytesColumn) -> BatchBuilder {
+    let mut records = BatchBuilder::like(batch);
+    let parents = batch.iter().zip(fates).filter(|(_, fate)| matches!(fate, Fate::Replaced(_)));
+    for ((parent, _), row) in parents.zip(0..payloads.len()) {
+        records.push_like(parent, parent.index(), payloads.get(row));
+    }
+    records
+}
+
+/// The batch with these payloads in place of those of its records that are replaced; of all else nothing is copied.
+fn in_place(batch: &Batch, fates: &[Fate], payloads: BytesColumn) -> Batch {
+    if payloads.len() == batch.len() {
+        return batch.with_payloads(payloads);
+    }
+    let mut merged = BytesColumn::default();
+    let mut next = 0;
+    for (record, fate) in batch.iter().zip(fates) {
+        match fate {
+            Fate::Replaced(_) => {
+                merged.push(payloads.get(next));
+                next += 1;
+            }
+            Fate::Kept => merged.push(record.payload()),
+            _ => merged.push(None),
+        }
+    }
+    let mut fates = fates.iter();
+    let goes_on = |fate: Option<&Fate>| matches!(fate, Some(Fate::Kept | Fate::Replaced(_)));
+    batch.with_payloads(merged).filter(|_| goes_on(fates.next()))
 }
 
 // === impl Balance ===
@@ -237,6 +299,7 @@ mod tests {
     use super::*;
     use crate::batch::Limit;
     use crate::position::Partition;
+    use crate::record::Field;
     use std::sync::Arc;
 
     fn numbers(n: i64) -> Batch {
@@ -288,6 +351,57 @@ mod tests {
             &["0", "1a", "1b", "2", "3a"],
             [4, 1, 5, 0, 0],
         );
+    }
+
+    #[test]
+    fn payloads_are_put_in_place() {
+        let kept_and_dropped = |out: &mut Output<'_>| {
+            out.replace_payload(0, Some(b"a"));
+            out.drop_record(1);
+            out.keep(2);
+            out.replace_payload(3, Some(b"d"));
+        };
+        check(kept_and_dropped, &["a", "2", "d"], [4, 0, 3, 0, 1]);
+        check(|out| (0..4).for_each(|i| out.replace_payload(i, Some(b"x"))), &["x"; 4], [4, 0, 4, 0, 0]);
+        let some_twice = |out: &mut Output<'_>| {
+            out.replace_payload(0, Some(b"a"));
+            out.replace_payload(1, Some(b"b"));
+            out.replace_payload(1, Some(b"c"));
+            out.replace_payload(2, Some(b"d"));
+            out.keep(3);
+        };
+        check(some_twice, &["a", "b", "c", "d", "3"], [4, 1, 5, 0, 0]);
+        let whole_records_too = |out: &mut Output<'_>| {
+            out.replace_payload(0, Some(b"a"));
+            out.reject(1, "odd");
+            out.replace(2, Record::payload(b"c"));
+            out.replace_payload(3, Some(b"d"));
+        };
+        check(whole_records_too, &["a", "c", "d"], [4, 0, 3, 1, 0]);
+    }
+
+    #[test]
+    fn all_but_the_payload_stays() {
+        let parent = numbers(3);
+        let mut builder = BatchBuilder::like(&parent);
+        let headers = [Field::text("a", "1")];
+        let record = Record { key: Some(b"k"), headers: &headers, ..Record::payload(b"p") };
+        (0..3).for_each(|i| builder.push_from(parent.get(i), 7, record));
+        let batch = builder.finish();
+        for batch in [batch.clone(), batch.filter(|record| record.position() > 0)] {
+            let mut output = Output::new(&batch);
+            output.keep(0);
+            (1..batch.len()).for_each(|i| output.replace_payload(i, None));
+            let emitted = output.finish().expect("all are accounted for").emitted;
+            assert_eq!(emitted.len(), batch.len());
+            for (new, old) in emitted.iter().zip(batch.iter()) {
+                let parts =
+                    |record: RecordRef<'_>| (record.key().map(<[u8]>::to_vec), record.position(), record.index());
+                assert_eq!(parts(new), parts(old));
+                assert!(new.headers().eq(old.headers()));
+            }
+            assert_eq!(emitted.iter().map(|record| record.payload()).collect::<Vec<_>>()[..2], [Some(&b"p"[..]), None]);
+        }
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! How a source or a transform fills a batch.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::columns::{Columns, Origin};
+use super::columns::{BytesColumn, Columns, Origin, Rest};
 use super::{Batch, Limit};
+use crate::format::Format;
 use crate::position::Partition;
 use crate::record::{Field, Record, RecordRef};
 
 /// A batch under construction.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    columns: Columns,
+    payload: BytesColumn,
+    rest: Rest,
+    format: OnceLock<Arc<dyn Format>>,
     limit: Limit,
     bytes: usize,
 }
@@ -18,23 +21,24 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty one that is full at `limit`.
     pub fn new(limit: Limit) -> BatchBuilder {
-        BatchBuilder { columns: Columns::default(), limit, bytes: 0 }
+        let (payload, rest) = (BytesColumn::default(), Rest::default());
+        BatchBuilder { payload, rest, format: OnceLock::new(), limit, bytes: 0 }
     }
 
     /// One for records that are made out of those of `batch`: it knows the same origins under the same numbers.
     pub fn like(batch: &Batch) -> BatchBuilder {
         let limit = Limit { records: usize::MAX, bytes: usize::MAX };
         let mut builder = BatchBuilder::new(limit);
-        builder.columns.origins = batch.origins().to_vec();
+        builder.rest.origins = batch.origins().to_vec();
         if let Some(format) = batch.format() {
-            builder.columns.format.get_or_init(|| Arc::clone(format));
+            builder.format.get_or_init(|| Arc::clone(format));
         }
         builder
     }
 
     /// The number under which records of `partition` are pushed. Ask once per run of records, not per record.
     pub fn origin(&mut self, partition: &Arc<Partition>) -> u32 {
-        let origins = &mut self.columns.origins;
+        let origins = &mut self.rest.origins;
         let same = |origin: &Origin| Arc::ptr_eq(&origin.partition, partition) || origin.partition == *partition;
         let number = origins.iter().position(same).unwrap_or_else(|| {
             origins.push(Origin { partition: Arc::clone(partition), after: i64::MIN });
@@ -46,7 +50,7 @@ impl BatchBuilder {
     /// Appends a record. `position` is its own place, `after` the place where reading goes on behind it.
     #[inline]
     pub fn push(&mut self, origin: u32, position: i64, after: i64, record: Record<'_>) {
-        let at = &mut self.columns.origins[origin as usize];
+        let at = &mut self.rest.origins[origin as usize];
         debug_assert!(position >= at.after || at.after == i64::MIN, "positions ascend within a partition");
         at.after = after;
         self.push_row(origin, position, 0, record);
@@ -54,7 +58,7 @@ impl BatchBuilder {
 
     /// Moves a partition's position on without a record: past what the source skips, such as a transaction's marker.
     pub fn advance(&mut self, origin: u32, after: i64) {
-        let at = &mut self.columns.origins[origin as usize];
+        let at = &mut self.rest.origins[origin as usize];
         at.after = at.after.max(after);
     }
 
@@ -62,7 +66,7 @@ impl BatchBuilder {
     pub fn reject(&mut self, origin: u32, position: i64, after: i64, record: Record<'_>, reason: String) {
         let row = self.len() as u32;
         self.push(origin, position, after, record);
-        self.columns.rejected.insert(row, reason);
+        self.rest.rejected.insert(row, reason);
     }
 
     /// Appends a copy of `parent` with another content: what a transform makes out of a record.
@@ -99,7 +103,7 @@ impl BatchBuilder {
     /// Appends a record of a batch that has the same origins under the same numbers.
     pub(crate) fn push_same(&mut self, record: RecordRef<'_>) {
         if let Some(reason) = record.rejected() {
-            self.columns.rejected.insert(self.len() as u32, reason.to_owned());
+            self.rest.rejected.insert(self.len() as u32, reason.to_owned());
         }
         self.push_like(record, record.index(), record.payload());
     }
@@ -120,21 +124,21 @@ impl BatchBuilder {
     ) {
         let size = record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
         self.bytes += size + 64 * (1 + headers.len() + properties.len());
-        let columns = &mut self.columns;
-        columns.payload.push(record.payload);
-        columns.key.push(record.key);
-        columns.headers.push(headers);
-        columns.properties.push(properties);
-        columns.timestamp.push(record.timestamp);
-        columns.origin.push(origin);
-        columns.position.push(position);
-        columns.index.push(index);
-        columns.redelivered.push(record.redelivered);
+        self.payload.push(record.payload);
+        let rest = &mut self.rest;
+        rest.key.push(record.key);
+        rest.headers.push(headers);
+        rest.properties.push(properties);
+        rest.timestamp.push(record.timestamp);
+        rest.origin.push(origin);
+        rest.position.push(position);
+        rest.index.push(index);
+        rest.redelivered.push(record.redelivered);
     }
 
     /// How many records are in.
     pub fn len(&self) -> usize {
-        self.columns.rows()
+        self.rest.rows()
     }
 
     /// Whether no record is in.
@@ -149,8 +153,8 @@ impl BatchBuilder {
 
     /// The batch.
     pub fn finish(mut self) -> Batch {
-        self.columns.origins.iter_mut().filter(|origin| origin.after == i64::MIN).for_each(|origin| origin.after = 0);
-        self.columns.finish();
-        Batch::new(self.columns)
+        self.rest.origins.iter_mut().filter(|origin| origin.after == i64::MIN).for_each(|origin| origin.after = 0);
+        self.rest.finish();
+        Batch::new(Columns::new(self.payload, Arc::new(self.rest), self.format))
     }
 }

@@ -39,7 +39,7 @@ impl BytesColumn {
         match value {
             Some(value) => self.data.extend_from_slice(value),
             None => {
-                let row = self.values();
+                let row = self.len();
                 self.absent.resize(row / 8 + 1, 0);
                 self.absent[row / 8] |= 1 << (row % 8);
             }
@@ -54,14 +54,14 @@ impl BytesColumn {
         (!is_absent).then(|| &self.data[self.offsets[row] as usize..self.offsets[row + 1] as usize])
     }
 
-    fn values(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.offsets.len() - 1
     }
 
     /// A bitmap is whole or not there.
     fn finish(&mut self) {
         if !self.absent.is_empty() {
-            self.absent.resize(self.values().div_ceil(8), 0);
+            self.absent.resize(self.len().div_ceil(8), 0);
         }
     }
 
@@ -219,6 +219,14 @@ pub struct Flat<'a> {
 #[derive(Debug, Default)]
 pub struct Columns {
     pub(crate) payload: BytesColumn,
+    pub(crate) rest: Arc<Rest>,
+    pub(crate) format: OnceLock<Arc<dyn Format>>,
+    pub(crate) values: OnceLock<Values>,
+}
+
+/// All of its records but their payloads. A batch shares it with the one whose payloads took the place of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
     pub(crate) key: BytesColumn,
     pub(crate) headers: FieldsColumn,
     pub(crate) properties: FieldsColumn,
@@ -229,37 +237,34 @@ pub struct Columns {
     pub(crate) redelivered: Vec<bool>,
     pub(crate) rejected: BTreeMap<u32, String>,
     pub(crate) origins: Vec<Origin>,
-    pub(crate) format: OnceLock<Arc<dyn Format>>,
-    pub(crate) values: OnceLock<Values>,
 }
 
 impl Columns {
+    pub(crate) fn new(mut payload: BytesColumn, rest: Arc<Rest>, format: OnceLock<Arc<dyn Format>>) -> Columns {
+        payload.finish();
+        Columns { payload, rest, format, values: OnceLock::new() }
+    }
+
     pub(crate) fn rows(&self) -> usize {
-        self.position.len()
+        self.rest.rows()
     }
 
     pub(crate) fn size_bytes(&self) -> usize {
-        let fields = self.headers.size_bytes() + self.properties.size_bytes();
-        self.payload.size_bytes() + self.key.size_bytes() + fields + self.rows() * 50
-    }
-
-    /// Nothing more is pushed.
-    pub(crate) fn finish(&mut self) {
-        let (headers, properties) = (&mut self.headers.values, &mut self.properties.values);
-        [&mut self.payload, &mut self.key, headers, properties].into_iter().for_each(BytesColumn::finish);
+        self.payload.size_bytes() + self.rest.size_bytes()
     }
 
     pub(crate) fn flat(&self) -> Flat<'_> {
+        let rest = &*self.rest;
         Flat {
-            count: self.rows(),
+            count: rest.rows(),
             payload: self.payload.flat(),
-            key: self.key.flat(),
-            headers: self.headers.flat(),
-            properties: self.properties.flat(),
-            micros: &self.timestamp.micros,
-            time_kinds: &self.timestamp.kinds,
-            origin: &self.origin,
-            position: &self.position,
+            key: rest.key.flat(),
+            headers: rest.headers.flat(),
+            properties: rest.properties.flat(),
+            micros: &rest.timestamp.micros,
+            time_kinds: &rest.timestamp.kinds,
+            origin: &rest.origin,
+            position: &rest.position,
         }
     }
 
@@ -269,5 +274,21 @@ impl Columns {
             Some(format) => Values::decode(format.as_ref(), (0..self.rows()).map(|row| self.payload.get(row))),
             None => Values::opaque(self.rows()),
         })
+    }
+}
+
+impl Rest {
+    pub(crate) fn rows(&self) -> usize {
+        self.position.len()
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.key.size_bytes() + self.headers.size_bytes() + self.properties.size_bytes() + self.rows() * 50
+    }
+
+    /// Nothing more is pushed.
+    pub(crate) fn finish(&mut self) {
+        let (headers, properties) = (&mut self.headers.values, &mut self.properties.values);
+        [&mut self.key, headers, properties].into_iter().for_each(BytesColumn::finish);
     }
 }

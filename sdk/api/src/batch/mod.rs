@@ -6,6 +6,7 @@ mod columns;
 use std::sync::Arc;
 
 pub use builder::BatchBuilder;
+pub(crate) use columns::BytesColumn;
 pub use columns::{BY_BROKER, BY_PRODUCER, Columns, Flat, FlatBytes, FlatFields, NO_TIME, Origin, flat_time};
 
 use crate::format::Format;
@@ -101,6 +102,13 @@ impl Batch {
         compact.finish()
     }
 
+    /// The same records with these payloads, one for each; nothing else is copied. Not for a view.
+    pub(crate) fn with_payloads(&self, payloads: BytesColumn) -> Batch {
+        assert!(matches!(self.rows, Rows::All) && payloads.len() == self.len(), "a payload for each record");
+        let Columns { rest, format, .. } = &*self.columns;
+        Batch::new(Columns::new(payloads, Arc::clone(rest), format.clone()))
+    }
+
     /// The columns themselves; nothing for a view, whose records are [compacted](Batch::compacted) first.
     pub fn flat(&self) -> Option<Flat<'_>> {
         matches!(self.rows, Rows::All).then(|| self.columns.flat())
@@ -108,7 +116,7 @@ impl Batch {
 
     /// The partitions that the records came from, also of records that a filter took out.
     pub fn origins(&self) -> &[Origin] {
-        &self.columns.origins
+        &self.columns.rest.origins
     }
 
     /// Where reading goes on after this batch.
@@ -118,7 +126,7 @@ impl Batch {
 
     /// Whether the source rejected any of the records.
     pub fn has_rejected(&self) -> bool {
-        !self.columns.rejected.is_empty() && self.iter().any(|record| record.rejected().is_some())
+        !self.columns.rest.rejected.is_empty() && self.iter().any(|record| record.rejected().is_some())
     }
 
     /// How its payloads are to be understood; said once, by the engine, before anyone asks for a value.

@@ -45,7 +45,7 @@ pub fn register(registry: &mut Registry) {
 /// answers.
 pub fn worker() -> Option<ExitCode> {
     #[cfg(feature = "jq")]
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == JQ_WORKER) {
+    if catchwater_sdk::worker::is(JQ_WORKER) {
         return Some(transforms::jq::serve());
     }
     None

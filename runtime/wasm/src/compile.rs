@@ -10,6 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use catchwater_sdk::config::{Duration, Size};
+use catchwater_sdk::worker;
 use wasmtime::component::Component;
 
 use crate::machine::Machine;
@@ -58,7 +59,9 @@ pub(crate) fn compile(machine: &Machine, file: &[u8], effort: Effort) -> Result<
 
 fn ask(file: &[u8], effort: Effort) -> Result<Vec<u8>, String> {
     let failed = |error: io::Error| format!("cannot be compiled: start a process for it: {error}");
-    let mut worker = command().and_then(|mut command| command.spawn()).map_err(failed)?;
+    let piped =
+        |mut command: Command| command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut worker = worker::command(WORKER).and_then(piped).map_err(failed)?;
     // It reads all before it writes.
     let asked = worker.stdin.take().map(|mut to| {
         to.write_all(&effort.time.get().as_secs().max(1).to_le_bytes())?;
@@ -75,20 +78,6 @@ fn ask(file: &[u8], effort: Effort) -> Result<Vec<u8>, String> {
         (Some(Ok(())), Some(Ok(answer))) => answer,
         _ => Err(gone(status, String::from_utf8_lossy(&said).trim(), effort)),
     }
-}
-
-/// This program once more, without anything that it could know.
-fn command() -> io::Result<Command> {
-    // On Linux also where the file was replaced since: that is then still this version.
-    let program = match cfg!(target_os = "linux") {
-        true => "/proc/self/exe".into(),
-        false => std::env::current_exe()?,
-    };
-    let mut command = Command::new(program);
-    std::os::unix::process::CommandExt::arg0(&mut command, "catchwater");
-    command.arg(WORKER).env_clear().current_dir("/");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ok(command)
 }
 
 /// The code, or what is wrong with the plugin; an error where the worker came to no end.
@@ -118,7 +107,7 @@ fn gone(status: ExitStatus, said: &str, effort: Effort) -> String {
 /// Does what this process was started for, if that was to compile a plugin. A binary with plugins calls it before anything
 /// else, and ends with what it answers.
 pub fn worker() -> Option<ExitCode> {
-    if std::env::args_os().nth(1).is_none_or(|argument| argument != WORKER) {
+    if !worker::is(WORKER) {
         return None;
     }
     match work(&mut io::stdin().lock(), &mut io::stdout().lock()) {
@@ -134,7 +123,8 @@ fn work(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     let [mut seconds, mut bytes] = [[0; 8]; 2];
     from.read_exact(&mut seconds)?;
     from.read_exact(&mut bytes)?;
-    bound(u64::from_le_bytes(seconds), u64::from_le_bytes(bytes))?;
+    let memory_bytes = u64::from_le_bytes(bytes).saturating_add(OWN_BYTES);
+    worker::Bounds { seconds: Some(u64::from_le_bytes(seconds)), memory_bytes }.apply()?;
     let mut file = Vec::new();
     from.read_to_end(&mut file)?;
     let (answer, outcome) = match precompile(file) {
@@ -149,23 +139,6 @@ fn precompile(file: Vec<u8>) -> Result<Vec<u8>, String> {
     let machine = Machine::start().map_err(|error| error.to_string())?;
     let code = machine.engine.precompile_component(&componentize(file)?);
     code.map_err(|error| format!("is no sound WASM component, or a part of one: {error:#}"))
-}
-
-/// Past the time the system ends this process; past the memory an allocation fails, which ends it too.
-fn bound(seconds: u64, bytes: u64) -> io::Result<()> {
-    let set = |what, most| {
-        // Behind the bound itself, where the time is asked for more gently, comes the end without a word.
-        let limit = libc::rlimit { rlim_cur: most, rlim_max: most.saturating_add(1) };
-        // SAFETY: the pointer is to a whole `rlimit` that outlives the call, which only reads it.
-        match unsafe { libc::setrlimit(what, &limit) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
-    };
-    // One that is at fault leaves no core behind.
-    set(libc::RLIMIT_CORE, 0)?;
-    set(libc::RLIMIT_CPU, seconds)?;
-    set(libc::RLIMIT_DATA, bytes.saturating_add(OWN_BYTES))
 }
 
 #[cfg(test)]

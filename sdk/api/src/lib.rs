@@ -28,6 +28,7 @@ pub mod sink;
 pub mod source;
 pub mod transform;
 pub mod value;
+pub mod worker;
 
 pub use async_trait::async_trait;
 pub use batch::{Batch, BatchBuilder, Limit};

@@ -48,7 +48,7 @@ enum Fate {
 enum Made {
     /// As long as each is like its parent but for its payload, and no parent has two, their payloads alone.
     Payloads(BytesColumn),
-    Records(BatchBuilder),
+    Records(Box<BatchBuilder>),
 }
 
 /// What a transform made of a batch.
@@ -152,7 +152,7 @@ impl<'a> Output<'a> {
     /// Where new records are added that are more than payloads, behind those that are there.
     fn records(&mut self) -> &mut BatchBuilder {
         if let Made::Payloads(column) = &self.made {
-            self.made = Made::Records(in_full(self.batch, &self.fates, column));
+            self.made = Made::Records(Box::new(in_full(self.batch, &self.fates, column)));
         }
         match &mut self.made {
             Made::Records(records) => records,

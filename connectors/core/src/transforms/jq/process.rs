@@ -101,15 +101,7 @@ impl Drop for Process {
 /// This program once more, without anything that it could know.
 #[cfg(not(test))]
 fn command() -> io::Result<Command> {
-    // On Linux also where the file was replaced since: that is then still this version.
-    let program = match cfg!(target_os = "linux") {
-        true => "/proc/self/exe".into(),
-        false => std::env::current_exe()?,
-    };
-    let mut command = Command::new(program);
-    std::os::unix::process::CommandExt::arg0(&mut command, "catchwater");
-    command.arg(crate::JQ_WORKER).env_clear().current_dir("/");
-    Ok(command)
+    catchwater_sdk::worker::command(crate::JQ_WORKER)
 }
 
 /// In unit tests this program is the tests, and one of them is a worker when it is told so.

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use catchwater_sdk::worker;
+
 use super::program::{Program, STACK_BYTES};
 use super::wire::{self, Answer, Bounds, Hello, READY};
 
@@ -26,7 +28,8 @@ pub(crate) fn serve() -> ExitCode {
 
 fn try_to_serve() -> io::Result<()> {
     let hello = wire::read_hello(&mut io::stdin().lock())?;
-    bound_memory(hello.bounds.memory_bytes)?;
+    let memory_bytes = hello.bounds.memory_bytes.saturating_add(OWN_BYTES);
+    worker::Bounds { seconds: None, memory_bytes }.apply()?;
     let watch = Arc::new(Watch::new(hello.bounds.time_ms));
     let watching = Arc::clone(&watch);
     thread::Builder::new().name("watch".into()).spawn(move || watching.watch())?;
@@ -115,26 +118,4 @@ impl Watch {
 }
 
 /// What this process has besides what the program takes: its own code's data, and the stack of the thread that runs it.
-#[cfg(target_os = "linux")]
 const OWN_BYTES: u64 = (STACK_BYTES + (32 << 20)) as u64;
-
-/// An allocation past the bound fails, and ends the process.
-#[cfg(target_os = "linux")]
-fn bound_memory(bytes: u64) -> io::Result<()> {
-    let set = |what, bytes| {
-        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
-        // SAFETY: the pointer is to a whole `rlimit` that outlives the call, which only reads it.
-        match unsafe { libc::setrlimit(what, &limit) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
-    };
-    // A program that is at fault leaves no core behind.
-    set(libc::RLIMIT_CORE, 0)?;
-    set(libc::RLIMIT_DATA, bytes.saturating_add(OWN_BYTES))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn bound_memory(_: u64) -> io::Result<()> {
-    Ok(())
-}

@@ -15,6 +15,7 @@ use catchwater_storage::Store;
 use tracing::debug;
 
 use crate::committer::{Committer, Outcome, View};
+use crate::heavy::Heavy;
 use crate::rows::{Arrival, Rows};
 use crate::shred::{LakeSchema, Options};
 use crate::staged::{Place, Staged};
@@ -30,6 +31,7 @@ pub(crate) struct Settings {
     /// Whose positions these are: the consumer group, else the pipeline.
     pub(crate) capture: Arc<str>,
     pub(crate) allow_other_captures: bool,
+    pub(crate) heavy: Heavy,
 }
 
 /// One collection of one task.
@@ -231,7 +233,7 @@ impl Collection {
     async fn settle(&mut self, now_micros: i64) -> Result<Vec<String>> {
         let Some(staged) = &mut self.staged else { return Ok(Vec::new()) };
         loop {
-            staged.store_files(&self.store, &self.settings.capture).await?;
+            staged.store_files(&self.store, &self.settings).await?;
             // It is then fenced by its own first attempt, and its files are the table's.
             let may_be_there = std::mem::replace(&mut self.unanswered, true);
             let outcome = self.committer.commit(staged.to_part(&self.settings.capture)).await?;

@@ -19,6 +19,7 @@ pub mod care;
 mod collection;
 mod committer;
 mod config;
+mod heavy;
 mod hot_log;
 mod names;
 pub mod read;

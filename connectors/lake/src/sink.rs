@@ -19,6 +19,7 @@ use tracing::info;
 use crate::collection::{Collection, Settings};
 use crate::committer::Committers;
 use crate::config::Config;
+use crate::heavy::Heavy;
 use crate::hot_log::{BringIn, ChunkBuilder, HotLog, Leftovers, Target};
 use crate::names::Names;
 use crate::rows::Arrival;
@@ -29,7 +30,7 @@ use crate::table::Table;
 const BUFFER_BYTES_MAX: usize = 512 << 20;
 
 /// So many batches may still come between the one with which a sink says that it is full and the cut that it asks for: they
-/// wait for it already, or are on their way.
+/// wait for it already, or are on their way. Of large ones, which the engine sends one by one, it is the next.
 const BATCHES_COMING: usize = 3;
 
 /// What one task stores in a lake.
@@ -233,7 +234,8 @@ impl LakeSink {
     /// such care.
     fn room(&self, held_before: usize) -> Room {
         let held = self.held_bytes();
-        let coming = BATCHES_COMING * (held - held_before).saturating_sub(2 * Limit::default().bytes);
+        let added = held - held_before;
+        let coming = added.min(BATCHES_COMING * added.saturating_sub(2 * Limit::default().bytes));
         let is_full = held + coming >= self.buffer_bytes_max;
         match is_full || self.hot_log.as_ref().is_some_and(HotLog::is_full) {
             true => Room::Full,
@@ -277,7 +279,8 @@ impl Sink for LakeSink {
             self.lake.probe().await?;
             let capture = source.capture.clone().unwrap_or_else(|| Arc::clone(&self.context.pipeline));
             let (options, allow_other_captures) = (Arc::clone(&self.options), self.allow_other_captures);
-            self.settings = Some(Arc::new(Settings { options, capture, allow_other_captures }));
+            let heavy = Heavy::new(&self.committers.turns, &self.context);
+            self.settings = Some(Arc::new(Settings { options, capture, allow_other_captures, heavy }));
         }
         if self.hot_log.is_none() && source.needs_hot_log() {
             self.open_hot_log().await?;
@@ -295,6 +298,8 @@ impl Sink for LakeSink {
         let first = self.log(batch, &routes, arrived_micros).await?;
         let arrival = Arrival::at(arrived_micros);
         let held_before = self.held_bytes();
+        let settings = Arc::clone(self.settings()?);
+        let _turn = settings.heavy.turn(batch.size_bytes()).await;
         let taken = batch.iter().filter(|record| routes[record.origin()].takes(*record));
         for (number, record) in (first..).zip(taken) {
             let route = &routes[record.origin()];

@@ -8,6 +8,7 @@ use catchwater_storage::Store;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use uuid::Uuid;
 
+use crate::collection::Settings;
 use crate::committer::Part;
 use crate::rows::{Cut, date};
 use crate::shred::{LakeSchema, Options};
@@ -53,14 +54,16 @@ impl Staged {
     }
 
     /// Writes the files that are not written yet.
-    pub(crate) async fn store_files(&mut self, store: &Store, capture: &str) -> Result<()> {
+    pub(crate) async fn store_files(&mut self, store: &Store, settings: &Settings) -> Result<()> {
         let Some(cut) = &self.cut else { return Ok(()) };
-        let covered = self.covered(capture);
+        let covered = self.covered(&settings.capture);
         let encoder = Encoder::new(cut);
         for (number, bucket) in cut.buckets().iter().enumerate().skip(self.files.len()) {
             fail::fail_point!("lake::before_data_file", |_| std::process::abort());
             let footer = Footer::new(self.id, number + 1, cut.buckets().len(), &covered);
+            let turn = settings.heavy.turn(cut.largest_payload_bytes()).await;
             let encoded = blocking(|| encoder.encode(bucket, &footer))?;
+            drop(turn);
             // A name that nothing had before: an attempt that failed half-way leaves at most an orphan.
             let path = format!("{}/{}.parquet", date::folder(bucket.date), Uuid::now_v7());
             let size = encoded.bytes.len();

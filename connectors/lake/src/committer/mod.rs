@@ -20,6 +20,7 @@ use uuid::Uuid;
 use self::group::{Plan, Wish, plan};
 pub(crate) use self::news::News;
 use self::takers::Takers;
+use crate::heavy::Turns;
 use crate::rows::envelope::table_schema;
 use crate::shred::LakeSchema;
 use crate::table::{AddFile, Commit, CommitOutcome, Move, Table};
@@ -59,9 +60,10 @@ pub(crate) struct View {
     pub(crate) positions: HashMap<String, i64>,
 }
 
-/// The committers of a process by table.
+/// The committers of a process by table, and what else its sinks share.
 #[derive(Debug, Default)]
 pub(crate) struct Committers {
+    pub(crate) turns: Arc<Turns>,
     tables: Mutex<HashMap<String, mpsc::WeakSender<Request>>>,
     takers: Takers,
 }

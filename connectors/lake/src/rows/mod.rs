@@ -161,6 +161,12 @@ impl Cut {
         (ends[rows.end] - ends[rows.start]) as usize
     }
 
+    /// How many bytes the largest payload has.
+    pub(crate) fn largest_payload_bytes(&self) -> usize {
+        let ends = self.envelope.payloads().as_binary::<i32>().value_offsets();
+        ends.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or_default() as usize
+    }
+
     /// The files that the rows make.
     pub(crate) fn buckets(&self) -> &[Bucket] {
         &self.buckets

@@ -2,7 +2,8 @@
 //!
 //! Zstandard at level 1: payloads are most of a file, and higher levels cost more than they save. Dictionaries where values
 //! repeat often; elsewhere one is built in vain, so the rows are sampled first. A column of ids gets a bloom filter instead,
-//! which is what finds a needle. Statistics by page only where rows are sorted by, as elsewhere every page would span everything.
+//! which is what finds a needle. Neither dictionary nor statistics where values are huge: both keep whole ones until the row
+//! group ends, and tell little of them. Statistics by page only where rows are sorted by, as elsewhere every page would span everything.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -21,6 +22,9 @@ const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
 /// Statistics keep so much of a text.
 const STATISTICS_TEXT_MAX: usize = 32;
 
+/// A column with a value of so many bytes has neither a dictionary nor statistics.
+const HUGE_VALUE_BYTES: i32 = 1 << 20;
+
 /// How many rows are looked at to find columns that never repeat.
 const SAMPLE_ROWS: usize = 4096;
 
@@ -30,7 +34,7 @@ const BLOOM_ROWS_MIN: usize = 1024;
 /// How many columns of one file may have a bloom filter: each takes memory while the row group is open.
 const BLOOM_COLUMNS_MAX: usize = 16;
 
-/// The columns of some rows that hardly repeat a value.
+/// The columns of some rows that are written in a way of their own.
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
     /// Texts that never repeat.
@@ -38,6 +42,8 @@ pub(crate) struct Profile {
     /// Texts and floats that repeat too seldom for a dictionary.
     plain: Vec<ColumnPath>,
     integers: Vec<ColumnPath>,
+    /// Texts and bytes with a value that is better not kept.
+    huge: Vec<ColumnPath>,
 }
 
 /// How often the values of a column come again.
@@ -67,11 +73,17 @@ impl Profile {
             }
             DataType::Utf8 => {
                 let texts = column.as_string::<i32>();
-                self.add_texts(path, repeats(column, |row| texts.value(row)));
+                match has_huge_value(texts.value_offsets()) {
+                    true => self.huge.push(ColumnPath::new(path)),
+                    false => self.add_texts(path, repeats(column, |row| texts.value(row))),
+                }
             }
             DataType::Binary => {
                 let bytes = column.as_binary::<i32>();
-                self.add_texts(path, repeats(column, |row| bytes.value(row)));
+                match has_huge_value(bytes.value_offsets()) {
+                    true => self.huge.push(ColumnPath::new(path)),
+                    false => self.add_texts(path, repeats(column, |row| bytes.value(row))),
+                }
             }
             DataType::Int64 => {
                 push_unless_often(&mut self.integers, path, repeats_of_numbers::<Int64Type>(column, |value| value))
@@ -98,6 +110,11 @@ fn push_unless_often(paths: &mut Vec<ColumnPath>, path: Vec<String>, repeats: Re
     if repeats != Repeats::Often {
         paths.push(ColumnPath::new(path));
     }
+}
+
+fn has_huge_value(ends: &[i32]) -> bool {
+    let all = ends.last().zip(ends.first()).map_or(0, |(last, first)| last - first);
+    all >= HUGE_VALUE_BYTES && ends.windows(2).any(|ends| ends[1] - ends[0] >= HUGE_VALUE_BYTES)
 }
 
 fn repeats_of_numbers<T: ArrowPrimitiveType>(column: &ArrayRef, bits: fn(T::Native) -> i64) -> Repeats {
@@ -163,7 +180,7 @@ fn envelope(builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
 }
 
 fn profiled(mut builder: WriterPropertiesBuilder, profile: &Profile, rows: usize) -> WriterPropertiesBuilder {
-    let Profile { ids, plain, integers } = profile;
+    let Profile { ids, plain, integers, huge } = profile;
     for path in ids.iter().chain(plain) {
         builder = builder.set_column_dictionary_enabled(path.clone(), false);
     }
@@ -171,6 +188,11 @@ fn profiled(mut builder: WriterPropertiesBuilder, profile: &Profile, rows: usize
         builder = builder
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
+    }
+    for path in huge {
+        builder = builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
     }
     let blooms = if rows < BLOOM_ROWS_MIN { 0 } else { BLOOM_COLUMNS_MAX };
     for path in ids.iter().take(blooms) {

@@ -14,13 +14,14 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::flow::{self, Flow};
+use super::load::{Laden, Load};
 use super::stages::{Stages, StepRejected, failure, halves};
 use super::waiting::Waiting;
 use crate::backoff::Backoff;
 use crate::spec::OnError;
 use crate::status::Status;
 
-/// Batches that wait for a sink. With the size of a batch this bounds what is under way. (Invariant 9)
+/// Batches that wait for a sink, unless they are large: see [`Load`]. (Invariant 9)
 const WAITING_MAX: usize = 2;
 
 /// What a task tells a sink's branch; order is kept.
@@ -61,7 +62,9 @@ pub(super) struct Branch {
     pub(super) number: usize,
     pub(super) step: Arc<str>,
     pub(super) traits: SinkTraits,
-    pub(super) items: mpsc::Sender<Item>,
+    pub(super) items: mpsc::Sender<Laden>,
+    /// What is in there or being written.
+    pub(super) load: Load,
     /// What waits in front of them.
     pub(super) waiting: Waiting,
     /// Dropped with it.
@@ -92,7 +95,8 @@ impl Branch {
         let (number, step, traits) = (driver.number, Arc::clone(&driver.step), driver.sink.traits());
         let running =
             Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, full: false, attempts: 1, flow };
-        (Branch { number, step, traits, items, waiting: Waiting::default(), driver: JoinSet::new() }, running)
+        let (load, waiting) = (Load::default(), Waiting::default());
+        (Branch { number, step, traits, items, load, waiting, driver: JoinSet::new() }, running)
     }
 
     /// Starts it.
@@ -126,7 +130,7 @@ impl Branch {
 /// What drives a branch.
 pub(super) struct Running {
     driver: Driver,
-    items: mpsc::Receiver<Item>,
+    items: mpsc::Receiver<Laden>,
     taken: u64,
     written: u64,
     rejected: u64,
@@ -168,7 +172,8 @@ impl Running {
 
     async fn drive(&mut self) -> Result<()> {
         self.open().await?;
-        while let Some(item) = self.items.recv().await {
+        // The load is there until the item is done with: a sink that is full has said so by then.
+        while let Some((item, _load)) = self.items.recv().await {
             match item {
                 Item::Batch(batch) => self.take(batch).await?,
                 Item::Barrier(barrier) => self.answer(&barrier).await?,

@@ -174,9 +174,10 @@ impl Task {
             if let Some(part) = part {
                 let (mut next, running) = Branch::new(self.driver(part));
                 next.waiting = std::mem::take(&mut branch.waiting);
-                let (reply, question) = oneshot::channel();
-                next.items.try_send(Item::Stored(partitions.clone(), reply)).expect("it was told nothing yet");
-                handover.questions.push(question);
+                let (reply, answer) = oneshot::channel();
+                let question = next.load.add(Item::Stored(partitions.clone(), reply));
+                next.items.try_send(question).expect("it was told nothing yet");
+                handover.questions.push(answer);
                 starting.push((self.branches.len(), running));
                 leaving.push(std::mem::replace(&mut branch, next));
             }

@@ -14,6 +14,7 @@ mod flow;
 mod handover;
 mod intake;
 mod letters;
+mod load;
 mod outlet;
 mod owned;
 mod pace;
@@ -180,7 +181,8 @@ impl Task {
         }
         let next_at = self.flow.next_at(Instant::now());
         let has_room = self.branches.iter().all(|branch| branch.waiting.has_room());
-        let may_read = next_at.is_none() && has_room && !self.letters.are_many();
+        let laden = self.branches.iter().find(|branch| !branch.load.has_room()).map(|branch| branch.load.clone());
+        let may_read = next_at.is_none() && has_room && laden.is_none() && !self.letters.are_many();
         tokio::select! {
             biased;
             Ok(()) = self.wish.changed() => Ok(Next::Step),
@@ -189,6 +191,7 @@ impl Task {
             _ = self.ticks.tick() => self.tick().await.map(|()| Next::Step),
             () = hand_on(&mut self.branches) => Ok(Next::Step),
             () = flow::pause(next_at), if next_at.is_some() => Ok(Next::Step),
+            () = async { if let Some(load) = &laden { load.room().await } }, if laden.is_some() => Ok(Next::Step),
             polled = self.upstream.poll(self.flow.limit()), if may_read => match polled {
                 Ok(Polled::End) => self.finish().await,
                 polled => self.polled(polled).await.map(|()| Next::Step),

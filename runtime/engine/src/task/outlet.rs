@@ -69,13 +69,13 @@ impl Task {
             branch.waiting.push(item);
             return Ok(());
         }
-        let items = branch.items.clone();
+        let (items, load) = (branch.items.clone(), branch.load.clone());
         loop {
             tokio::select! {
                 biased;
                 permit = items.reserve() => match permit {
                     Ok(permit) => {
-                        permit.send(item);
+                        permit.send(load.add(item));
                         return Ok(());
                     }
                     Err(_) => return Err(self.why_ended().await),

@@ -86,7 +86,7 @@ pub(super) async fn hand_on(branches: &mut [Branch]) {
         && let Ok(permit) = branch.items.reserve().await
         && let Some(item) = branch.waiting.pop()
     {
-        permit.send(item);
+        permit.send(branch.load.add(item));
         return;
     }
     // A branch that has ended says why in a report.

@@ -133,8 +133,8 @@ fn check_topics(topics: &[String]) -> Result<()> {
 }
 
 fn client(config: &Config, context: &Context, group: &str, member: &str) -> Result<ClientConfig> {
-    // Half a share: the messages of large ones are in memory a second time, as a batch, before the client lets go of them.
-    let prefetch = config.prefetch.bytes().min(context.memory_bytes / 2).max(1 << 20);
+    // A quarter of a share: one more fetch is under way, and with large messages one more is in memory a second time, as a batch.
+    let prefetch = config.prefetch.bytes().min(context.memory_bytes / 4).max(1 << 20);
     let defaults = [
         ("client.id", plain(&format!("catchwater-{}", context.pipeline))),
         ("group.id", group.to_owned()),

@@ -1,5 +1,6 @@
 //! The `catchwater` binary: wiring and subcommands, nothing else.
 
+mod allocator;
 #[cfg(all(feature = "server", feature = "kafka"))]
 mod brokers;
 mod check;
@@ -34,12 +35,6 @@ use catchwater_lake::replay::Board;
 use catchwater_sdk::Registry;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, reload};
-
-/// Pages and columns of a megabyte come and go with every row group: glibc gives them back to the system each time, and
-/// the system clears them anew.
-#[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Gathers events off message brokers, leads them to a data lake, and leads them back again.
 #[derive(Parser)]
@@ -126,7 +121,7 @@ fn main() -> ExitCode {
     if let Some(code) = catchwater_wasm::worker() {
         return code;
     }
-    bound_allocator();
+    allocator::bound();
     let arguments = Arguments::parse();
     if let Err(error) = start_log(&arguments) {
         output::complain(&error);
@@ -247,21 +242,3 @@ fn let_levels_change<S: 'static>(handle: reload::Handle<EnvFilter, S>, begun_wit
         handle.reload(filter).map_err(|error| error.to_string())
     });
 }
-
-/// glibc gives each of many threads an arena of its own and returns little of them: with large buffers that pass from
-/// thread to thread, half of the resident memory was such leftovers. Two arenas cost no measurable speed.
-///
-/// It also raises, up to 32 MiB, the size from which a block is mapped alone and given back when it is freed. Columns that
-/// grow then leave holes behind: with a fixed size, a million events from Kafka took 209 MB at most instead of 269. With
-/// 1 MiB it was 188, but a file took 8% more processor time.
-fn bound_allocator() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: only sets limits inside the allocator; no other thread exists yet.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 2);
-        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_ALONE_BYTES);
-    }
-}
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const MAPPED_ALONE_BYTES: libc::c_int = 4 << 20;

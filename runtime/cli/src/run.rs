@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::allocator;
 use crate::output::{complain, complaints_have_colours};
 use crate::progress::Progress;
 
@@ -103,6 +104,7 @@ pub(crate) fn host(means: &Means) -> Result<(Host, DataDir)> {
         instance: Arc::clone(data_dir.instance()),
         memory_bytes: means.memory.bytes(),
         clock: Arc::new(SystemClock),
+        give_back: allocator::give_back,
     };
     Ok((host, data_dir))
 }

@@ -33,6 +33,8 @@ pub struct Host {
     pub memory_bytes: u64,
     /// Tells the time of day.
     pub clock: Arc<dyn Clock>,
+    /// Gives memory that was freed back to the system: called when large records were, and not for ordinary ones.
+    pub give_back: fn(),
 }
 
 /// One task's view of its pipeline.
@@ -170,6 +172,7 @@ impl Blueprint {
             backoff: Backoff::new(self.retry(), self.random()),
             status: Arc::clone(&self.status),
             reports,
+            give_back: self.host.give_back,
         }
     }
 

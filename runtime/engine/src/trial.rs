@@ -50,8 +50,13 @@ pub fn run(trial: &Trial, planned: &Arc<Planned>, registry: &Arc<Registry>) -> R
 }
 
 fn blueprint(planned: &Arc<Planned>, registry: &Arc<Registry>) -> Blueprint {
-    let host =
-        Host { data_dir: Path::new("").into(), instance: SOURCE.into(), memory_bytes: 0, clock: Arc::new(SystemClock) };
+    let host = Host {
+        data_dir: Path::new("").into(),
+        instance: SOURCE.into(),
+        memory_bytes: 0,
+        clock: Arc::new(SystemClock),
+        give_back: || {},
+    };
     Blueprint {
         planned: Arc::clone(planned),
         registry: Arc::clone(registry),

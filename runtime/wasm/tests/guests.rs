@@ -76,6 +76,7 @@ impl Scene {
             instance: "test".into(),
             memory_bytes: 1 << 20,
             clock: Arc::new(SystemClock),
+            give_back: || {},
         };
         let mut topology = Topology::new(Arc::new(self.registry()), host);
         topology.apply(&plan).await;

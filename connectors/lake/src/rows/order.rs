@@ -99,6 +99,11 @@ impl Bucket {
         self.runs.iter().map(ExactSizeIterator::len).sum()
     }
 
+    /// How many bytes its rows have, where `weigh` tells that of consecutive ones.
+    pub(crate) fn bytes(&self, weigh: impl Fn(&Range<usize>) -> usize) -> usize {
+        self.runs.iter().map(weigh).sum()
+    }
+
     /// The rows in order, in bounded pieces. `weigh` tells how many bytes of payload consecutive rows have.
     pub(crate) fn selections(&self, weigh: impl Fn(&Range<usize>) -> usize) -> Vec<Selection> {
         let mut selections = Vec::new();

@@ -19,6 +19,9 @@ use self::properties::{Profile, properties};
 pub(crate) use self::stats::delta_stats;
 use crate::rows::{Bucket, Cut, FileShape};
 
+/// Rows are large that have so many bytes of payload each.
+const LARGE_ROW_BYTES: usize = 1 << 20;
+
 /// A file that is not stored yet.
 #[derive(Debug)]
 pub(crate) struct Encoded {
@@ -49,12 +52,19 @@ impl<'a> Encoder<'a> {
 
     fn write(&self, bucket: &Bucket, footer: &Footer<'_>) -> Result<(Vec<u8>, ParquetMetaData), ParquetError> {
         let properties = properties(&self.profile, bucket.rows(), footer.to_key_value());
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.room(bucket));
         let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(&self.shape.schema), Some(properties))?;
         for rows in bucket.selections(|rows| self.cut.payload_bytes(rows)) {
             writer.write(&self.cut.batch(&self.shape, &rows)?)?;
         }
         let metadata = writer.close()?;
         Ok((bytes, metadata))
+    }
+
+    /// Room for a file of few large rows, with each payload once more as columns: it would be there twice whenever it grows, and
+    /// what is not written to takes no memory.
+    fn room(&self, bucket: &Bucket) -> usize {
+        let bytes = bucket.bytes(|rows| self.cut.payload_bytes(rows));
+        if bytes / bucket.rows().max(1) < LARGE_ROW_BYTES { 0 } else { 2 * bytes }
     }
 }

@@ -202,3 +202,35 @@ fn profiled(mut builder: WriterPropertiesBuilder, profile: &Profile, rows: usize
     }
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{RecordBatch, StringArray};
+    use arrow::datatypes::Schema;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    /// Whether a column of these texts is written with a dictionary, and whether with statistics.
+    fn written(texts: &[&str]) -> (bool, bool) {
+        let column: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+        let field = Field::new("text", DataType::Utf8, true);
+        let profile = Profile::of([(&field, &column)].into_iter());
+        let properties = properties(&profile, texts.len(), KeyValue::new("key".to_owned(), None));
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![column]).expect("a batch");
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).expect("a writer");
+        writer.write(&batch).expect("written");
+        let metadata = writer.close().expect("closed");
+        let chunk = metadata.row_group(0).column(0);
+        (chunk.dictionary_page_offset().is_some(), chunk.statistics().is_some())
+    }
+
+    #[test]
+    fn a_huge_value_is_kept_by_no_dictionary_and_no_statistics() {
+        let huge = "x".repeat(HUGE_VALUE_BYTES as usize);
+        assert_eq!(written(&["a", &huge]), (false, false));
+        assert_eq!(written(&["a", &huge[1..]]), (true, true));
+    }
+}

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::flow::{self, Flow};
-use super::load::{Laden, Load};
+use super::load::{Laden, Load, is_large};
 use super::stages::{Stages, StepRejected, failure, halves};
 use super::waiting::Waiting;
 use crate::backoff::Backoff;
@@ -83,6 +83,7 @@ pub(crate) struct Driver {
     pub(crate) backoff: Backoff,
     pub(crate) status: Arc<Status>,
     pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) give_back: fn(),
 }
 
 // === impl Branch ===
@@ -93,8 +94,17 @@ impl Branch {
         let (items, receiver) = mpsc::channel(WAITING_MAX);
         let flow = Flow::new(&driver.stages);
         let (number, step, traits) = (driver.number, Arc::clone(&driver.step), driver.sink.traits());
-        let running =
-            Running { driver, items: receiver, taken: 0, written: 0, rejected: 0, full: false, attempts: 1, flow };
+        let running = Running {
+            driver,
+            items: receiver,
+            taken: 0,
+            written: 0,
+            rejected: 0,
+            full: false,
+            large: false,
+            attempts: 1,
+            flow,
+        };
         let (load, waiting) = (Load::default(), Waiting::default());
         (Branch { number, step, traits, items, load, waiting, driver: JoinSet::new() }, running)
     }
@@ -136,6 +146,8 @@ pub(super) struct Running {
     rejected: u64,
     /// Whether the sink is full, and no cut has come since it said so: batches before the cut need not say it again.
     full: bool,
+    /// Whether there was a large batch since the last cut.
+    large: bool,
     /// How often the last call was tried until it was answered.
     attempts: u32,
     flow: Flow,
@@ -174,6 +186,8 @@ impl Running {
         self.open().await?;
         // The load is there until the item is done with: a sink that is full has said so by then.
         while let Some((item, _load)) = self.items.recv().await {
+            self.large |= is_large(&item);
+            let is_cut = matches!(&item, Item::Barrier(barrier) if barrier.kind == BarrierKind::Cut);
             match item {
                 Item::Batch(batch) => self.take(batch).await?,
                 Item::Barrier(barrier) => self.answer(&barrier).await?,
@@ -182,6 +196,10 @@ impl Running {
                     let _ = reply.send(stored); // a task that no longer waits has abandoned this branch
                 }
                 Item::Retry(backoff) => self.driver.backoff = backoff,
+            }
+            if self.large {
+                (self.driver.give_back)();
+                self.large = !is_cut;
             }
         }
         Ok(())

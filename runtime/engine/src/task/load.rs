@@ -10,6 +10,14 @@ use super::branch::Item;
 /// anyway; one that is larger is under way alone, and the cut that a sink asks for after it comes before the next one. (Invariant 9)
 const UNDER_WAY_BYTES_MAX: usize = 8 << 20;
 
+/// No ordinary batch has so many bytes: one of large records has, and what it takes to store is much as well.
+const LARGE_BYTES: usize = 4 << 20;
+
+/// Whether an item is a batch of large records.
+pub(super) fn is_large(item: &Item) -> bool {
+    matches!(item, Item::Batch(batch) if batch.size_bytes() > LARGE_BYTES)
+}
+
 /// What is under way to one sink. Clones share it.
 #[derive(Clone)]
 pub(super) struct Load(Arc<Semaphore>);

@@ -147,6 +147,7 @@ impl Scene {
             instance: "test".into(),
             memory_bytes: 1 << 20,
             clock: Arc::new(SystemClock),
+            give_back: || {},
         };
         Topology::new(self.registry(), host)
     }

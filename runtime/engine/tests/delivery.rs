@@ -64,6 +64,18 @@ async fn a_second_run_reads_nothing_twice() {
     assert_eq!(positions(&scene.topic, 1), all(100));
 }
 
+/// Invariant 9: else what a full sink has not stored yet would be in memory several times over.
+#[tokio::test]
+async fn a_full_sink_stores_a_large_record_before_the_next_is_read() {
+    let log = MemoryLog::default();
+    (0..4).for_each(|_| log.append(0, Some(&[b'x'; 9_000_000])));
+    log.end();
+    let scene = Scene::new(log);
+    scene.lake.set_room(1);
+    scene.run(LAKE).await.expect("ends well");
+    assert_eq!(scene.lake.cuts(), [1; 4]);
+}
+
 /// The payloads of a store whose records were numbered by a transform that remembers.
 fn numbers(store: &MemoryStore) -> Vec<i64> {
     let number = |payload: Option<Vec<u8>>| String::from_utf8(payload.unwrap_or_default()).ok()?.parse().ok();

@@ -109,6 +109,11 @@ impl Branch {
         (Branch { number, step, traits, items, load, waiting, driver: JoinSet::new() }, running)
     }
 
+    /// Whether nothing more is to be read until some of what is under way is written. What comes while it is held waits elsewhere.
+    pub(super) fn is_laden(&self) -> bool {
+        !self.waiting.is_held() && !self.load.has_room()
+    }
+
     /// Starts it.
     pub(super) fn run(&mut self, running: Running) {
         self.driver.spawn(running.run());

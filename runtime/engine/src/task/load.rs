@@ -47,11 +47,12 @@ impl Load {
     pub(super) fn has_room(&self) -> bool {
         self.0.available_permits() > 0
     }
+}
 
-    /// Waits until more may be read. Cancel safe.
-    pub(super) async fn room(&self) {
-        // Nobody closes it.
-        let _ = self.0.acquire().await;
+/// Waits until more may be read; there is nothing to wait for without a load. Cancel safe.
+pub(super) async fn room(load: &Option<Load>) {
+    if let Some(Load(load)) = load {
+        let _ = load.acquire().await; // nobody closes it
     }
 }
 

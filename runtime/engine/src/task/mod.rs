@@ -181,7 +181,7 @@ impl Task {
         }
         let next_at = self.flow.next_at(Instant::now());
         let has_room = self.branches.iter().all(|branch| branch.waiting.has_room());
-        let laden = self.branches.iter().find(|branch| !branch.load.has_room()).map(|branch| branch.load.clone());
+        let laden = self.branches.iter().find(|branch| branch.is_laden()).map(|branch| branch.load.clone());
         let may_read = next_at.is_none() && has_room && laden.is_none() && !self.letters.are_many();
         tokio::select! {
             biased;
@@ -191,7 +191,7 @@ impl Task {
             _ = self.ticks.tick() => self.tick().await.map(|()| Next::Step),
             () = hand_on(&mut self.branches) => Ok(Next::Step),
             () = flow::pause(next_at), if next_at.is_some() => Ok(Next::Step),
-            () = async { if let Some(load) = &laden { load.room().await } }, if laden.is_some() => Ok(Next::Step),
+            () = load::room(&laden), if laden.is_some() => Ok(Next::Step),
             polled = self.upstream.poll(self.flow.limit()), if may_read => match polled {
                 Ok(Polled::End) => self.finish().await,
                 polled => self.polled(polled).await.map(|()| Next::Step),

@@ -320,7 +320,7 @@ mod tests {
         assert_eq!((held.bounds().memory_bytes, held.bounds().time.as_millis()), (1 << 20, 20));
         assert_eq!(*held.grants.requests_max, 3);
         let effort = ceiling("compile_memory_max: 512MiB").effort();
-        assert_eq!(effort.to_string(), "2m of a processor and 512MiB");
+        assert_eq!(effort.to_string(), "5m of a processor and 512MiB");
         let asked = ceiling("memory_max: 1MiB\ntime_max: 20ms").when_asked();
         assert_eq!((asked.memory_bytes, asked.time.as_millis()), (1 << 20, 20));
     }

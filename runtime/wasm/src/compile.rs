@@ -39,7 +39,7 @@ const OWN_BYTES: u64 = 64 << 20;
 
 impl Default for Effort {
     fn default() -> Effort {
-        Effort { time: Duration::seconds(120), memory: Size::mib(4 << 10) }
+        Effort { time: Duration::seconds(300), memory: Size::mib(4 << 10) }
     }
 }
 
@@ -191,6 +191,6 @@ mod tests {
     fn one_that_takes_all_memory_to_compile_is_ended() {
         let effort = Effort { memory: Size::mib(16), ..Effort::default() };
         let said = refused(&bomb(20_000, 900), effort);
-        assert_eq!(said, "takes too much memory to compile: it may take 2m of a processor and 16MiB");
+        assert_eq!(said, "takes too much memory to compile: it may take 5m of a processor and 16MiB");
     }
 }

@@ -233,7 +233,8 @@ impl Collection {
     async fn settle(&mut self, now_micros: i64) -> Result<Vec<String>> {
         let Some(staged) = &mut self.staged else { return Ok(Vec::new()) };
         loop {
-            staged.store_files(&self.store, &self.settings).await?;
+            let Settings { capture, heavy, .. } = &*self.settings;
+            staged.store_files(&self.store, capture, heavy).await?;
             // It is then fenced by its own first attempt, and its files are the table's.
             let may_be_there = std::mem::replace(&mut self.unanswered, true);
             let outcome = self.committer.commit(staged.to_part(&self.settings.capture)).await?;

@@ -8,8 +8,8 @@ use catchwater_storage::Store;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use uuid::Uuid;
 
-use crate::collection::Settings;
 use crate::committer::Part;
+use crate::heavy::Heavy;
 use crate::rows::{Cut, date};
 use crate::shred::{LakeSchema, Options};
 use crate::table::{AddFile, Move};
@@ -54,14 +54,14 @@ impl Staged {
     }
 
     /// Writes the files that are not written yet.
-    pub(crate) async fn store_files(&mut self, store: &Store, settings: &Settings) -> Result<()> {
+    pub(crate) async fn store_files(&mut self, store: &Store, capture: &str, heavy: &Heavy) -> Result<()> {
         let Some(cut) = &self.cut else { return Ok(()) };
-        let covered = self.covered(&settings.capture);
+        let covered = self.covered(capture);
         let encoder = Encoder::new(cut);
         for (number, bucket) in cut.buckets().iter().enumerate().skip(self.files.len()) {
             fail::fail_point!("lake::before_data_file", |_| std::process::abort());
             let footer = Footer::new(self.id, number + 1, cut.buckets().len(), &covered);
-            let turn = settings.heavy.turn(cut.largest_payload_bytes()).await;
+            let turn = heavy.turn(cut.largest_payload_bytes()).await;
             let encoded = blocking(|| encoder.encode(bucket, &footer))?;
             drop(turn);
             // A name that nothing had before: an attempt that failed half-way leaves at most an orphan.

@@ -230,8 +230,8 @@ impl LakeSink {
         self.collections.iter().map(Collection::size_bytes).sum()
     }
 
-    /// What is left after a batch, before which so much was held. Large ones are likely followed by others like them; ordinary ones need no
-    /// such care.
+    /// What is left after a batch, before which so much was held. Large ones are likely followed by others like them;
+    /// ordinary ones need no such care.
     fn room(&self, held_before: usize) -> Room {
         let held = self.held_bytes();
         let added = held - held_before;

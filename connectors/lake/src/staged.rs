@@ -57,11 +57,11 @@ impl Staged {
     pub(crate) async fn store_files(&mut self, store: &Store, capture: &str, heavy: &Heavy) -> Result<()> {
         let Some(cut) = &self.cut else { return Ok(()) };
         let covered = self.covered(capture);
-        let encoder = Encoder::new(cut);
+        let (encoder, largest_bytes) = (Encoder::new(cut), cut.largest_payload_bytes());
         for (number, bucket) in cut.buckets().iter().enumerate().skip(self.files.len()) {
             fail::fail_point!("lake::before_data_file", |_| std::process::abort());
             let footer = Footer::new(self.id, number + 1, cut.buckets().len(), &covered);
-            let turn = heavy.turn(cut.largest_payload_bytes()).await;
+            let turn = heavy.turn(largest_bytes).await;
             let encoded = blocking(|| encoder.encode(bucket, &footer))?;
             drop(turn);
             // A name that nothing had before: an attempt that failed half-way leaves at most an orphan.

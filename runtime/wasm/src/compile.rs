@@ -75,7 +75,8 @@ fn ask(file: &[u8], effort: Effort) -> Result<Vec<u8>, String> {
     }
     let status = worker.wait().map_err(failed)?;
     match (asked, answer) {
-        (Some(Ok(())), Some(Ok(answer))) => answer,
+        // One that was ended while it wrote has given a part, whatever its last byte is.
+        (Some(Ok(())), Some(Ok(answer))) if status.success() => answer,
         _ => Err(gone(status, String::from_utf8_lossy(&said).trim(), effort)),
     }
 }
@@ -85,10 +86,10 @@ fn hear(from: impl Read) -> io::Result<Result<Vec<u8>, String>> {
     let mut heard = Vec::new();
     from.take(CODE_BYTES_MAX).read_to_end(&mut heard)?;
     let begin = heard[..heard.len().min(NOISE_BYTES_MAX)].windows(DONE.len()).position(|window| window == DONE);
-    let mut answer = heard.split_off(begin.ok_or(io::ErrorKind::UnexpectedEof)? + DONE.len());
-    match answer.pop() {
-        Some(0) => Ok(Ok(answer)),
-        Some(1) => Ok(Err(String::from_utf8_lossy(&answer).into_owned())),
+    heard.drain(..begin.ok_or(io::ErrorKind::UnexpectedEof)? + DONE.len());
+    match heard.pop() {
+        Some(0) => Ok(Ok(heard)),
+        Some(1) => Ok(Err(String::from_utf8_lossy(&heard).into_owned())),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }

@@ -36,9 +36,8 @@ impl Bounds {
     /// Bounds this process, for good.
     #[cfg(target_os = "linux")]
     pub fn apply(self) -> io::Result<()> {
-        let set = |what, most: u64| {
-            // Past the bound on time comes a signal that tells what it is for, and a second later the end in any case.
-            let limit = libc::rlimit { rlim_cur: most, rlim_max: most.saturating_add(1) };
+        let set = |what, soft, hard| {
+            let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
             // SAFETY: the pointer is to a whole `rlimit` that outlives the call, which only reads it.
             match unsafe { libc::setrlimit(what, &limit) } {
                 0 => Ok(()),
@@ -46,9 +45,12 @@ impl Bounds {
             }
         };
         // One that is at fault leaves no core behind.
-        set(libc::RLIMIT_CORE, 0)?;
-        self.seconds.map_or(Ok(()), |seconds| set(libc::RLIMIT_CPU, seconds))?;
-        set(libc::RLIMIT_DATA, self.memory_bytes)
+        set(libc::RLIMIT_CORE, 0, 0)?;
+        if let Some(seconds) = self.seconds {
+            // The signal of the first tells what it is for; that of the second, which comes where both are equal, does not.
+            set(libc::RLIMIT_CPU, seconds, seconds.saturating_add(1))?;
+        }
+        set(libc::RLIMIT_DATA, self.memory_bytes, self.memory_bytes)
     }
 
     /// Bounds this process, for good.

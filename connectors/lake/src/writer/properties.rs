@@ -3,7 +3,8 @@
 //! Zstandard at level 1: payloads are most of a file, and higher levels cost more than they save. Dictionaries where values
 //! repeat often; elsewhere one is built in vain, so the rows are sampled first. A column of ids gets a bloom filter instead,
 //! which is what finds a needle. Neither dictionary nor statistics where values are huge: both keep whole ones until the row
-//! group ends, and tell little of them. Statistics by page only where rows are sorted by, as elsewhere every page would span everything.
+//! group ends, and tell little of them. Statistics by page only where rows are sorted by, as elsewhere every page would span
+//! everything.
 
 use std::collections::HashSet;
 use std::hash::Hash;

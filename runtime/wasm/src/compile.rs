@@ -94,13 +94,17 @@ fn hear(from: impl Read) -> io::Result<Result<Vec<u8>, String>> {
     }
 }
 
+/// What a program ends with that panicked: the libraries do over some files that are cut.
+const PANICKED: i32 = 101;
+
 /// Why there is no answer.
 fn gone(status: ExitStatus, said: &str, effort: Effort) -> String {
-    match status.signal() {
-        Some(libc::SIGXCPU) => format!("takes too long to compile: it may take {effort}"),
-        Some(libc::SIGABRT) if said.contains("memory") => {
+    match (status.signal(), status.code()) {
+        (Some(libc::SIGXCPU), _) => format!("takes too long to compile: it may take {effort}"),
+        (Some(libc::SIGABRT), _) if said.contains("memory") => {
             format!("takes too much memory to compile: it may take {effort}")
         }
+        (_, Some(PANICKED)) => "is no sound WASM component, or a part of one: is all of the file there?".into(),
         _ => format!("cannot be compiled: {status} {said}"),
     }
 }
@@ -147,6 +151,7 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
+    use crate::tests::Hand;
 
     /// What tests start to compile a plugin is the tests once more, and this one of them.
     #[test]
@@ -179,6 +184,15 @@ mod tests {
         let said = refused(b"\0asm\x0d\0\x01\0\xff", Effort::default());
         assert!(said.starts_with("is no sound WASM component, or a part of one: "), "{said}");
         assert_eq!(refused(b"text", Effort::default()), "is no WASM file");
+    }
+
+    #[test]
+    fn one_that_is_cut_is_told_without_the_words_of_a_panic() {
+        let module = Hand::default().module();
+        for bytes in [module.len() - 1, module.len() - 40, module.len() / 2, 20] {
+            let said = refused(&module[..bytes], Effort::default());
+            assert!(said.starts_with("is ") && !said.contains("panicked"), "{bytes} of {}: {said}", module.len());
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use self::memory::Memory;
 use crate::plugins::{Places, Plugins};
 
 /// What the plugin does with a batch, or to read one, as instructions that leave the address of the answer.
-struct Hand<'a> {
+pub(crate) struct Hand<'a> {
     work: &'static str,
     world: &'static str,
     process: &'a str,
@@ -80,7 +80,7 @@ const SINK: &str = r#"
 
 impl Hand<'_> {
     /// The module, with the interface's types in it as a compiler puts them there.
-    fn module(&self) -> Vec<u8> {
+    pub(crate) fn module(&self) -> Vec<u8> {
         let text = include_str!("plugin.wat")
             .replace(";; IMPORTS", self.imports)
             .replace(";; DATA", &self.memory.data())

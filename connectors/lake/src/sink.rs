@@ -175,10 +175,10 @@ impl LakeSink {
         self.context.format.iter().for_each(|format| batch.set_format(format));
     }
 
-    /// Stores what hot logs were left with, and begins one of its own if it is to have one.
-    async fn open_hot_log(&mut self) -> Result<()> {
+    /// Stores what hot logs were left with, whatever source they are of, and begins one of its own if this source wants one.
+    async fn open_hot_log(&mut self, wanted: bool) -> Result<()> {
         let mut own = None;
-        if self.has_hot_log {
+        if self.has_hot_log && wanted {
             own = Some(self.bring_in(HotLog::take(&self.context)?).await?);
         }
         for leftovers in HotLog::left_behind(&self.context) {
@@ -282,8 +282,8 @@ impl Sink for LakeSink {
             let heavy = Heavy::new(&self.committers.turns, &self.context);
             self.settings = Some(Arc::new(Settings { options, capture, allow_other_captures, heavy }));
         }
-        if self.hot_log.is_none() && source.needs_hot_log() {
-            self.open_hot_log().await?;
+        if self.hot_log.is_none() {
+            self.open_hot_log(source.needs_hot_log()).await?;
         }
         Ok(())
     }

@@ -144,19 +144,20 @@ async fn run_until_ended<B: Beside>(
     Ok(well)
 }
 
-/// A sink brings in what its own hot log was left with. One that was renamed has another.
+/// A lake sink brings in what its own hot log was left with. One that was renamed has another, one of another type has none.
 fn warn_of_forgotten_logs(data_dir: &Path, plan: &Plan) {
     let sinks = |pipeline: &Pipeline| -> Vec<(String, String)> {
         let components = pipeline.sinks.iter().map(|sink| &sink.component).chain(&pipeline.dead_letters);
-        components.map(|component| (pipeline.name.clone(), component.name.clone())).collect()
+        let lakes = components.filter(|component| component.type_name == "lake");
+        lakes.map(|component| (pipeline.name.clone(), component.name.clone())).collect()
     };
     let known: Vec<_> = plan.pipelines.iter().flat_map(|planned| sinks(&planned.spec)).collect();
     let known = known.iter().map(|(pipeline, sink)| (pipeline.as_str(), sink.as_str()));
     for Forgotten { path, pipeline, sink } in forgotten_hot_logs(data_dir, known) {
         warn!(
             path = %path.display(), %pipeline, %sink,
-            "records in a hot log are in no table, and no pipeline and sink of these names run here; were they renamed? run \
-             them once more under the old names, and what the log holds is brought in"
+            "records in a hot log are in no table, and no pipeline with a lake sink of these names runs here; were they renamed? \
+             run them once more under the old names, and what the log holds is brought in"
         );
     }
 }

@@ -91,6 +91,20 @@ async fn without_a_hot_log_a_mark_waits_for_the_table_and_what_is_left_comes_in_
 }
 
 #[tokio::test]
+async fn what_is_left_comes_in_also_where_the_source_is_now_one_that_can_be_read_again() {
+    let lake = Lake::new();
+    let mut sink = lake.hot_sink("").await;
+    assign(&mut sink, &[0]).await;
+    let _ = sink.write(&batch(0, 0, &["1"])).await.unwrap();
+    mark(&mut sink, 1, &[(0, 1)]).await.unwrap();
+    drop(sink);
+    drop(lake.sink("").await);
+    assert_eq!(lake.places().await, "0:0");
+    drop(lake.hot_sink("").await);
+    assert_eq!(lake.places().await, "0:0", "once");
+}
+
+#[tokio::test]
 async fn a_source_that_can_be_read_again_has_no_hot_log() {
     let lake = Lake::new();
     let mut sink = lake.sink("").await;

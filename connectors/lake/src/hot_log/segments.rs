@@ -2,7 +2,7 @@
 //! records, which says where the numbers of records are at. So the newest must stay, also when all in it is stored.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use catchwater_sdk::Result;
@@ -66,7 +66,10 @@ pub(super) fn read(folder: &Path, number: u64) -> Result<Vec<u8>> {
 /// Everything in it is stored.
 pub(super) fn remove(folder: &Path, number: u64) -> Result<()> {
     let path = path(folder, number);
-    fs::remove_file(&path).map_err(|error| failed("delete", &path, error))?;
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("delete", &path, error)),
+        _ => {}
+    }
     fail::fail_point!("lake::in_hot_log_removal", |_| std::process::abort());
     Ok(())
 }

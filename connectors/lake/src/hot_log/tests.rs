@@ -271,15 +271,20 @@ async fn a_frame_that_was_written_twice_counts_once() {
     assert_eq!(left(folder.path()), [(0, 7), (1, 8), (2, 9), (3, 10)]);
 }
 
+/// A record that alone makes a segment large enough to be closed.
+fn large() -> Batch {
+    let payload = vec![0; 2 << 20];
+    let mut builder = BatchBuilder::new(Limit::default());
+    let origin = builder.origin(&partition());
+    builder.push(origin, 0, 1, Record::payload(&payload));
+    builder.finish()
+}
+
 #[tokio::test]
 async fn segments_go_once_all_in_them_is_stored_and_before_that_it_fills() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut log = started(folder.path(), 6 << 20);
-    let large = vec![0; 2 << 20];
-    let mut builder = BatchBuilder::new(Limit::default());
-    let origin = builder.origin(&partition());
-    builder.push(origin, 0, 1, Record::payload(&large));
-    let large = builder.finish();
+    let large = large();
     assert!(!log.is_full());
     for _ in 0..2 {
         log.append(chunk(&large)).await.expect("appends");
@@ -293,6 +298,27 @@ async fn segments_go_once_all_in_them_is_stored_and_before_that_it_fills() {
     assert_eq!(files(folder.path(), "hot").len(), 1);
     drop(log);
     assert!(left(folder.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_segment_that_cannot_be_removed_takes_its_room_until_it_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut log = started(folder.path(), 1 << 30);
+    let segment = files(folder.path(), "hot").remove(0);
+    log.append(chunk(&large())).await.expect("appends");
+    log.synced().await.expect("syncs");
+    // A folder is not deleted as a file is.
+    fs::remove_file(&segment).and_then(|()| fs::create_dir(&segment)).expect("another stands in its place");
+    log.release().await.expect("releases");
+    while files(folder.path(), "hot").len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    log.append(chunk(&batch(1, 1))).await.expect("appends");
+    log.synced().await.expect("it goes on");
+    assert!(log.state.borrow().bytes > 2 << 20, "it is there still");
+    fs::remove_dir(&segment).expect("now it can be removed");
+    log.release().await.expect("releases");
+    log.state.clone().wait_for(|state| state.bytes < 1 << 20).await.expect("the writer lives");
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ pub(super) struct Writer {
     is_suspect: bool,
     /// Closed segments: number, bytes, and the number behind the last record.
     closed: Vec<(u64, u64, u64)>,
+    /// Whether one that is stored could not be removed, and that was said.
+    is_stuck: bool,
     /// The number of the first record of the group.
     next: u64,
     records: u32,
@@ -67,8 +69,20 @@ impl Writer {
         let state = State { synced: next, bytes: segment.bytes, failure: None };
         let (state, told) = watch::channel(state);
         let (closed, body) = (Vec::new(), Vec::new());
-        let writer =
-            Writer { slot, segment, is_suspect: false, closed, next, records: 0, body, released: next, orders, state };
+        let (is_suspect, is_stuck) = (false, false);
+        let writer = Writer {
+            slot,
+            segment,
+            is_suspect,
+            closed,
+            is_stuck,
+            next,
+            records: 0,
+            body,
+            released: next,
+            orders,
+            state,
+        };
         (writer, told)
     }
 
@@ -150,15 +164,18 @@ impl Writer {
         Ok(())
     }
 
-    /// A segment that cannot be removed is tried again at the next release, and read and skipped at the next start.
+    /// A segment that cannot be removed counts as long as it is there, is tried again with what comes next, and is read and
+    /// skipped at the next start.
     fn remove_stored(&mut self) {
-        while let Some((number, _, end)) = self.closed.first().copied()
-            && end <= self.released
-        {
-            if let Err(error) = segments::remove(self.slot.folder(), number) {
-                warn!(error = %error.chain(), "a segment of the hot log that is stored was left behind");
-            }
-            self.closed.remove(0);
+        let (folder, released) = (self.slot.folder(), self.released);
+        let mut failed = None;
+        self.closed.retain(|(number, _, end)| {
+            *end > released
+                || segments::remove(folder, *number).inspect_err(|error| failed = Some(error.chain())).is_err()
+        });
+        let was_stuck = std::mem::replace(&mut self.is_stuck, failed.is_some());
+        if let (Some(error), false) = (failed, was_stuck) {
+            warn!(%error, "a segment of the hot log that is stored stays until it can be removed");
         }
     }
 

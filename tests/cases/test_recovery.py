@@ -191,6 +191,15 @@ def test_a_hole_is_told(workspace, grown):
     assert "open whether the files hold all" in finished.out
 
 
+def test_that_the_oldest_files_are_gone_is_told(workspace, grown):
+    for file in by_commit(workspace)[0]:
+        file.unlink()
+    lose_log(workspace)
+    finished = recover(workspace)
+    assert finished.status == 1 and sorted(sent(finished)) == list(range(EVENTS // COMMITS, EVENTS))
+    finished.says(f"no file covers {grown}[0] positions before 100", "their files were removed on purpose", "1 warning above leaves open")
+
+
 @pytest.mark.parametrize("damage", [b"", b"not parquet"], ids=["emptied", "overwritten"])
 def test_a_damaged_file_is_named_and_the_rest_is_sent(workspace, grown, damage):
     file = by_commit(workspace)[2][0]

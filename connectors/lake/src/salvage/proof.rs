@@ -10,6 +10,9 @@ use crate::read::FileFooter;
 
 const LOST: &str = "put the files back from a copy; without one, read the range again, if its source still has it";
 
+/// So many partitions are named where a word on each would be too much.
+const SHOWN_MAX: usize = 3;
+
 /// Ranges of positions that do not touch, in order. The beginning is the least number that there is.
 type Spans = Vec<Range<i64>>;
 
@@ -46,7 +49,9 @@ impl<'a> Proof<'a> {
         for commit in self.0.values().filter(|commit| !commit.is_whole()) {
             commit.tell(&whole, findings);
         }
-        for (partition, spans) in covered(self.0.values()) {
+        let covered = covered(self.0.values());
+        beginnings(&covered, findings);
+        for (partition, spans) in covered {
             holes(&partition, &spans, findings);
         }
     }
@@ -80,16 +85,32 @@ impl Commit<'_> {
     }
 }
 
+/// The first commit of a partition says that there was none before it. Where others come first, one before them had no rows,
+/// or its files are gone. Told once, as it is likely the same of all partitions.
+fn beginnings(covered: &BTreeMap<Partition, Spans>, findings: &mut Findings) {
+    let first = |(partition, spans): (&Partition, &Spans)| {
+        let first = spans.first().filter(|first| first.start != i64::MIN)?;
+        Some(format!("{partition} {}", shown(&(i64::MIN..first.start))))
+    };
+    let mut open: Vec<String> = covered.iter().filter_map(first).collect();
+    if open.is_empty() {
+        return;
+    }
+    let more = open.len().saturating_sub(SHOWN_MAX);
+    open.truncate(SHOWN_MAX);
+    open.extend((more > 0).then(|| format!("those of {more} more partitions")));
+    let what =
+        format!("no file covers {}, which were committed before the oldest files that are there", open.join(", "));
+    let advice = format!("nothing, if a filter kept none of them, or their files were removed on purpose; else {LOST}");
+    findings.push(Finding::damage("the oldest files", what, advice));
+}
+
 /// Between what is covered of a partition. In a hole a file may be missing; a commit without rows has none.
 fn holes(partition: &Partition, spans: &[Range<i64>], findings: &mut Findings) {
-    let place = || partition.to_string();
-    if let Some(first) = spans.first().filter(|first| first.start != i64::MIN) {
-        let what = format!("no file covers {}", shown(&(i64::MIN..first.start)));
-        findings.push(Finding::note(place(), what, "nothing, if capture began there"));
-    }
     for pair in spans.windows(2) {
         let what = format!("no file covers {}", shown(&(pair[0].end..pair[1].start)));
-        findings.push(Finding::damage(place(), what, format!("nothing, if a filter kept none of them; else {LOST}")));
+        let advice = format!("nothing, if a filter kept none of them; else {LOST}");
+        findings.push(Finding::damage(partition.to_string(), what, advice));
     }
 }
 
@@ -177,7 +198,23 @@ mod tests {
     fn holes_are_told() {
         let damage = (Level::Damage, "no file covers positions 10 up to 12");
         check(&[footer("a", 1, 1, None, 10), footer("b", 1, 1, Some(12), 20)], &[damage]);
-        check(&[footer("a", 1, 1, Some(7), 10)], &[(Level::Note, "no file covers positions before 7")]);
+    }
+
+    #[test]
+    fn that_the_oldest_files_are_gone_is_told_once() {
+        let damage = |words| [(Level::Damage, words)];
+        check(
+            &[footer("b", 1, 1, Some(7), 10)],
+            &damage("no file covers orders[0] positions before 7, which were committed"),
+        );
+        let many: Vec<_> = (0..5)
+            .map(|number| {
+                let mut footer = footer(&format!("b{number}"), 1, 1, Some(7), 10);
+                footer.positions[0].partition = number;
+                footer
+            })
+            .collect();
+        check(&many, &damage("orders[2] positions before 7, those of 2 more partitions"));
     }
 
     #[test]

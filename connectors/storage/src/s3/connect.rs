@@ -17,6 +17,7 @@ use url::{Host, Url};
 
 use super::answer::Refusal;
 use super::credentials::Chain;
+use super::patience::Connector;
 
 /// What a store that is no AWS is signed for where nothing else is said.
 const REGION: &str = "us-east-1";
@@ -52,7 +53,8 @@ pub(super) async fn connect(bucket: &str, settings: &Settings) -> Result<AmazonS
     let shared = load(settings, RegionProviderChain::first_try(Region::new(region.clone()))).await;
     let builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(region).with_client_options(options);
     let builder = addressed(builder, bucket, endpoint.as_ref(), settings.path_style);
-    builder.with_credentials(Arc::new(Chain::new(&shared)?)).with_retry(retries()).build()
+    let builder = builder.with_credentials(Arc::new(Chain::new(&shared)?)).with_retry(retries());
+    builder.with_http_connector(Connector).build()
 }
 
 /// A region's name without asking the network for it.

@@ -3,6 +3,7 @@
 mod answer;
 mod connect;
 mod credentials;
+mod patience;
 
 use std::fmt;
 use std::ops::Range;

@@ -23,6 +23,8 @@ pub(super) struct Group {
 pub(super) struct Object {
     pub(super) first: i64,
     pub(super) last: i64,
+    /// No other object has it. None where the first record tells which object it is.
+    pub(super) id: Option<u64>,
     pub(super) bytes: Bytes,
 }
 
@@ -53,12 +55,12 @@ impl Group {
         Ok(())
     }
 
-    /// The object of all lines; none without any. It stays the same until it is stored.
-    pub(super) fn object(&mut self, compression: Compression) -> io::Result<Option<&Object>> {
+    /// The object of all lines; none without any. It stays the same, `id` too, until it is stored.
+    pub(super) fn object(&mut self, compression: Compression, id: Option<u64>) -> io::Result<Option<&Object>> {
         let (Some(first), Some(last)) = (self.positions.first(), self.positions.last()) else { return Ok(None) };
         if self.object.is_none() {
             let packer = self.packer.take().map_or_else(|| Packer::new(compression), Ok)?;
-            self.object = Some(Object { first: *first, last: *last, bytes: packer.finish()?.into() });
+            self.object = Some(Object { first: *first, last: *last, id, bytes: packer.finish()?.into() });
         }
         Ok(self.object.as_ref())
     }
@@ -110,7 +112,7 @@ mod tests {
     }
 
     fn check(group: &mut Group, expected: Option<(i64, i64, &str)>) {
-        let object = group.object(Compression::Gzip).expect("packed").cloned();
+        let object = group.object(Compression::Gzip, None).expect("packed").cloned();
         let text = object.as_ref().map(|object| unpack(&object.bytes, Compression::Gzip).expect("whole"));
         let found =
             object.zip(text).map(|(object, text)| (object.first, object.last, String::from_utf8(text).expect("text")));

@@ -3,6 +3,9 @@
 //! An object's name says which record it begins with, and its metadata with which it ends. It is put there only if nothing has
 //! the name; who finds the name taken asks the object how far it goes, and goes on behind it. So what a crash makes come
 //! again is not stored again, and a process that was overtaken replaces nothing.
+//!
+//! A source that cannot be read again gives the same numbers to other records after a crash, and a name by them would prove
+//! nothing. There each object has a name of its own; it keeps that until it is stored, whatever answers are lost.
 
 mod group;
 mod put;
@@ -33,8 +36,11 @@ use crate::s3::{Compression, Connection};
 /// An object is there whole or not at all. It holds records of one key and one partition, in order; its name ends in the
 /// position of the first, such as `orders/0-00000000000000001200-5f3a9c01e2b44d76.ndjson.gz`, and its metadata
 /// (`catchwater-last`) has that of the last. Objects are named in order, and none overlaps another: where a source can be read
-/// again and the transforms decide the same once more, each record is in exactly one object, whatever crashes. Else records
-/// can come twice.
+/// again and the transforms decide the same once more, each record is in exactly one object, whatever crashes. Where they
+/// decide otherwise after one, a record can come twice, or be taken for one that an object holds already.
+///
+/// What a source cannot read again, such as requests and messages of a queue, is in at least one object; what is sent again is
+/// stored again. After a crash other records can get the same positions there, so each object has a name that none has had.
 ///
 /// The store has to have conditional writes (`If-None-Match`).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -95,6 +101,8 @@ struct S3Sink {
     bytes_max: usize,
     /// Who captures: others' objects have other names.
     capture: Arc<str>,
+    /// Whether a position tells which record it is.
+    rereadable: bool,
     is_probed: bool,
     /// What waits to be put, by key and partition.
     groups: BTreeMap<(String, Arc<Partition>), Group>,
@@ -117,6 +125,7 @@ impl S3Sink {
             every: config.every.get(),
             bytes_max: config.size.as_usize(),
             capture: Arc::clone(&context.pipeline),
+            rereadable: false,
             is_probed: false,
             groups: BTreeMap::new(),
             bytes: 0,
@@ -139,8 +148,9 @@ impl S3Sink {
 
     /// Puts all groups. Those that are there are not put again if another fails.
     async fn put(&mut self) -> Result<()> {
+        let id = || (!self.rereadable).then(put::id);
         for ((key, partition), group) in &mut self.groups {
-            while let Some(object) = group.object(self.compression).or_bug(|| "pack records".into())? {
+            while let Some(object) = group.object(self.compression, id()).or_bug(|| "pack records".into())? {
                 let name = put::name(key, partition, &self.capture, object, self.compression);
                 match put::create(&self.store, &name, object).await? {
                     put::Outcome::Stored => group.stored(),
@@ -166,6 +176,7 @@ impl Sink for S3Sink {
         if let Some(capture) = &source.capture {
             self.capture = Arc::clone(capture);
         }
+        self.rereadable = source.rereadable;
         if !self.is_probed {
             self.store.probe().await?;
             self.is_probed = true;

@@ -1,5 +1,7 @@
 //! Putting an object where nothing is.
 
+use std::hash::{BuildHasher, RandomState};
+
 use catchwater_sdk::{Error, Partition, Result};
 use catchwater_storage::Store;
 use object_store::{Attribute, Attributes, Error as StoreError, GetOptions, ObjectStore, PutMode, PutOptions};
@@ -19,7 +21,14 @@ pub(super) enum Outcome {
     Has(i64),
 }
 
-/// An object's name: by it objects of a partition are in order, and those of another partition or capture have others.
+/// Tells an object from all others, in this process or another.
+pub(super) fn id() -> u64 {
+    // The system's randomness, as far as the standard library hands it out.
+    RandomState::new().hash_one(0)
+}
+
+/// An object's name: by it objects of a partition are in order, and those of another partition or capture have others. So has
+/// each object with an id.
 pub(super) fn name(
     key: &str,
     partition: &Partition,
@@ -28,8 +37,9 @@ pub(super) fn name(
     compression: Compression,
 ) -> String {
     let Partition { source, stream, incarnation, number } = partition;
-    let identity = [capture, source, stream, incarnation].join("\0");
-    let identity = XxHash3_64::oneshot(identity.as_bytes());
+    let id = object.id.map(|id| format!("{id:016x}"));
+    let identity: Vec<&str> = [capture, source, stream, incarnation].into_iter().chain(id.as_deref()).collect();
+    let identity = XxHash3_64::oneshot(identity.join("\0").as_bytes());
     format!("{key}/{number}-{:020}-{identity:016x}.ndjson{}", object.first, compression.extension())
 }
 
@@ -40,6 +50,8 @@ pub(super) async fn create(store: &Store, name: &str, object: &Object) -> Result
     let options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
     match objects.put_opts(&path, object.bytes.clone().into(), options).await {
         Ok(_) => return Ok(Outcome::Stored),
+        // It is this one, whose answer was lost.
+        Err(StoreError::AlreadyExists { .. }) if object.id.is_some() => return Ok(Outcome::Stored),
         Err(StoreError::AlreadyExists { .. }) => {}
         Err(error) => return Err(failed(store, name, error)),
     }
@@ -66,14 +78,17 @@ mod tests {
     fn names_are_in_the_order_of_positions_and_differ_by_capture() {
         let partition =
             Partition { source: "kafka".into(), stream: "orders".into(), incarnation: "1".into(), number: 3 };
-        let named = |first, capture| {
-            let object = Object { first, last: first, bytes: bytes::Bytes::new() };
+        let with_id = |first, capture, id| {
+            let object = Object { first, last: first, id, bytes: bytes::Bytes::new() };
             name("a/b", &partition, capture, &object, Compression::Gzip)
         };
+        let named = |first, capture| with_id(first, capture, None);
         assert!(named(9, "group") < named(10, "group"));
         assert_ne!(named(9, "group"), named(9, "other"));
         assert!(
             named(9, "group").starts_with("a/b/3-00000000000000000009-") && named(9, "group").ends_with(".ndjson.gz")
         );
+        assert_ne!(with_id(9, "group", Some(id())), with_id(9, "group", Some(id())));
+        assert!(with_id(9, "group", Some(id())) < with_id(10, "group", Some(id())));
     }
 }

@@ -1,3 +1,4 @@
+use catchwater_sdk::config::parse;
 use catchwater_sdk::conformance::{self, SinkWorld};
 use catchwater_sdk::sink::BoxSink;
 use catchwater_sdk::{BatchBuilder, Limit, Record};
@@ -73,24 +74,49 @@ fn traits() -> SourceTraits {
     }
 }
 
-async fn opened(place: &Place, more: &str) -> BoxSink {
-    let mut sink = sink(place, more);
-    sink.open(&traits()).await.expect("it opens");
+/// Of a source that cannot be read again.
+fn new_records() -> SourceTraits {
+    SourceTraits { rereadable: false, ..traits() }
+}
+
+async fn opened(place: &Place, more: &str) -> S3Sink {
+    opened_for(&traits(), place, more).await
+}
+
+async fn opened_for(source: &SourceTraits, place: &Place, more: &str) -> S3Sink {
+    let mut sink = unopened(&format!("{}{more}", place.keys), 64 << 20);
+    sink.open(source).await.expect("it opens");
     sink
 }
 
-/// Records whose payloads are their positions.
-async fn write(sink: &mut BoxSink, positions: std::ops::Range<i64>) {
-    let partition = Partition { source: "kafka".into(), stream: "orders".into(), incarnation: "1".into(), number: 2 };
-    let mut batch = BatchBuilder::new(Limit { records: usize::MAX, bytes: usize::MAX });
-    let origin = batch.origin(&Arc::new(partition));
-    for position in positions {
-        batch.push(origin, position, position + 1, Record::payload(position.to_string().as_bytes()));
-    }
-    let _ = sink.write(&batch.finish()).await.expect("taken");
+fn unopened(keys: &str, memory_bytes: u64) -> S3Sink {
+    let parsed = parse(&format!("{{{keys}}}"));
+    let config = parsed.documents.first().expect("a document").root.read().expect("a good configuration");
+    let context = Context { memory_bytes, ..Context::unattached("test", "nowhere".into()) };
+    S3Sink::new(config, &context).expect("a sink")
 }
 
-async fn cut(sink: &mut BoxSink, number: u64) {
+async fn write_each(sink: &mut S3Sink, stream: &str, records: impl Iterator<Item = (i64, Vec<u8>)>) -> Room {
+    let partition = Partition { source: "kafka".into(), stream: stream.into(), incarnation: "1".into(), number: 2 };
+    let mut batch = BatchBuilder::new(Limit { records: usize::MAX, bytes: usize::MAX });
+    let origin = batch.origin(&Arc::new(partition));
+    for (position, payload) in records {
+        batch.push(origin, position, position + 1, Record::payload(&payload));
+    }
+    sink.write(&batch.finish()).await.expect("taken")
+}
+
+/// Records whose payloads are a name, if they have any, and their positions.
+async fn write_named(sink: &mut S3Sink, name: &str, positions: std::ops::Range<i64>) {
+    let records = positions.map(|position| (position, format!("{name}{position}").into_bytes()));
+    let _ = write_each(sink, "orders", records).await;
+}
+
+async fn write(sink: &mut S3Sink, positions: std::ops::Range<i64>) {
+    write_named(sink, "", positions).await;
+}
+
+async fn cut(sink: &mut S3Sink, number: u64) {
     let barrier = Barrier { number, kind: BarrierKind::Cut, positions: Arc::default(), last: false };
     assert_eq!(sink.barrier(&barrier).await.expect("stored").through, Some(number));
 }
@@ -140,4 +166,37 @@ async fn a_process_that_was_overtaken_replaces_and_doubles_nothing() {
     write(&mut old, 5..12).await;
     cut(&mut old, 2).await;
     assert_eq!(lines(&place).await, ["0 1 2 3 4 5 6 7 8", "9 10 11"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_records_with_the_positions_of_others_are_stored_beside_them() {
+    let place = Place::new();
+    for name in ["a", "b", "c"] {
+        // As after a crash before the positions were committed: the other end sends something else next.
+        let mut sink = opened_for(&new_records(), &place, "").await;
+        write_named(&mut sink, name, 0..3).await;
+        cut(&mut sink, 1).await;
+        // As after partitions that were lost and assigned anew.
+        write_named(&mut sink, name, 0..2).await;
+        cut(&mut sink, 2).await;
+    }
+    let mut found = lines(&place).await;
+    found.sort();
+    assert_eq!(found, ["a0 a1", "a0 a1 a2", "b0 b1", "b0 b1 b2", "c0 c1", "c0 c1 c2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_records_whose_put_was_not_answered_are_put_under_the_same_name() {
+    let place = Place::new();
+    let mut sink = opened_for(&new_records(), &place, "").await;
+    write(&mut sink, 0..3).await;
+    let ((key, partition), group) = sink.groups.iter_mut().next().expect("a group");
+    let object = group.object(Compression::Gzip, Some(put::id())).expect("packed").expect("an object");
+    let name = put::name(key, partition, &sink.capture, object, Compression::Gzip);
+    assert_eq!(put::create(&place.store, &name, object).await.expect("put"), put::Outcome::Stored);
+    sink.open(&new_records()).await.expect("it opens again");
+    cut(&mut sink, 1).await;
+    write(&mut sink, 3..5).await;
+    cut(&mut sink, 2).await;
+    assert_eq!(lines(&place).await, ["0 1 2", "3 4"]);
 }

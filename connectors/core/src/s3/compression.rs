@@ -61,6 +61,15 @@ impl Compression {
             Compression::Zstd => ".zst",
         }
     }
+
+    /// What a packer takes beside what came out of it, as libraries have it at the levels used here.
+    pub(crate) fn packer_bytes(self) -> usize {
+        match self {
+            Compression::None => 0,
+            Compression::Gzip => 448 << 10,
+            Compression::Zstd => 4 << 20,
+        }
+    }
 }
 
 // === impl Unpacker ===
@@ -149,6 +158,15 @@ impl Packer {
         }
     }
 
+    /// What came out so far.
+    pub(crate) fn packed(&self) -> &Vec<u8> {
+        match self {
+            Packer::Plain(out) => out,
+            Packer::Gzip(encoder) => encoder.get_ref(),
+            Packer::Zstd(encoder) => encoder.get_ref(),
+        }
+    }
+
     pub(crate) fn finish(self) -> io::Result<Vec<u8>> {
         match self {
             Packer::Plain(out) => Ok(out),
@@ -199,6 +217,16 @@ mod tests {
             assert!(unpacked(compression, &whole[..whole.len() - 6]).is_err(), "{compression:?}");
             assert!(unpacked(compression, b"this is plain text, and no more").is_err(), "{compression:?}");
         }
+    }
+
+    #[test]
+    fn a_packer_takes_no_more_than_is_said() {
+        let (mut context, mut out) = (zstd::zstd_safe::CCtx::create(), vec![0; 1 << 20]);
+        let (mut input, mut output) = (InBuffer::around(&[7; 1 << 20]), OutBuffer::around(out.as_mut_slice()));
+        let goes_on = zstd::zstd_safe::zstd_sys::ZSTD_EndDirective::ZSTD_e_continue;
+        context.compress_stream2(&mut output, &mut input, goes_on).expect("packed");
+        // Its writer has a buffer of its own.
+        assert!(context.sizeof() + (32 << 10) <= Compression::Zstd.packer_bytes(), "{} bytes", context.sizeof());
     }
 
     #[test]

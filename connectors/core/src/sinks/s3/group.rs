@@ -6,13 +6,19 @@ use bytes::Bytes;
 
 use crate::s3::{Compression, Packer, Unpacker};
 
+/// What a group takes at least: its key, its place among the others, the beginnings of its buffers.
+const GROUP_BYTES: usize = 1 << 10;
+
 /// They become one object, or none where others have put them already.
 #[derive(Default)]
 pub(super) struct Group {
+    /// The first lines as they are. A packer takes a multiple of a few lines, and there can be as many groups as records.
+    lines: Vec<u8>,
+    /// All lines, once they take as much as it does.
     packer: Option<Packer>,
     /// Where each line came from, in order.
     positions: Vec<i64>,
-    /// The lines, once they are packed.
+    /// What is being put.
     object: Option<Object>,
     /// Up to here others have put them; what comes below is in the bucket.
     through: Option<i64>,
@@ -46,20 +52,44 @@ impl Group {
             return Ok(());
         }
         self.through = None;
-        if self.packer.is_none() {
-            self.packer = Some(Packer::new(compression)?);
+        if self.packer.is_none() && self.lines.len() + line.len() >= compression.packer_bytes() {
+            let mut packer = Packer::new(compression)?;
+            packer.pack(&self.lines)?;
+            (self.packer, self.lines) = (Some(packer), Vec::new());
         }
-        let packer = self.packer.as_mut().expect("it was just made");
-        packer.pack(line)?;
+        match &mut self.packer {
+            Some(packer) => packer.pack(line)?,
+            None => self.lines.extend_from_slice(line),
+        }
         self.positions.push(position);
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_packer(&self) -> bool {
+        self.packer.is_some()
+    }
+
+    /// What it takes in memory.
+    pub(super) fn held_bytes(&self, compression: Compression) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let packer = self.packer.as_ref().map_or(0, |packer| compression.packer_bytes() + packer.packed().capacity());
+        GROUP_BYTES + self.lines.capacity() + packer + self.positions.capacity() * size_of::<i64>()
+    }
+
+    /// How large its object is so far.
+    pub(super) fn packed_bytes(&self) -> usize {
+        self.packer.as_ref().map_or(0, |packer| packer.packed().len())
     }
 
     /// The object of all lines; none without any. It stays the same, `id` too, until it is stored.
     pub(super) fn object(&mut self, compression: Compression, id: Option<u64>) -> io::Result<Option<&Object>> {
         let (Some(first), Some(last)) = (self.positions.first(), self.positions.last()) else { return Ok(None) };
         if self.object.is_none() {
-            let packer = self.packer.take().map_or_else(|| Packer::new(compression), Ok)?;
+            let mut packer = self.packer.take().map_or_else(|| Packer::new(compression), Ok)?;
+            packer.pack(&std::mem::take(&mut self.lines))?;
             self.object = Some(Object { first: *first, last: *last, id, bytes: packer.finish()?.into() });
         }
         Ok(self.object.as_ref())
@@ -79,13 +109,10 @@ impl Group {
             self.positions.clear();
             return Ok(());
         }
-        let lines = unpack(&object.bytes, compression)?;
-        let mut packer = Packer::new(compression)?;
-        for line in lines.split_inclusive(|byte| *byte == b'\n').skip(known) {
-            packer.pack(line)?;
-        }
+        self.lines = unpack(&object.bytes, compression)?;
+        let known_bytes: usize = self.lines.split_inclusive(|byte| *byte == b'\n').take(known).map(<[u8]>::len).sum();
+        self.lines.drain(..known_bytes);
         self.positions.drain(..known);
-        self.packer = Some(packer);
         Ok(())
     }
 }
@@ -127,6 +154,23 @@ mod tests {
         check(&mut group, Some((7, 8, "7\n8\n")));
         group.stored();
         check(&mut group, None);
+    }
+
+    #[test]
+    fn a_few_lines_need_no_packer_and_many_are_packed_as_they_come() {
+        let line = [b'x'; 1 << 10];
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let (mut group, mut written) = (Group::default(), Vec::new());
+            while written.len() < compression.packer_bytes() + (2 << 20) {
+                assert!(group.packer.is_none() || written.len() + line.len() >= compression.packer_bytes());
+                group.push(0, &line, compression).expect("packed");
+                written.extend_from_slice(&line);
+                assert!(group.held_bytes(compression) > written.len().min(compression.packer_bytes()));
+            }
+            assert!(group.lines.is_empty() && group.packed_bytes() > 0, "{compression:?}");
+            let object = group.object(compression, None).expect("packed").expect("an object");
+            assert!(unpack(&object.bytes, compression).expect("whole") == written, "{compression:?}");
+        }
     }
 
     #[test]

@@ -70,11 +70,17 @@ pub(crate) struct Config {
     #[schemars(extend("x-min" = "100ms", "x-names" = ["flush_interval", "batch_timeout", "rotate_interval"]))]
     every: Duration,
 
-    /// Put what there is when it takes this much, unpacked and all keys together; so much is held in memory at most.
+    /// Put what there is when it takes this much, unpacked and all keys together. It is put sooner when it takes the sink's part
+    /// of `--memory`, of which many keys need more than one, and when an object reaches 32 MiB, packed: it is put with one
+    /// request, which has to get through in time.
     #[serde(default = "size")]
     #[schemars(extend("x-min" = "64KiB", "x-max" = "256MiB", "x-names" = ["batch_size", "max_bytes", "flush_size"]))]
     size: Size,
 }
+
+/// An object of this size, packed, is put. It has to get through in one request: the library completes an upload in parts
+/// whether or not something has the name.
+const OBJECT_BYTES_MAX: usize = 32 << 20;
 
 fn key() -> Template {
     Template::read("${stream}").expect("it is a template")
@@ -99,6 +105,7 @@ struct S3Sink {
     compression: Compression,
     every: StdDuration,
     bytes_max: usize,
+    held_bytes_max: usize,
     /// Who captures: others' objects have other names.
     capture: Arc<str>,
     /// Whether a position tells which record it is.
@@ -106,7 +113,12 @@ struct S3Sink {
     is_probed: bool,
     /// What waits to be put, by key and partition.
     groups: BTreeMap<(String, Arc<Partition>), Group>,
+    /// How much that is, unpacked.
     bytes: usize,
+    /// How much memory it takes.
+    held_bytes: usize,
+    /// Whether an object is as large as one gets.
+    is_one_full: bool,
     rejected: Vec<Rejected>,
     /// The newest barrier before which everything is in the bucket.
     durable: Option<u64>,
@@ -124,11 +136,14 @@ impl S3Sink {
             compression: config.compression,
             every: config.every.get(),
             bytes_max: config.size.as_usize(),
+            held_bytes_max: usize::try_from(context.memory_bytes).unwrap_or(usize::MAX),
             capture: Arc::clone(&context.pipeline),
             rereadable: false,
             is_probed: false,
             groups: BTreeMap::new(),
             bytes: 0,
+            held_bytes: 0,
+            is_one_full: false,
             rejected: Vec::new(),
             durable: None,
         })
@@ -141,8 +156,11 @@ impl S3Sink {
         line.clear();
         self.encoding.write(record, line)?;
         let group = self.groups.entry((key, Arc::clone(partition))).or_default();
+        let held_before = group.held_bytes(self.compression);
         group.push(record.position(), line, self.compression).map_err(|error| format!("pack a record: {error}"))?;
         self.bytes += line.len();
+        self.held_bytes = (self.held_bytes + group.held_bytes(self.compression)).saturating_sub(held_before);
+        self.is_one_full |= group.packed_bytes() >= OBJECT_BYTES_MAX;
         Ok(())
     }
 
@@ -161,7 +179,7 @@ impl S3Sink {
             }
         }
         self.groups.retain(|_, group| group.is_remembered());
-        self.bytes = 0;
+        (self.bytes, self.held_bytes, self.is_one_full) = (0, 0, false);
         Ok(())
     }
 }
@@ -199,7 +217,8 @@ impl Sink for S3Sink {
         }
         let rejected = rejected.into_iter();
         self.rejected.extend(rejected.map(|(reason, rows)| Rejected { records: batch.select(&rows), reason }));
-        Ok(if self.bytes < self.bytes_max { Room::Left } else { Room::Full })
+        let is_full = self.bytes >= self.bytes_max || self.held_bytes >= self.held_bytes_max || self.is_one_full;
+        Ok(if is_full { Room::Full } else { Room::Left })
     }
 
     /// A `Mark` puts nothing; it is durable all the same when nothing is held.

@@ -200,3 +200,33 @@ async fn new_records_whose_put_was_not_answered_are_put_under_the_same_name() {
     cut(&mut sink, 2).await;
     assert_eq!(lines(&place).await, ["0 1 2", "3 4"]);
 }
+
+/// One that was written to until it said that it is full.
+async fn full(keys: &str, memory_bytes: u64, streams: usize, line_bytes: usize) -> S3Sink {
+    let mut sink = unopened(&format!("url: 's3://bucket/x', size: 256MiB, {keys}"), memory_bytes);
+    let mut dice = fastrand::Rng::with_seed(1);
+    for record in 0.. {
+        // Letters in disorder: they are packed to three quarters.
+        let line = (0..line_bytes).map(|_| dice.alphanumeric() as u8).collect();
+        let (position, stream) = (record / streams, record % streams);
+        if write_each(&mut sink, &stream.to_string(), [(position as i64, line)].into_iter()).await == Room::Full {
+            break;
+        }
+    }
+    sink
+}
+
+#[tokio::test]
+async fn it_is_full_when_it_holds_what_it_may_however_many_keys_there_are() {
+    let packers = |sink: &S3Sink| sink.groups.values().filter(|group| group.has_packer()).count();
+    let many = full("compression: zstd", 8 << 20, 1000, 100).await;
+    assert!((8 << 20..9 << 20).contains(&many.held_bytes) && packers(&many) == 0, "{} bytes", many.held_bytes);
+    let few = full("compression: gzip", 8 << 20, 4, 10_000).await;
+    assert!((8 << 20..11 << 20).contains(&few.held_bytes) && packers(&few) == 4, "{} bytes", few.held_bytes);
+}
+
+#[tokio::test]
+async fn it_is_full_when_an_object_is_as_large_as_a_request_may_be() {
+    let sink = full("compression: none", 256 << 20, 1, 1 << 20).await;
+    assert!((32 << 20..34 << 20).contains(&sink.bytes), "{} bytes", sink.bytes);
+}

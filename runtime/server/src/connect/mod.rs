@@ -25,7 +25,7 @@ mod loggers;
 mod offsets;
 mod plugins;
 mod request;
-mod settings;
+pub(crate) mod settings;
 mod show;
 mod worker;
 

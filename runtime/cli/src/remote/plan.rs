@@ -59,14 +59,22 @@ async fn applied(client: Client, arguments: &ApplyArguments) -> Result<ExitCode>
     }
     let changes = list(&done, "changes");
     for change in changes.iter().filter(|_| !arguments.arguments.json) {
-        let said = match change["trouble"].as_str() {
-            None => format!("{}: {}\n", text(change, "pipeline"), past(text(change, "change"))),
-            Some(trouble) => format!("{}: put back as it was: {trouble}\n", text(change, "pipeline")),
-        };
-        say(&said);
+        say(&told(change));
     }
-    let is_well = changes.iter().all(|change| change["trouble"].is_null());
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_put_back = |change: &Value| !change["trouble"].is_null() && change["change"] != "stop";
+    Ok(if changes.iter().any(is_put_back) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What became of a pipeline. One that had to stop has, whatever it could not store any more.
+fn told(change: &Value) -> String {
+    let (pipeline, done) = (text(change, "pipeline"), text(change, "change"));
+    match change["trouble"].as_str() {
+        None => format!("{pipeline}: {}\n", past(done)),
+        Some(trouble) if done == "stop" => {
+            format!("{pipeline}: stopped, and not all that it had read is stored: {trouble}\n")
+        }
+        Some(trouble) => format!("{pipeline}: put back as it was: {trouble}\n"),
+    }
 }
 
 impl Arguments {
@@ -146,4 +154,19 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_had_to_stop_has_whatever_it_could_not_store() {
+        let check = |change: &str, trouble: Value, expected: &str| {
+            assert_eq!(told(&json!({ "pipeline": "a", "change": change, "trouble": trouble })), expected);
+        };
+        check("replace", Value::Null, "a: replaced\n");
+        check("replace", "slow".into(), "a: put back as it was: slow\n");
+        check("stop", "slow".into(), "a: stopped, and not all that it had read is stored: slow\n");
+    }
 }

@@ -10,7 +10,8 @@ pub struct Turned {
     pub pipeline: String,
     /// What had to be done.
     pub change: Change,
-    /// Why that did not work. A pipeline that was to be replaced then runs as before.
+    /// Why that did not work. A pipeline that was to be changed then runs as before; one that was to stop has, and what it had
+    /// not stored is read again if it comes back.
     pub trouble: Option<Error>,
 }
 

@@ -1,11 +1,12 @@
 """`catchwater plan`, `apply` and `pipelines`: a server's pipelines from the command line of another machine."""
 
+import json
 import re
 
 import pytest
 
 from harness.kafka import Message
-from harness.pipelines import following, pipeline, to_file
+from harness.pipelines import following, from_file, generated, pipeline, to_file
 from harness.process import Finished
 from harness.server import Server
 
@@ -80,6 +81,49 @@ def test_apply_refuses_when_the_server_or_the_files_moved_on(server, kafka):
     file.write_text(file.read_text() + "idle: 5s\n")
     tell(server, "apply", file, "--plan", plan).failed().says("plan again")
     assert [one["name"] for one in server.get("/v1/pipelines")] == ["another"]
+
+
+def test_apply_does_what_was_planned_and_nothing_that_stands_in_the_folder_by_then(server):
+    wish = {"files": [{"name": "a.yaml", "text": json.dumps(pipeline(generated(1), to_file(server.workspace.folder / "a"), name="a"))}]}
+    ask = lambda path: server.ask("POST", path, json.dumps(wish), {"content-type": "application/json"}).says(200).json
+    plan = ask("/v1/plan")["hash"]
+    server.write(pipeline(generated(1), to_file(server.workspace.folder / "b"), name="b"))
+    assert [change["pipeline"] for change in ask(f"/v1/apply?hash={plan}")["changes"]] == ["a"]
+    server.until("a reload brings the other", lambda: len(server.get("/v1/pipelines")) == 2)
+
+
+def test_what_was_put_back_is_a_change_to_a_plan(workspace, kafka):
+    server = Server(workspace, "--put-back-after", "2s").start()
+    good = pipeline(following(kafka, kafka.topic()), to_file(workspace.folder / "out"), name="orders")
+    file = workspace.write("orders.yaml", good)
+    tell(server, "apply", file, "--plan", planned(server, file)[1]).succeeded()
+    server.until_state("orders", "running")
+    workspace.write("orders.yaml", {**good, "sinks": [to_file(workspace.write("in-the-way", "") / "out")]})
+    for _ in range(2):
+        out, plan = planned(server, file)
+        assert out.startswith("adapt orders\n") and "1 to change, 0 unchanged" in out
+        said = tell(server, "apply", file, "--plan", plan).failed().out
+        assert "orders: put back as it was" in said and "in-the-way" in said
+    workspace.write("orders.yaml", good)
+    assert "0 to change, 1 unchanged" in planned(server, file)[0]
+
+
+def test_what_is_pruned_is_gone_with_the_wish_that_it_were_paused_and_with_what_it_could_not_store(server):
+    lines = server.workspace.write("in.ndjson", b'{"id":1}\n')
+    gone = server.workspace.write("gone.yaml", pipeline(from_file(lines), {"type": "http", "url": "http://127.0.0.1:1"}, name="gone", drain_timeout="500ms"))
+    kept = server.workspace.write("kept.yaml", pipeline(generated(1), to_file(server.workspace.folder / "out"), name="kept"))
+
+    def apply(*files) -> str:
+        return tell(server, "apply", *files, "--prune", "--plan", planned(server, *files, "--prune")[1]).succeeded().out
+
+    apply(gone, kept)
+    server.until("it waits", lambda: server.status("gone")["waits"])
+    assert "gone: stopped, and not all that it had read is stored" in apply(kept)
+    apply(gone, kept)
+    server.do("gone", "pause").says(200)
+    apply(kept)
+    apply(gone, kept)
+    server.until("it runs again", lambda: server.status("gone")["waits"])
 
 
 def test_a_plan_names_every_mistake_in_the_files_as_they_are_called_here(server):

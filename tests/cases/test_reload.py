@@ -10,7 +10,7 @@ import pytest
 
 from harness.http import Reply
 from harness.http import Server as Taker
-from harness.pipelines import following, pipeline, to_file
+from harness.pipelines import following, generated, pipeline, to_file
 from harness.server import Server
 
 ORDERS = [b'{"id":%d}' % number for number in range(1000)]
@@ -227,6 +227,25 @@ def test_a_changed_secret_is_a_change(server, kafka):
     server.until("the new one is used", lambda: kafka.members(f"after-{topic}"))
 
 
+def test_a_file_may_come_later_than_the_pipeline_that_names_it(server):
+    out = server.workspace.folder / "out.ndjson"
+    server.start()
+    server.write(pipeline(generated(10), to_file(f"${{file:{server.workspace.folder}/later}}"), name="orders"))
+    server.until("the reload is refused", lambda: "later" in (server.reloaded()["error"] or ""))
+    server.workspace.write("draft", str(out)).rename(server.workspace.folder / "later")
+    server.until("it is made after all", lambda: out.exists() and len(out.read_bytes().splitlines()) == 10)
+    assert server.reloaded()["error"] is None
+
+
+def test_a_mistake_in_the_servers_settings_is_told(server):
+    settings = server.folder / "catchwater.yaml"
+    settings.write_text("kafak: {}\n")
+    server.start()
+    server.process.says("catchwater.yaml", "kafak")
+    settings.write_text("kafka: {broker: there}\n")
+    server.until("it is told anew", lambda: "`kafka` is a map with `brokers`" in server.process.err)
+
+
 def test_a_change_that_does_not_start_is_put_back(server, kafka):
     topic = kafka.topic()
     good = pipeline(following(kafka, topic), server.workspace.lake(), name="orders")
@@ -246,6 +265,15 @@ def test_a_change_that_does_not_start_is_put_back(server, kafka):
     server.write(pipeline(following(kafka, kafka.topic()), to_file(server.workspace.folder / "out"), name="another"))
     server.until("another starts", lambda: len(server.get("/v1/pipelines")) == 2)
     assert [change["pipeline"] for change in server.reloaded()["changes"]] == ["another"], "it is not tried again for another's change"
+    server.ask("POST", "/v1/pipelines", pipeline(generated(1), to_file(server.workspace.folder / "made"), name="made")).says(201)
+    assert [change["pipeline"] for change in server.reloaded()["changes"]] == ["made"], "nor for one through the API"
+    server.do("orders", "pause").says(200)
+    server.do("orders", "resume").says(200)
+    server.until_state("orders", "running")
+    kafka.produce(topic, ORDERS)
+    server.until("what ran before goes on", lambda: server.workspace.table().count() == 2 * len(ORDERS))
+    assert "in-the-way" in server.status("orders")["put_back"]
+    assert server.ask("POST", "/v1/reload").says(200).json["changes"][0]["pipeline"] == "orders", "it is where somebody asks"
     server.write(good)
     server.until("it is what is wanted again", lambda: not server.status("orders").get("put_back"))
 

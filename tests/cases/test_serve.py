@@ -82,6 +82,71 @@ def test_a_pipeline_made_by_api_is_kept_changed_and_deleted(server):
     assert server.get("/v1/pipelines") == []
 
 
+def test_one_that_cannot_be_planned_any_more_is_shown_as_failed_and_keeps_nobody_from_running(server):
+    secret, out = server.workspace.folder / "secret", server.workspace.folder / "out.ndjson"
+    secret.write_text(str(out))
+    document = pipeline(generated(10), to_file(f"${{file:{secret}}}"), name="made")
+    server.start()
+    server.ask("POST", "/v1/pipelines", document).says(201)
+    server.until_state("made", "ended")
+    server.stop().succeeded()
+    secret.rename(f"{secret}-aside")
+    server.write(pipeline(generated(10), to_file(f"{out}2"), name="other"))
+    server.start()
+    server.process.says("made through the API", str(secret))
+    server.until_state("other", "ended")
+    failed = server.get("/v1/pipelines/made")
+    assert (failed["state"], failed["source"], failed["sinks"]) == ("failed", "generate", ["file"]) and str(secret) in failed["reason"]
+    assert "name: made" in failed["document"] and server.get("/readyz")["in_trouble"] == ["made"]
+    [task] = server.get("/connectors/made/status")["tasks"]
+    assert task["state"] == "FAILED" and str(secret) in task["trace"]
+    server.ask("POST", "/v1/pipelines", {**document, "sinks": [to_file(out)]}).says(409, "there is a pipeline `made` already")
+    assert server.do("made", "restart").says(200).json["state"] == "failed"
+    server.do("made", "stop").says(200)
+    server.ask("PATCH", "/v1/pipelines/made/offsets", '{"to": "earliest"}', {"content-type": "application/json"}).says(409, "cannot be planned")
+    assert server.do("made", "resume").says(200).json["state"] == "failed"
+    (secret.parent / f"{secret.name}-aside").rename(secret)
+    server.until_state("made", "ended")
+    server.stop().succeeded()
+    secret.unlink()
+    server.start()
+    server.ask("PUT", "/v1/pipelines/made", document).says(422, str(secret))
+    server.ask("PUT", "/v1/pipelines/made", {**document, "sinks": [to_file(f"{out}3")]}).says(200)
+    server.until_state("made", "ended")
+    assert server.reloaded()["error"] is None
+    server.ask("DELETE", "/v1/pipelines/made").says(204)
+
+
+def test_one_that_cannot_be_planned_any_more_runs_on_and_can_be_deleted(server, kafka):
+    secret = server.workspace.write("secret", str(server.workspace.folder / "out"))
+    server.start()
+    server.ask("POST", "/v1/pipelines", pipeline(following(kafka, kafka.topic()), to_file(f"${{file:{secret}}}"), name="made")).says(201)
+    server.until_state("made", "running")
+    secret.unlink()
+    server.until("it is told", lambda: str(secret) in (server.reloaded()["error"] or ""))
+    server.write(pipeline(generated(10), to_file(server.workspace.folder / "other"), name="other"))
+    server.until("the folder is served all the same", lambda: len(server.get("/v1/pipelines")) == 2)
+    assert server.state("made") == "running"
+    server.ask("DELETE", "/v1/pipelines/made").says(204)
+    assert [one["name"] for one in server.get("/v1/pipelines")] == ["other"] and server.reloaded()["error"] is None
+
+
+def test_a_mistake_in_the_folder_is_no_matter_of_a_pipeline_made_by_api(server):
+    out = server.workspace.folder / "out"
+    document = pipeline(generated(10), to_file(out), name="made")
+    server.start()
+    bad = server.write({**document, "source": {"type": "kafak"}}, name="bad")
+    server.until("the mistake is told", lambda: "kafak" in (server.reloaded()["error"] or ""))
+    server.ask("POST", "/v1/pipelines", document).says(201)
+    server.until_state("made", "ended")
+    server.ask("PUT", "/v1/pipelines/made", {**document, "idle": "1s"}).says(200)
+    assert "kafak" in server.reloaded()["error"], "it still is one"
+    server.write(document, name="bad")
+    server.until("the name is taken", lambda: "two pipelines are called `made`" in (server.reloaded()["error"] or ""))
+    server.ask("DELETE", "/v1/pipelines/made").says(204)
+    assert server.get("/v1/pipelines/made")["file"] == str(bad), "what stood in its way is gone"
+
+
 def test_a_document_with_mistakes_makes_nothing_and_names_each_place(server):
     server.start()
     answer = server.ask("POST", "/v1/pipelines", "name: x\nsource: {type: generate, cuont: 1}\nsinks: [{type: file}]\n").says(422, "cuont")
@@ -156,6 +221,16 @@ def test_a_failed_pipeline_is_tried_at_once_when_asked(server):
     folder.mkdir()
     server.do("orders", "restart").says(200)
     server.until("it works", lambda: (folder / "out.ndjson").exists() and (folder / "out.ndjson").read_bytes(), 5)
+
+
+def test_a_restart_is_made_whatever_could_not_be_stored_before(server):
+    """Nobody takes what was read."""
+    lines = server.workspace.write("in.ndjson", b'{"id":1}\n')
+    server.write(pipeline(from_file(lines), {"type": "http", "url": "http://127.0.0.1:1"}, name="orders", drain_timeout="500ms"))
+    server.start()
+    server.until("it waits", lambda: server.status("orders")["waits"])
+    server.do("orders", "restart").says(200)
+    server.until("it waits again", lambda: server.status("orders")["waits"])
 
 
 def test_one_failed_pipeline_is_not_anothers_affair(server, kafka):

@@ -1,11 +1,11 @@
 //! What should run: specs whose components were all built once, which proves them sound and touches nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catchwater_sdk::claim::Claims;
+use catchwater_sdk::claim::{Claim, Claims};
 use catchwater_sdk::config::{Environment, Mistake};
 use catchwater_sdk::files::Files;
 use catchwater_sdk::format::Format;
@@ -37,6 +37,8 @@ pub struct Planned {
     pub source: SourceTraits,
     /// What its components are made of besides their settings, by their names.
     files: BTreeMap<String, Contents>,
+    /// What its components claim, by their names.
+    claims: BTreeMap<String, Vec<Claim>>,
 }
 
 /// The files that a component reads, each with a hash of what stood in it; none for one that could not be read.
@@ -44,38 +46,41 @@ type Contents = BTreeMap<PathBuf, Option<u64>>;
 
 /// Reads files and folders and plans all pipelines in them; every mistake of every file otherwise. (Invariant 6)
 pub fn plan(paths: &[PathBuf], registry: &Registry) -> Result<Plan, Mistakes> {
-    plan_documents(spec::load_documents(paths, registry)?, registry)
+    plan_documents(spec::load_documents(paths, registry)?, registry, &[])
 }
 
 /// The same with the pipelines' tests, also those in files beside theirs.
 pub fn plan_tested(paths: &[PathBuf], registry: &Registry) -> Result<Plan, Mistakes> {
-    plan_documents(spec::load_tested(paths, registry)?, registry)
+    plan_documents(spec::load_tested(paths, registry)?, registry, &[])
 }
 
 /// The same of files that are in memory: the name that messages show, and the text.
 pub fn plan_texts(files: &[(&Path, &str)], registry: &Registry) -> Result<Plan, Mistakes> {
-    plan_documents(spec::load_texts(files, registry)?, registry)
+    plan_documents(spec::load_texts(files, registry)?, registry, &[])
 }
 
-/// The same of files on disk and files in memory together, with the values from outside that `environment` knows.
+/// The same of files in memory and on disk together, with the values from outside that `environment` knows, beside `others`:
+/// those are not looked at again, and what they are called and claim is taken.
 pub fn plan_beside(
     paths: &[PathBuf],
     texts: &[(&Path, &str)],
     registry: &Registry,
     environment: &dyn Environment,
+    others: &[Arc<Planned>],
 ) -> Result<Plan, Mistakes> {
-    plan_documents(spec::load_beside(paths, texts, registry, environment)?, registry)
+    let named: Vec<_> = others.iter().map(|other| &other.spec).collect();
+    plan_documents(spec::load_beside(paths, texts, registry, environment, &named)?, registry, others)
 }
 
-fn plan_documents(documents: Documents, registry: &Registry) -> Result<Plan, Mistakes> {
+fn plan_documents(documents: Documents, registry: &Registry, others: &[Arc<Planned>]) -> Result<Plan, Mistakes> {
     let Documents { pipelines, destinations } = documents;
     let mistakes = destinations.iter().flat_map(|destination| check_destination(destination, registry)).collect();
-    Ok(Plan { destinations, ..plan_specs(pipelines, mistakes, registry)? })
+    Ok(Plan { destinations, ..plan_specs(pipelines, mistakes, registry, others)? })
 }
 
 /// Plans pipelines that were read already.
 pub fn plan_pipelines(specs: Vec<Pipeline>, registry: &Registry) -> Result<Plan, Mistakes> {
-    plan_specs(specs, Vec::new(), registry)
+    plan_specs(specs, Vec::new(), registry, &[])
 }
 
 /// Builds what a destination names, which touches nothing, and names every mistake.
@@ -94,22 +99,40 @@ pub fn check_destination(destination: &Destination, registry: &Registry) -> Vec<
     mistakes
 }
 
-fn plan_specs(specs: Vec<Pipeline>, mut mistakes: Vec<Located>, registry: &Registry) -> Result<Plan, Mistakes> {
-    let (mut pipelines, mut claimed) = (Vec::new(), Claimed::default());
+fn plan_specs(
+    specs: Vec<Pipeline>,
+    mut mistakes: Vec<Located>,
+    registry: &Registry,
+    others: &[Arc<Planned>],
+) -> Result<Plan, Mistakes> {
+    let (mut pipelines, mut files, mut claimed) = (Vec::new(), BTreeSet::new(), Claimed::default());
+    others.iter().for_each(|other| other.claim_again(&mut claimed));
     for spec in specs {
         match plan_pipeline(spec, registry, &mut claimed) {
             Ok(planned) => pipelines.push(Arc::new(planned)),
-            Err(found) => mistakes.extend(found),
+            Err((found, read)) => {
+                mistakes.extend(found);
+                files.extend(read);
+            }
         }
     }
     match mistakes.is_empty() {
         true => Ok(Plan { pipelines, destinations: Vec::new() }),
-        false => Err(Mistakes::new(mistakes)),
+        false => {
+            files.extend(pipelines.iter().flat_map(|planned| planned.files().cloned()));
+            Err(Mistakes::new(mistakes).in_view_of(files))
+        }
     }
 }
 
-fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> Result<Planned, Vec<Located>> {
-    let (mut mistakes, mut contents) = (Vec::new(), BTreeMap::new());
+/// Mistakes come with the files that were read before they were found.
+fn plan_pipeline(
+    spec: Pipeline,
+    registry: &Registry,
+    claimed: &mut Claimed,
+) -> Result<Planned, (Vec<Located>, BTreeSet<PathBuf>)> {
+    let (mut mistakes, mut claiming) = (Vec::new(), BTreeMap::new());
+    let mut contents: BTreeMap<String, Contents> = BTreeMap::new();
     let (claims, files) = (Claims::default(), Files::default());
     let mut note = |component: &Component, result: Result<(), Mistake>| {
         mistakes.extend(result.err().map(|mistake| component.place.located(mistake)));
@@ -117,7 +140,11 @@ fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> 
         if !read.is_empty() {
             contents.insert(component.name.clone(), read);
         }
-        mistakes.extend(claimed.note(&spec.name, component, claims.take()));
+        let claims = claims.take();
+        mistakes.extend(claimed.note(&spec.name, component, &claims));
+        if !claims.is_empty() {
+            claiming.insert(component.name.clone(), claims);
+        }
     };
     let context = |component: &Component| {
         let unattached = Context::unattached(&spec.name, PathBuf::new());
@@ -142,8 +169,10 @@ fn plan_pipeline(spec: Pipeline, registry: &Registry, claimed: &mut Claimed) -> 
     note(&spec.source, tasks.as_ref().map(drop).map_err(Clone::clone));
     let format = registry.find_format(&spec.format).cloned();
     match (tasks, format, traits, mistakes.is_empty()) {
-        (Ok(tasks), Some(format), Some(source), true) => Ok(Planned { spec, tasks, format, source, files: contents }),
-        _ => Err(mistakes),
+        (Ok(tasks), Some(format), Some(source), true) => {
+            Ok(Planned { spec, tasks, format, source, files: contents, claims: claiming })
+        }
+        _ => Err((mistakes, contents.into_values().flat_map(BTreeMap::into_keys).collect())),
     }
 }
 
@@ -173,6 +202,36 @@ fn tasks(spec: &Pipeline, traits: &SourceTraits) -> Result<u16, Mistake> {
 }
 
 impl Planned {
+    /// A pipeline of the server's that cannot run, as far as its text tells what it is: for whoever shows it.
+    pub fn outline(path: &Path, text: &str, name: &str, registry: &Registry) -> Planned {
+        let spec = spec::outline(path, text, name, registry);
+        let format = registry.find_format(&spec.format).or_else(|| registry.find_format("json"));
+        let source = SourceTraits {
+            capture: None,
+            rereadable: false,
+            keeps_positions: false,
+            shareable: false,
+            unacknowledged_max: None,
+            commit_within: None,
+            may_return: false,
+        };
+        Planned {
+            tasks: spec.settings.tasks.unwrap_or(1),
+            format: Arc::clone(format.expect("there is JSON in every registry")),
+            source,
+            files: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            spec,
+        }
+    }
+
+    fn claim_again(&self, claimed: &mut Claimed) {
+        for component in self.spec.components() {
+            let claims = self.claims.get(&component.name).map(Vec::as_slice).unwrap_or_default();
+            claimed.note(&self.spec.name, component, claims); // they were no mistake when it was planned
+        }
+    }
+
     /// Whether `other` would run the same.
     pub fn same_as(&self, other: &Planned) -> bool {
         self.spec == other.spec

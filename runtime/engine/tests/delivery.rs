@@ -450,6 +450,23 @@ fn what_bears_one_user_is_not_given_to_two() {
         &format!("{other}---\n{}", other.replace("name: q", "name: r")),
         &["pipeline.yaml:7:53", "the port 80 is taken by `taker-2` of pipeline `q` at"],
     );
+    let stays = scene.try_plan(&other).expect("it is alone").pipelines;
+    let beside = |text: &str| scene.try_plan_beside(text, &stays).map(drop).map_err(|mistakes| mistakes.to_string());
+    let report = beside(&other.replace("name: q", "name: r")).expect_err("the port is taken");
+    assert!(report.contains("the port 80 is taken by `taker-2` of pipeline `q` at"), "{report}");
+    let report = beside(&other.replace("'80'", "'81'")).expect_err("the name is taken");
+    assert!(report.contains("two pipelines are called `q`"), "{report}");
+    beside(&two).expect("it takes nothing from the other");
+}
+
+#[test]
+fn a_file_that_a_component_cannot_be_made_of_is_named_with_the_mistake() {
+    let scene = Scene::new(MemoryLog::of(1, 1));
+    let source = "source: {type: log, format: opaque}";
+    let text =
+        format!("name: p\n{source}\nsinks: [{{type: taker, file: missing, what: a}}, {{type: taker, what: a}}]\n");
+    let mistakes = scene.try_plan(&text).expect_err("it is taken twice");
+    assert!(mistakes.files().contains(std::path::Path::new("missing")), "{:?}", mistakes.files());
 }
 
 /// Invariant 6

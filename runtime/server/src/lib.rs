@@ -1,7 +1,7 @@
 //! The server: pipelines from a folder and from its API, kept running, changed while they run.
 //!
 //! [`Server`] is what it does, without a word of HTTP; [`http`] leads requests to it, by version. Whoever changes what runs,
-//! a file, a signal or a request, goes through one door: what should run is planned as a whole, and the topology makes it so.
+//! a file, a signal or a request, goes through one door: what should run is planned, and the topology makes it so.
 //!
 //! Architecture Invariant: a change that cannot be planned changes nothing (Invariant 6), and one that was accepted does not
 //! depend on whoever asked for it: a client that hangs up stops nothing half-way.

@@ -36,6 +36,13 @@ impl Store {
         self.pipelines.join(format!("{}.yaml", file_name(name)))
     }
 
+    /// The pipeline of such a file.
+    pub(crate) fn name_of(&self, file: &Path) -> String {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let decoded = url::form_urlencoded::parse(name.as_bytes()).next();
+        decoded.map(|(name, _)| name.into_owned()).unwrap_or_default()
+    }
+
     /// Whether that file is one of the server's own.
     pub(crate) fn owns(&self, file: &Path) -> bool {
         file.starts_with(&self.pipelines)
@@ -119,6 +126,7 @@ mod tests {
         let store = Store::open(folder.path()).expect("opens again");
         assert_eq!(store.texts().expect("reads").into_values().collect::<Vec<_>>(), ["name: a/b"]);
         assert_eq!(store.wishes().expect("reads")["a/b"], Wanted::Paused);
+        assert_eq!(store.name_of(&store.path("a+b/ü%41&c=d")), "a+b/ü%41&c=d");
         store.remove("a/b").expect("removes");
         assert!(store.texts().expect("reads").is_empty());
     }

@@ -72,8 +72,8 @@ struct Seen {
 }
 
 /// Enough to tell that a file is not the same: a link that points elsewhere has another inode.
-#[derive(PartialEq, Eq)]
-struct Look {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -82,18 +82,18 @@ struct Look {
 
 impl Seen {
     fn of(server: &Server) -> Seen {
-        let named = server.view().files.iter().cloned().collect::<Vec<_>>();
+        let named = server.view().files.keys().cloned().collect::<Vec<_>>();
         let files = yaml_in(server.folder()).chain(named).map(|path| (look(&path), path));
         Seen { folder: server.folder().to_owned(), files: files.map(|(look, path)| (path, look)).collect() }
     }
 
-    /// The same, with the files that a reload since then has come to know.
+    /// The same, with the files that a reload since then has come to know, as they were before it read them.
     fn after(before: Seen, server: &Server) -> Seen {
         let named = server.view().files.clone();
         let mut files = before.files;
-        files.retain(|path, _| path.parent() == Some(&before.folder) || named.contains(path));
-        for path in named {
-            files.entry(path).or_insert_with_key(|path| look(path));
+        files.retain(|path, _| path.parent() == Some(&before.folder) || named.contains_key(path));
+        for (path, look) in named {
+            files.entry(path).or_insert(look);
         }
         Seen { folder: before.folder, files }
     }
@@ -104,7 +104,8 @@ fn yaml_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
     entries.filter(|path| is_yaml(path))
 }
 
-fn look(path: &Path) -> Option<Look> {
+/// What a file is like now; none where there is none.
+pub(crate) fn look(path: &Path) -> Option<Look> {
     let found = std::fs::metadata(path).ok()?;
     Some(Look { device: found.dev(), inode: found.ino(), bytes: found.size(), modified: found.modified().ok() })
 }

@@ -15,7 +15,7 @@ use super::destination::DESTINATION;
 use super::secrets::{SecretKeys, starred};
 use super::trial::{self, TESTS, TESTS_BESIDE};
 use super::walker::{Found, walk};
-use super::{Destination, Located, Mistakes, Pipeline, Place, SourceFile, pipeline_schema};
+use super::{Component, Destination, Located, Mistakes, Pipeline, Place, SourceFile, pipeline_schema};
 
 /// What files hold.
 #[derive(Debug, Default)]
@@ -59,17 +59,38 @@ pub fn load_texts(files: &[(&Path, &str)], catalog: &dyn Catalog) -> Result<Docu
     read_with(catalog, &ProcessEnvironment, Tests::PassedOver, read)
 }
 
-/// The same of files on disk and of files that are in memory, with another environment than the process's own.
+/// The same of files that are in memory and then of files on disk, with another environment than the process's own, beside
+/// `others`, whose names are taken.
 pub fn load_beside(
     paths: &[PathBuf],
     texts: &[(&Path, &str)],
     catalog: &dyn Catalog,
     environment: &dyn Environment,
+    others: &[&Pipeline],
 ) -> Result<Documents, Mistakes> {
     read_with(catalog, environment, Tests::PassedOver, |loader| {
-        paths.iter().for_each(|path| loader.path(path));
+        loader.others = others.iter().map(|other| (other.name.clone(), other.place.clone())).collect();
         texts.iter().for_each(|(path, text)| loader.text(path, text));
+        paths.iter().for_each(|path| loader.path(path));
     })
+}
+
+/// What can be told of a text that holds no sound pipeline: whatever its document says, as far as it has the form of one, or
+/// else nothing but `name`, and of the text the comments before it. So no secret is shown that nobody knows to be one.
+pub fn outline(path: &Path, text: &str, name: &str, catalog: &dyn Catalog) -> Pipeline {
+    let loader = Loader::new(catalog, &ProcessEnvironment, Tests::PassedOver);
+    let Checked { file, roots, .. } = loader.checked(path, text, "the text holds no pipeline", |_| &loader.schema);
+    let is_known = |component: &Component| catalog.schema(component.role, &component.type_name).is_some();
+    let is_shown = |pipeline: &Pipeline| pipeline.components().all(is_known);
+    let has_form = |root: &Node| root.get("sinks").is_some_and(|sinks| !sinks.items().is_empty());
+    let root = roots.into_iter().next().filter(has_form).filter(|_| parse(text).mistakes.is_empty());
+    let pipeline = root.and_then(|root| Pipeline::read(root, &file).ok()).filter(is_shown);
+    let pipeline = pipeline.unwrap_or_else(|| {
+        let comments = text.split_inclusive('\n').take_while(|line| line.starts_with('#')).collect();
+        let nothing = parse("{source: {type: unknown}, sinks: [{type: unknown}]}").documents.remove(0).root;
+        Pipeline::read(nothing, &SourceFile::new(path, comments)).expect("more is not needed")
+    });
+    Pipeline { name: name.to_owned(), ..pipeline }
 }
 
 /// The same with another environment than the process's own.
@@ -88,10 +109,7 @@ fn read_with(
     tests: Tests,
     read: impl FnOnce(&mut Loader<'_>),
 ) -> Result<Documents, Mistakes> {
-    let schema = pipeline_schema(catalog);
-    let secret_keys = SecretKeys::of(&schema);
-    let (documents, mistakes) = (Documents::default(), Vec::new());
-    let mut loader = Loader { schema, secret_keys, environment, tests, documents, mistakes };
+    let mut loader = Loader::new(catalog, environment, tests);
     read(&mut loader);
     loader.refuse_equal_names();
     if loader.mistakes.is_empty() { Ok(loader.documents) } else { Err(Mistakes::new(loader.mistakes)) }
@@ -102,6 +120,8 @@ struct Loader<'a> {
     secret_keys: SecretKeys,
     environment: &'a dyn Environment,
     tests: Tests,
+    /// Where pipelines stand that are none of the documents.
+    others: Vec<(String, Place)>,
     documents: Documents,
     mistakes: Vec<Located>,
 }
@@ -113,7 +133,14 @@ struct Checked {
     mistakes: Vec<Mistake>,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(catalog: &dyn Catalog, environment: &'a dyn Environment, tests: Tests) -> Loader<'a> {
+        let schema = pipeline_schema(catalog);
+        let secret_keys = SecretKeys::of(&schema);
+        let (others, documents, mistakes) = (Vec::new(), Documents::default(), Vec::new());
+        Loader { schema, secret_keys, environment, tests, others, documents, mistakes }
+    }
+
     fn paths(&mut self, paths: &[PathBuf]) {
         paths.iter().for_each(|path| self.path(path));
     }
@@ -256,7 +283,8 @@ impl Loader<'_> {
         let Documents { pipelines, destinations } = &self.documents;
         let pipelines = pipelines.iter().map(|pipeline| ("pipeline", "name", &pipeline.name, &pipeline.place));
         let destinations = destinations.iter().map(|one| (DESTINATION, DESTINATION, &one.name, &one.place));
-        let mut first: HashMap<(&str, &str), &Place> = HashMap::new();
+        let others = self.others.iter().map(|(name, place)| (("pipeline", name.as_str()), place));
+        let mut first: HashMap<(&str, &str), &Place> = others.collect();
         for (kind, key, name, place) in pipelines.chain(destinations) {
             if let Some(before) = first.get(&(kind, name)) {
                 let help = format!("the other is at {}", before.describe());

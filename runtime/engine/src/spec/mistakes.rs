@@ -1,5 +1,6 @@
 //! Mistakes with the files they stand in.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub struct Located {
 pub struct Mistakes {
     list: Vec<Located>,
     hidden: usize,
+    files: BTreeSet<PathBuf>,
 }
 
 impl SourceFile {
@@ -64,11 +66,21 @@ impl SourceFile {
 impl Mistakes {
     /// Of mistakes in the order of their files.
     pub fn new(list: Vec<Located>) -> Mistakes {
-        let mut mistakes = Mistakes { list, hidden: 0 };
+        let mut mistakes = Mistakes { list, hidden: 0, files: BTreeSet::new() };
         mistakes.list.dedup_by(|one, other| Arc::ptr_eq(&one.file, &other.file) && one.mistake == other.mistake);
         mistakes.hidden = mistakes.list.len().saturating_sub(SHOWN_MAX);
         mistakes.list.truncate(SHOWN_MAX);
         mistakes
+    }
+
+    /// The same with the files that components name: once one of them is another, there may be no mistake.
+    pub(crate) fn in_view_of(self, files: BTreeSet<PathBuf>) -> Mistakes {
+        Mistakes { files, ..self }
+    }
+
+    /// The files that components name besides their settings.
+    pub fn files(&self) -> &BTreeSet<PathBuf> {
+        &self.files
     }
 
     /// The mistakes to show, at most 200.

@@ -98,12 +98,13 @@ impl Topology {
     }
 
     /// Stops a pipeline and starts it again from where it was, whatever became of it before.
-    pub async fn restart(&mut self, name: &str) -> Result<()> {
-        let Some(running) = self.running.remove(name) else { return Ok(()) };
+    pub async fn restart(&mut self, name: &str) {
+        let Some(running) = self.running.remove(name) else { return };
         let planned = Arc::clone(&running.planned);
-        let drained = running.drain(false).await;
+        if let Some(error) = running.drain(false).await.error() {
+            warn!(pipeline = %name, error = %error.chain(), "what was not stored is read again");
+        }
         self.start(planned, self.running.len() + 1);
-        drained.error().map_or(Ok(()), Err)
     }
 
     /// Asks every pipeline to drain, commit and stop for good.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use catchwater_engine::plan::{Plan, plan};
+use catchwater_engine::plan::{Plan, Planned, plan, plan_beside};
 use catchwater_engine::spec::Mistakes;
 use catchwater_engine::topology::{Host, Topology};
 use catchwater_sdk::claim::{Claim, Within};
 use catchwater_sdk::clock::SystemClock;
+use catchwater_sdk::config::ProcessEnvironment;
 use catchwater_sdk::conformance::doubles::{MemoryLog, MemoryStore, Opaque, Stored};
 use catchwater_sdk::transform::{Output, Transform};
 use catchwater_sdk::{Batch, Context, Error, Record, Registry, Result};
@@ -130,6 +131,11 @@ impl Scene {
         let path = self.folder.path().join("pipeline.yaml");
         std::fs::write(&path, text).expect("writes");
         plan(&[path], &self.registry())
+    }
+
+    /// Plans this text beside pipelines that stay.
+    pub(crate) fn try_plan_beside(&self, text: &str, others: &[Arc<Planned>]) -> Result<Plan, Mistakes> {
+        plan_beside(&[], &[(Path::new("beside.yaml"), text)], &self.registry(), &ProcessEnvironment, others)
     }
 
     fn plan_with(&self, retry: &str, lines: &str) -> Plan {

@@ -9,8 +9,9 @@ use catchwater_engine::plan::{Plan, plan_texts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Intended, Texts};
-use super::{Origin, Reload, Reloaded, Server};
+use super::plan::{Edit, Intended};
+use super::view::Shown;
+use super::{Origin, Reloaded, Server};
 use crate::wrong::Wrong;
 
 /// Pipelines that somebody wants a server to have.
@@ -46,7 +47,7 @@ pub struct Outlook {
 }
 
 /// What would become of a pipeline.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Hash, Serialize, JsonSchema)]
 pub struct Expected {
     /// Its name.
     pub pipeline: String,
@@ -58,7 +59,7 @@ pub struct Expected {
 }
 
 /// In what a pipeline would differ.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Hash, Serialize, JsonSchema)]
 pub struct Differs {
     /// The component; none for what is the pipeline's own, such as its settings.
     pub component: Option<String>,
@@ -71,11 +72,8 @@ pub struct Differs {
 
 /// A wish that was understood.
 struct Weighed {
+    edit: Edit,
     intended: Intended,
-    /// Documents to keep, by pipeline.
-    documents: BTreeMap<String, String>,
-    /// Pipelines that go.
-    gone: Vec<String>,
     outlook: Outlook,
 }
 
@@ -89,18 +87,12 @@ impl Server {
     pub async fn apply(&self, wish: Wish, hash: String) -> Result<Reloaded, Wrong> {
         self.undisturbed(move |server, topology| {
             Box::pin(async move {
-                let Weighed { intended, documents, gone, outlook } = server.weigh(&wish)?;
+                let Weighed { edit, intended, outlook } = server.weigh(&wish)?;
                 if outlook.hash != hash {
                     let text = "what runs, or what is wanted, is no longer what the plan was made of: plan again";
                     return Err(Wrong::Conflict(text.into()));
                 }
-                for (name, document) in &documents {
-                    server.0.store.keep(name, document)?;
-                }
-                for name in &gone {
-                    server.0.store.remove(name)?;
-                }
-                Ok(server.make(topology, intended, server.0.store.wishes()?, Reload::Asked).await)
+                server.carry_out(topology, &edit, intended).await
             })
         })
         .await
@@ -108,16 +100,14 @@ impl Server {
 
     fn weigh(&self, wish: &Wish) -> Result<Weighed, Wrong> {
         let documents = self.documents(wish)?;
-        let mut texts = self.0.store.texts()?;
         let gone = if wish.prune { self.not_among(&documents) } else { Vec::new() };
-        for name in &gone {
-            texts.remove(&self.0.store.path(name));
-        }
-        texts.extend(documents.iter().map(|(name, text)| (self.0.store.path(name), text.clone())));
-        let intended = self.intend(&texts)?;
-        let (changes, unchanged) = self.expect(&intended.plan);
-        let hash = self.hash(wish, &texts);
-        Ok(Weighed { intended, documents, gone, outlook: Outlook { hash, changes, unchanged } })
+        let edit = Edit { documents, gone };
+        let intended = self.intend_edit(&edit)?;
+        let changes = self.expect(&edit, &intended.plan);
+        let others = intended.plan.pipelines.len() + intended.unsound.len() + edit.gone.len();
+        let unchanged = others - changes.len();
+        let hash = self.hash(wish, &changes)?;
+        Ok(Weighed { edit, intended, outlook: Outlook { hash, changes, unchanged } })
     }
 
     /// Each pipeline's own document. Mistakes are named in the files as they were sent.
@@ -144,30 +134,29 @@ impl Server {
         own.map(|(name, _)| name.clone()).filter(|name| !documents.contains_key(name)).collect()
     }
 
-    fn expect(&self, plan: &Plan) -> (Vec<Expected>, usize) {
+    /// Compared is what runs: where a change was put back, the same files change it again.
+    fn expect(&self, edit: &Edit, plan: &Plan) -> Vec<Expected> {
         let view = self.view();
-        let mut changes = Vec::new();
-        for planned in &plan.pipelines {
+        let gone = edit.gone.iter().map(|name| Expected::new(name.clone(), "delete", Vec::new()));
+        let mut changes: Vec<_> = gone.collect();
+        for planned in plan.pipelines.iter().filter(|planned| edit.concerns(&planned.spec.name)) {
             let name = planned.spec.name.clone();
-            match view.pipelines.get(&name) {
+            match view.pipelines.get(&name).and_then(Shown::runs) {
                 None => changes.push(Expected::new(name, "create", Vec::new())),
-                Some(shown) if shown.planned.same_as(planned) => {}
-                Some(shown) => changes.push(Expected::of(name, differences(&shown.planned, planned))),
+                Some(runs) if runs.same_as(planned) => {}
+                Some(runs) => changes.push(Expected::of(name, differences(runs, planned))),
             }
         }
-        let unchanged = plan.pipelines.len() - changes.len();
-        let wanted = |name: &String| plan.pipelines.iter().any(|planned| planned.spec.name == *name);
-        let gone = view.pipelines.keys().filter(|name| !wanted(name));
-        changes.extend(gone.map(|name| Expected::new(name.clone(), "delete", Vec::new())));
         changes.sort_by(|one, other| one.pipeline.cmp(&other.pipeline));
-        (changes, unchanged)
+        changes
     }
 
-    /// Another one after every change of what runs, and after a restart of the server.
-    fn hash(&self, wish: &Wish, texts: &Texts) -> String {
+    /// Another one after every change of what runs or of what would be done, and after a restart of the server.
+    fn hash(&self, wish: &Wish, changes: &[Expected]) -> Result<String, Wrong> {
         let mut hasher = DefaultHasher::new();
-        (wish, texts, self.0.started_micros, self.view().last.generation).hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
+        let texts = self.0.store.texts()?;
+        (wish, changes, texts, self.0.started_micros, self.view().last.generation).hash(&mut hasher);
+        Ok(format!("{:016x}", hasher.finish()))
     }
 }
 

@@ -1,9 +1,12 @@
 //! What is done to one pipeline.
 
+use std::sync::Arc;
+
 use catchwater_engine::plan::Plan;
 use catchwater_engine::topology::Topology;
 
-use super::{Described, Origin, Reload, Server, Wanted};
+use super::plan::Edit;
+use super::{Described, Origin, Server, Wanted};
 use crate::wrong::Wrong;
 
 impl Server {
@@ -15,7 +18,7 @@ impl Server {
                 if server.view().pipelines.contains_key(&name) {
                     return Err(Wrong::Exists(name));
                 }
-                server.put(topology, &name, &text, Some(wanted)).await
+                server.put(topology, name, text, Some(wanted)).await
             })
         })
         .await
@@ -31,7 +34,7 @@ impl Server {
                     return Err(Wrong::Malformed(format!("the document is of pipeline `{within}`, not of `{name}`")));
                 }
                 server.own_or_new(&name)?;
-                server.put(topology, &name, &text, None).await
+                server.put(topology, name, text, None).await
             })
         })
         .await
@@ -44,13 +47,9 @@ impl Server {
             Box::pin(async move {
                 server.get(&name)?;
                 server.own_or_new(&name)?;
-                let mut texts = server.0.store.texts()?;
-                texts.remove(&server.0.store.path(&name));
-                let intended = server.intend(&texts)?;
-                server.0.store.remove(&name)?;
-                server.wish(&name, Wanted::Running)?;
-                server.make(topology, intended, server.0.store.wishes()?, Reload::Asked).await;
-                Ok(())
+                let edit = Edit { gone: vec![name], ..Edit::default() };
+                let intended = server.intend_edit(&edit)?;
+                server.carry_out(topology, &edit, intended).await.map(drop)
             })
         })
         .await
@@ -71,7 +70,8 @@ impl Server {
         self.want(name, Wanted::Stopped).await
     }
 
-    /// Stops it and starts it from where it was; also one that waits to be tried again, or that has ended.
+    /// Stops it and starts it from where it was; also one that waits to be tried again, or that has ended. One that could not be
+    /// planned is planned again.
     pub async fn restart(&self, name: &str) -> Result<Described, Wrong> {
         let name = name.to_owned();
         self.undisturbed(move |server, topology| {
@@ -81,7 +81,10 @@ impl Server {
                     let state = before.state();
                     return Err(Wrong::Conflict(format!("pipeline `{name}` is {state}; resume it instead")));
                 }
-                topology.restart(&name).await?;
+                match server.sound(&name) {
+                    Some(_) => topology.restart(&name).await,
+                    None => server.try_again(topology).await?,
+                }
                 server.get(&name)
             })
         })
@@ -108,30 +111,28 @@ impl Server {
         }
         let plan = {
             let view = self.view();
-            let running = view.pipelines.iter().filter(|(_, shown)| shown.wanted == Wanted::Running);
-            let pipelines = running.map(|(name, shown)| topology.planned(name).unwrap_or(&shown.planned).clone());
-            Plan { pipelines: pipelines.collect(), destinations: Vec::new() }
+            let running = view.pipelines.values().filter(|shown| shown.wanted == Wanted::Running);
+            let pipelines = running.filter_map(|shown| shown.runs().map(Arc::clone)).collect();
+            Plan { pipelines, destinations: Vec::new() }
         };
         topology.apply(&plan).await;
     }
 
-    /// Keeps a document once everything was planned with it.
+    /// Keeps a document once it was planned.
     async fn put(
         &self,
         topology: &mut Topology,
-        name: &str,
-        text: &str,
+        name: String,
+        text: String,
         wanted: Option<Wanted>,
     ) -> Result<Described, Wrong> {
-        let mut texts = self.0.store.texts()?;
-        texts.insert(self.0.store.path(name), text.to_owned());
-        let intended = self.intend(&texts)?;
+        let edit = Edit { documents: [(name.clone(), text)].into(), ..Edit::default() };
+        let intended = self.intend_edit(&edit)?;
         if let Some(wanted) = wanted {
-            self.wish(name, wanted)?;
+            self.wish(&name, wanted)?;
         }
-        self.0.store.keep(name, text)?;
-        self.make(topology, intended, self.0.store.wishes()?, Reload::Asked).await;
-        self.get(name)
+        self.carry_out(topology, &edit, intended).await?;
+        self.get(&name)
     }
 
     /// The name of the one pipeline in a document.
@@ -151,7 +152,7 @@ impl Server {
         }
     }
 
-    fn wish(&self, name: &str, wanted: Wanted) -> Result<(), Wrong> {
+    pub(super) fn wish(&self, name: &str, wanted: Wanted) -> Result<(), Wrong> {
         let mut wishes = self.0.store.wishes()?;
         let before = match wanted {
             Wanted::Running => wishes.remove(name),

@@ -16,7 +16,7 @@ impl Server {
     /// Where each partition goes on: what is committed in the data folder, or was elsewhere since the start of a pipeline
     /// that runs; or what the source of one that does not run says.
     pub async fn offsets(&self, name: &str) -> Result<Vec<Offset>, Wrong> {
-        let described = self.get(name)?;
+        let described = self.get_sound(name)?;
         if described.wanted == Wanted::Running && described.planned.keeps_offsets_here() {
             return self.kept_offsets(&described);
         }
@@ -78,8 +78,20 @@ impl Server {
         .await
     }
 
-    fn stopped(&self, name: &str) -> Result<Described, Wrong> {
+    /// One whose source and sinks can be built, and asked.
+    fn get_sound(&self, name: &str) -> Result<Described, Wrong> {
         let described = self.get(name)?;
+        match self.sound(name) {
+            Some(_) => Ok(described),
+            None => {
+                let reason = described.condition.reason.unwrap_or_default();
+                Err(Wrong::Conflict(format!("pipeline `{name}` cannot be planned:\n{reason}")))
+            }
+        }
+    }
+
+    fn stopped(&self, name: &str) -> Result<Described, Wrong> {
+        let described = self.get_sound(name)?;
         match described.wanted {
             Wanted::Stopped => Ok(described),
             _ => {
@@ -108,7 +120,7 @@ impl Server {
 
     /// Refuses where to move a stopped pipeline would have no effect.
     pub(crate) async fn refuse_moves_in_vain(&self, pipeline: &Described) -> Result<(), Wrong> {
-        let planned = Arc::clone(&pipeline.planned);
+        let planned = self.get_sound(pipeline.name())?.planned;
         self.undisturbed(move |_, topology| {
             Box::pin(async move {
                 let refused = topology.refuse_moves_in_vain(&planned).await;

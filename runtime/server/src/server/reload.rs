@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::{error, info};
 
-use super::plan::{Intended, Texts, intend, origin};
+use super::plan::{Edit, Intended, origin};
 use super::view::{PutBack, Shown};
 use super::{Server, Wanted};
-use crate::store::Wishes;
+use crate::connect::settings;
 use crate::wrong::Wrong;
 
 /// Who wants a reload.
@@ -34,7 +34,8 @@ pub struct Reloaded {
     pub generation: u64,
     /// When it was tried last.
     pub at: Option<String>,
-    /// Why it changed nothing.
+    /// Why nothing of the folder was changed; or what is wrong with pipelines that were made through the API, which stay as
+    /// they were.
     pub error: Option<String>,
     /// What was done.
     pub changes: Vec<Changed>,
@@ -47,12 +48,12 @@ pub struct Changed {
     pub pipeline: String,
     /// `start`, `adapt` (its source read on), `replace` (it was stopped for that) or `stop`.
     pub change: &'static str,
-    /// Why it was put back.
+    /// Why it was put back; of a `stop`, why not all that it had read was stored.
     pub trouble: Option<String>,
 }
 
 impl Server {
-    /// Reads the folder again and changes what has to; a mistake anywhere, and nothing changes.
+    /// Reads the folder again and changes what has to; a mistake in a file of it, and nothing changes.
     pub async fn reload(&self, why: Reload) -> Result<Reloaded, Wrong> {
         self.undisturbed(move |server, topology| Box::pin(server.reload_in(topology, why))).await
     }
@@ -86,53 +87,76 @@ impl Server {
     }
 
     async fn reload_in(&self, topology: &mut Topology, why: Reload) -> Result<Reloaded, Wrong> {
-        let intended = match self.0.store.texts() {
-            Ok(texts) => self.intend(&texts),
-            Err(error) => Err(error.into()),
-        };
-        let intended = match intended {
-            Ok(intended) => intended,
-            Err(wrong) => {
-                self.note_refused(&wrong, why);
-                return Err(wrong);
-            }
-        };
-        Ok(self.make(topology, intended, self.0.store.wishes()?, why).await)
+        if let Err(failure) = settings::kafka(&self.0.folder) {
+            error!("no connector can be made or changed: {}", failure.into_message());
+        }
+        let intended = self.intend().inspect_err(|wrong| self.note_refused(wrong, why))?;
+        if let Some(report) = &intended.error {
+            error!("pipelines that were made through the API cannot be planned, and stay as they were:\n{report}");
+        }
+        self.make(topology, intended, |_| why == Reload::Asked).await
     }
 
-    pub(super) fn intend(&self, texts: &Texts) -> Result<Intended, Wrong> {
-        intend(&self.0.folder, texts, &self.0.registry)
+    /// Keeps what an edit asks for, and makes it so.
+    pub(super) async fn carry_out(
+        &self,
+        topology: &mut Topology,
+        edit: &Edit,
+        intended: Intended,
+    ) -> Result<Reloaded, Wrong> {
+        for (name, document) in &edit.documents {
+            self.0.store.keep(name, document)?;
+        }
+        for name in &edit.gone {
+            self.0.store.remove(name)?;
+            self.wish(name, Wanted::Running)?;
+        }
+        let made = self.make(topology, intended, |name| edit.concerns(name)).await?;
+        self.try_again(topology).await?;
+        Ok(made)
     }
 
-    /// The one place where what runs is changed. (Invariant 7)
+    /// What was refused may work by now: a pipeline of the same name is gone, or what was wrong with one was put right.
+    pub(super) async fn try_again(&self, topology: &mut Topology) -> Result<(), Wrong> {
+        let was_refused = self.view().last.error.is_some();
+        if let Some(intended) = was_refused.then(|| self.intend()).and_then(Result::ok) {
+            self.make(topology, intended, |_| false).await?;
+        }
+        Ok(())
+    }
+
+    /// The one place where what runs is changed. (Invariant 7) A change that was put back is tried again where `tries` says so.
     pub(super) async fn make(
         &self,
         topology: &mut Topology,
         intended: Intended,
-        wishes: Wishes,
-        why: Reload,
-    ) -> Reloaded {
-        let Intended { plan, files } = intended;
+        tries: impl Fn(&str) -> bool + Send,
+    ) -> Result<Reloaded, Wrong> {
+        let wishes = self.0.store.wishes()?;
+        let Intended { plan, unsound, error, files } = intended;
         let wanted = |planned: &Planned| wishes.get(&planned.spec.name).copied().unwrap_or_default();
-        let refused = self.refused_before(&plan, why);
+        let refused = self.refused_before(&plan, tries);
         let pipelines = plan.pipelines.iter().filter(|planned| wanted(planned) == Wanted::Running);
-        let pipelines = pipelines.map(|planned| match refused.contains_key(&planned.spec.name) {
-            true => topology.planned(&planned.spec.name).unwrap_or(planned),
-            false => planned,
-        });
+        let pipelines =
+            pipelines.map(|planned| refused.get(&planned.spec.name).map_or(planned, |put_back| &put_back.runs));
         let pipelines = pipelines.map(Arc::clone).collect();
         let turned = topology.apply(&Plan { pipelines, destinations: Vec::new() }).await;
+        let new: Vec<_> = turned.iter().filter_map(|turned| new_refusal(turned, &plan, topology)).collect();
+        let outcome = if new.is_empty() { "done" } else { "put_back" };
         let mut put_back = refused;
-        put_back.extend(turned.iter().filter_map(|turned| new_refusal(turned, &plan)));
+        put_back.extend(new);
+        let sound = plan.pipelines.into_iter().map(|planned| (planned, None));
+        let unsound = unsound.into_iter().map(|(outline, reason)| (outline, Some(reason)));
         let mut shown = BTreeMap::new();
-        for planned in &plan.pipelines {
+        for (planned, unsound) in sound.chain(unsound) {
             let name = planned.spec.name.clone();
             let pipeline = Shown {
-                origin: origin(planned, &self.0.store),
-                wanted: wanted(planned),
+                origin: origin(&planned, &self.0.store),
+                wanted: wanted(&planned),
                 status: topology.status(&name),
                 put_back: put_back.remove(&name),
-                planned: Arc::clone(planned),
+                unsound,
+                planned,
             };
             shown.insert(name, pipeline);
         }
@@ -141,24 +165,24 @@ impl Server {
             topology.forget(gone);
         }
         (view.pipelines, view.files) = (shown, files);
-        let is_troubled = turned.iter().any(|turned| turned.trouble.is_some());
-        *view.outcomes.entry(if is_troubled { "put_back" } else { "done" }).or_default() += 1;
+        *view.outcomes.entry(outcome).or_default() += 1;
         view.last = Reloaded {
             generation: view.last.generation + u64::from(!turned.is_empty()),
             at: now(),
-            error: None,
+            error,
             changes: turned.iter().map(changed).collect(),
         };
         info!(generation = view.last.generation, changes = turned.len(), pipelines = view.pipelines.len(), "loaded");
-        view.last.clone()
+        Ok(view.last.clone())
     }
 
     /// Changes that were put back and are still wanted the same.
-    fn refused_before(&self, plan: &Plan, why: Reload) -> BTreeMap<String, PutBack> {
+    fn refused_before(&self, plan: &Plan, tries: impl Fn(&str) -> bool) -> BTreeMap<String, PutBack> {
         let view = self.view();
         let still = |shown: &Shown| {
-            let put_back = shown.put_back.clone().filter(|_| why == Reload::File)?;
-            let wanted = plan.pipelines.iter().find(|planned| planned.spec.name == shown.planned.spec.name)?;
+            let name = &shown.planned.spec.name;
+            let put_back = shown.put_back.clone().filter(|_| !tries(name))?;
+            let wanted = plan.pipelines.iter().find(|planned| planned.spec.name == *name)?;
             wanted.same_as(&put_back.planned).then_some(put_back)
         };
         view.pipelines.iter().filter_map(|(name, shown)| Some((name.clone(), still(shown)?))).collect()
@@ -175,11 +199,12 @@ impl Server {
     }
 }
 
-fn new_refusal(turned: &Turned, plan: &Plan) -> Option<(String, PutBack)> {
+fn new_refusal(turned: &Turned, plan: &Plan, topology: &Topology) -> Option<(String, PutBack)> {
     let was_changed = matches!(turned.change, Change::Adapt | Change::Replace);
     let reason = turned.trouble.as_ref().filter(|_| was_changed)?.chain();
     let planned = plan.pipelines.iter().find(|planned| planned.spec.name == turned.pipeline)?;
-    Some((turned.pipeline.clone(), PutBack { planned: Arc::clone(planned), reason }))
+    let (planned, runs) = (Arc::clone(planned), Arc::clone(topology.planned(&turned.pipeline)?));
+    Some((turned.pipeline.clone(), PutBack { planned, runs, reason }))
 }
 
 fn changed(turned: &Turned) -> Changed {

@@ -87,11 +87,14 @@ impl Described {
 }
 
 pub(super) fn described(shown: &Shown) -> Described {
+    let state = if shown.wanted == Wanted::Running { State::Failed } else { State::Stopped };
+    let unsound = shown.unsound.clone();
+    let unsound = unsound.map(|reason| Condition { state, reason: Some(reason), ..Condition::default() });
     Described {
         planned: Arc::clone(&shown.planned),
         origin: shown.origin.clone(),
         wanted: shown.wanted,
-        condition: shown.status.condition(),
+        condition: unsound.unwrap_or_else(|| shown.status.condition()),
         status: Arc::clone(&shown.status),
         put_back: shown.put_back.as_ref().map(|put_back| put_back.reason.clone()),
     }

@@ -1,12 +1,12 @@
 //! What a server shows of itself, without waiting for a change that is under way.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catchwater_engine::plan::Planned;
 use catchwater_engine::status::Status;
 
+use super::plan::Named;
 use super::reload::Reloaded;
 use super::shapes::{Origin, Wanted};
 
@@ -19,8 +19,8 @@ pub(crate) struct View {
     pub(crate) last: Reloaded,
     /// How many reloads there were, by how they ended.
     pub(crate) outcomes: BTreeMap<&'static str, u64>,
-    /// The files that pipelines read when they were planned.
-    pub(crate) files: BTreeSet<PathBuf>,
+    /// The files that pipelines read when they were planned, or would have.
+    pub(crate) files: Named,
 }
 
 /// A pipeline as it is shown.
@@ -35,6 +35,8 @@ pub(crate) struct Shown {
     pub(crate) status: Arc<Status>,
     /// Why its last change was put back; what was wanted is then not what runs.
     pub(crate) put_back: Option<PutBack>,
+    /// Why it can neither run nor be planned; what is shown is then an outline of it.
+    pub(crate) unsound: Option<String>,
 }
 
 /// A change that did not work.
@@ -42,6 +44,16 @@ pub(crate) struct Shown {
 pub(crate) struct PutBack {
     /// What was wanted.
     pub(crate) planned: Arc<Planned>,
+    /// What runs instead.
+    pub(crate) runs: Arc<Planned>,
     /// Why it did not work.
     pub(crate) reason: String,
+}
+
+impl Shown {
+    /// What runs as long as somebody wants that, where anything can.
+    pub(crate) fn runs(&self) -> Option<&Arc<Planned>> {
+        let wanted = self.unsound.is_none().then_some(&self.planned);
+        self.put_back.as_ref().map(|put_back| &put_back.runs).or(wanted)
+    }
 }

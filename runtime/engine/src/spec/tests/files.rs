@@ -51,6 +51,25 @@ fn refuses_two_pipelines_of_one_name() {
     assert!(report.contains("1.yaml:1:7") && report.contains("0.yaml:1:7"), "{report}");
 }
 
+/// What is shown of a text that holds no sound pipeline: its components, and the text itself.
+fn outlined(text: &str) -> (String, String) {
+    let pipeline = outline(std::path::Path::new("kept.yaml"), text, "kept", &Drawn::new());
+    let components: Vec<_> = pipeline.components().map(|component| component.type_name.as_str()).collect();
+    assert_eq!(pipeline.name, "kept");
+    (components.join(" "), pipeline.place.file().text().to_owned())
+}
+
+#[test]
+fn what_cannot_run_is_shown_as_far_as_no_secret_is() {
+    let wrong = "# made of\nname: kept\nsource: {type: kafka, brokers: '${file:gone}', topics: [a], password: hunter2}\nsinks: [{type: lake, paht: x}]\n";
+    assert_eq!(outlined(wrong), ("kafka lake".to_owned(), wrong.replace("hunter2", "*******")));
+    let comments =
+        |wrong: &str| assert_eq!(outlined(wrong), ("unknown unknown".to_owned(), "# made of\n".to_owned()), "{wrong}");
+    comments(&wrong.replace("type: kafka", "type: unheard-of"));
+    comments(&wrong.replace("x}]", "x}"));
+    comments(&wrong.replace("[{type: lake, paht: x}]", "[]"));
+}
+
 fn destinations(text: &str) -> Result<Documents, Mistakes> {
     super::super::load_texts(&[(std::path::Path::new("given"), text)], &Drawn::new())
 }

@@ -38,6 +38,7 @@ build_plugins() {
 build_rust() {
     local plugin=$1 target="$CACHE/target-plugins"
     env "${PLUGIN_ENVIRONMENT[@]}" CARGO_TARGET_DIR="$target" cargo build --quiet --locked --release --target "$WASM_TARGET" \
+        --config "target.$WASM_TARGET.rustflags=['-C', 'target-feature=+simd128']" \
         --manifest-path "$REPOSITORY/plugins-wasm/$plugin/Cargo.toml" &&
         cp "$target/$WASM_TARGET/release/$plugin.wasm" "$CATCHWATER_PLUGINS"
 }

@@ -22,6 +22,7 @@
 //! # Ok::<(), catchwater_plugin::json::Malformed>(())
 //! ```
 
+mod cursor;
 mod edit;
 mod scan;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
+use self::cursor::Cursor;
 use self::scan::{Notes, Scan, head};
 use crate::Mistake;
 
@@ -117,8 +119,8 @@ impl Paths {
     /// Reads a payload once from end to end. Sound is what `serde_json` takes: among others, values stand in at most 127
     /// others, and a number may have any size.
     pub fn find<'p>(&self, payload: &'p [u8]) -> Result<Document<'p>, Malformed> {
-        let mut scan = Scan::new(payload, 0, &self.segments, self.notes.take());
-        let root = scan.document(&self.first).map_err(|what| Malformed { at: scan.at, what });
+        let mut scan = Scan::new(payload, &self.segments, self.notes.take());
+        let root = scan.document(&self.first).map_err(|what| Malformed { at: scan.cursor.at, what });
         let (found, notes) = scan.done();
         self.notes.replace(notes);
         Ok(Document { root: root?, found })
@@ -200,14 +202,15 @@ impl<'p> Value<'p> {
     pub fn items(self) -> Option<impl Iterator<Item = Value<'p>>> {
         let mut at = self.from + 1;
         (self.text[self.from] == b'[').then_some(std::iter::from_fn(move || {
-            let mut scan = Scan::new(self.text, at, &[], Notes::default());
-            scan.space();
-            let from = scan.at;
+            let mut cursor = Cursor { bytes: self.text, at };
+            cursor.space();
+            let from = cursor.at;
             // Nothing but the end of the list is no value.
-            scan.skip().ok()?;
-            let to = scan.at;
-            scan.space();
-            at = scan.at + 1;
+            let (mut cursor, sound) = cursor.skip(0);
+            sound.ok()?;
+            let to = cursor.at;
+            cursor.space();
+            at = cursor.at + 1;
             Some(Value { text: self.text, begin: from, from, to })
         }))
     }

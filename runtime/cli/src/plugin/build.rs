@@ -12,6 +12,8 @@ use super::language::Language;
 use super::tools;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// Catchwater runs instructions on sixteen bytes at once; cargo's own `RUSTFLAGS` counts instead, where it is set.
+const FLAGS: &str = r#"target.wasm32-unknown-unknown.rustflags=["-C","target-feature=+simd128"]"#;
 
 /// Builds it, checks that it is a plugin, and puts it where pipelines find it.
 pub(crate) fn build(project: &Path, places: Places) -> Result<String> {
@@ -60,7 +62,8 @@ fn file_name(name: &str) -> Result<String> {
 /// Has the project built; where its module is.
 fn cargo(project: &Path) -> Result<PathBuf> {
     let output = Command::new("cargo")
-        .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
+        .args(["build", "--release", "--target", TARGET, "--config", FLAGS])
+        .args(["--message-format", "json-render-diagnostics"])
         .current_dir(project)
         .stderr(Stdio::inherit())
         .output()

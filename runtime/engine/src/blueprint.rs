@@ -66,8 +66,7 @@ impl Blueprint {
 
     /// The transforms before the sinks. They remember what those before them did.
     pub(crate) fn build_stages(&self) -> Result<Vec<Stage>> {
-        let remembered = Remembered::new();
-        self.planned.spec.transforms.iter().map(|transform| self.build_step(transform, &remembered)).collect()
+        self.planned.spec.transforms.iter().map(|transform| self.build_step(transform, None)).collect()
     }
 
     /// The same for a task that runs by another plan and whose transforms remember this; none for one that stays.
@@ -77,21 +76,23 @@ impl Blueprint {
         remembered: &Remembered,
     ) -> Result<Vec<Option<Stage>>> {
         let stays = |transform| self.planned.has_same_transform(running, transform);
-        let build = |transform| (!stays(transform)).then(|| self.build_step(transform, remembered)).transpose();
+        let build = |transform| (!stays(transform)).then(|| self.build_step(transform, Some(remembered))).transpose();
         self.planned.spec.transforms.iter().map(build).collect()
     }
 
-    fn build_step(&self, transform: &Component, remembered: &Remembered) -> Result<Stage> {
-        let state = match remembered.get(transform.name.as_str()) {
+    /// It goes on after those that remember this, where they run; else after what was kept.
+    fn build_step(&self, transform: &Component, running: Option<&Remembered>) -> Result<Stage> {
+        let state = match running.and_then(|remembered| remembered.get(transform.name.as_str())) {
             Some(state) => Some(state.as_slice().into()),
             None => states::read(&self.states(), &transform.name)?,
         };
-        self.build_stage(transform, state)
+        let context = Context { state, takes_over: running.is_some(), ..self.context(transform) };
+        self.build_stage(transform, &context)
     }
 
     /// The transforms of a sink's own branch.
     pub(crate) fn build_branch(&self, sink: &Sink) -> Result<Vec<Stage>> {
-        sink.transforms.iter().map(|transform| self.build_stage(transform, None)).collect()
+        sink.transforms.iter().map(|transform| self.build_stage(transform, &self.context(transform))).collect()
     }
 
     /// The folder in which is kept what its transforms remember.
@@ -125,10 +126,9 @@ impl Blueprint {
         Ok(Parts { step: component.name.as_str().into(), sink, stages, on_error, dead_letters })
     }
 
-    fn build_stage(&self, component: &Component, state: Option<Arc<[u8]>>) -> Result<Stage> {
-        let context = Context { state, ..self.context(component) };
+    fn build_stage(&self, component: &Component, context: &Context) -> Result<Stage> {
         let transform =
-            self.registry.build_transform(&component.type_name, &component.node, &context).map_err(built_before)?;
+            self.registry.build_transform(&component.type_name, &component.node, context).map_err(built_before)?;
         let when = match &component.when {
             When::Matching(query) => Some(query.clone()),
             When::Always | When::Otherwise => None,
@@ -151,6 +151,7 @@ impl Blueprint {
             files: Files::default(),
             counters: self.status.counters.clone(),
             state: None,
+            takes_over: false,
         }
     }
 

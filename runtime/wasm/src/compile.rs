@@ -13,6 +13,7 @@ use catchwater_sdk::config::{Duration, Size};
 use catchwater_sdk::worker;
 use wasmtime::component::Component;
 
+use crate::footprint;
 use crate::machine::Machine;
 use crate::plugin::componentize;
 
@@ -142,7 +143,9 @@ fn work(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
 
 fn precompile(file: Vec<u8>) -> Result<Vec<u8>, String> {
     let machine = Machine::start().map_err(|error| error.to_string())?;
-    let code = machine.engine.precompile_component(&componentize(file)?);
+    let component = componentize(file)?;
+    footprint::check(&component)?;
+    let code = machine.engine.precompile_component(&component);
     code.map_err(|error| format!("is no sound WASM component, or a part of one: {error:#}"))
 }
 

@@ -35,12 +35,13 @@ pub(crate) enum Fate {
 // === impl Edit ===
 
 impl Edit {
-    /// Checks an answer about so many records.
-    pub(crate) fn check(outcome: Outcome, records: usize) -> Result<Edit, Fault> {
-        Edit::read(outcome, records).map_err(Fault::answer)
+    /// Checks an answer about these records, which may make so many bytes of copies of what they have.
+    pub(crate) fn check(outcome: Outcome, records: &Batch, copied_bytes_max: usize) -> Result<Edit, Fault> {
+        Edit::read(outcome, records, copied_bytes_max).map_err(Fault::answer)
     }
 
-    fn read(outcome: Outcome, records: usize) -> Result<Edit, String> {
+    fn read(outcome: Outcome, batch: &Batch, copied_bytes_max: usize) -> Result<Edit, String> {
+        let records = batch.len();
         if matches!(outcome.edit, types::Edit::Unchanged) && outcome.rejected.is_empty() {
             return Ok(Edit::Unchanged);
         }
@@ -61,6 +62,7 @@ impl Edit {
             }
             types::Edit::Replace(made) => {
                 accounts.settle_made(&made)?;
+                check_copies(&made, batch, copied_bytes_max)?;
                 Some(Box::new(made))
             }
         };
@@ -183,6 +185,28 @@ fn check_columns(made: &Replacement) -> Result<(), String> {
     made.headers.as_ref().map_or(Ok(()), |column| column.check(rows)).map_err(of("headers"))?;
     made.properties.as_ref().map_or(Ok(()), |column| column.check(rows)).map_err(of("properties"))?;
     made.time.as_ref().map_or(Ok(()), |column| column.check(rows)).map_err(of("time"))
+}
+
+/// A column that is left out is that of the input, which costs the answer nothing: a million records made out of one would
+/// be as many copies of it.
+fn check_copies(made: &Replacement, batch: &Batch, bytes_max: usize) -> Result<(), String> {
+    let mut bytes: usize = 0;
+    for same in made.input.chunk_by(|one, next| one == next).filter(|same| same.len() > 1) {
+        let parent = batch.get(same[0] as usize);
+        let payload = if made.payload.is_none() { parent.payload().map_or(0, <[u8]>::len) } else { 0 };
+        let key = if made.key.is_none() { parent.key().map_or(0, <[u8]>::len) } else { 0 };
+        let headers = if made.headers.is_none() { size(parent.headers()) } else { 0 };
+        let properties = if made.properties.is_none() { size(parent.properties()) } else { 0 };
+        bytes = bytes.saturating_add((payload + key + headers + properties).saturating_mul(same.len() - 1));
+    }
+    match bytes > bytes_max {
+        true => Err(format!("its new records are {bytes} bytes of copies, and {bytes_max} may be (`output_max`)")),
+        false => Ok(()),
+    }
+}
+
+fn size<'a>(fields: impl Iterator<Item = Field<'a>>) -> usize {
+    fields.map(|field| field.name.len() + field.value.map_or(0, <[u8]>::len)).sum()
 }
 
 /// Exactly as long as it must be, and nothing beyond its end.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasmtime::Trap;
 
 use crate::config::Bounds;
+use crate::machine::STACK_BYTES;
 
 /// Why an instance cannot go on: it trapped, reached a limit, or its answer is wrong.
 #[derive(Debug)]
@@ -35,7 +36,9 @@ impl Fault {
         let trap = error.downcast_ref::<Trap>();
         Fault(match trap {
             Some(Trap::Interrupt) => format!("it takes longer than {time:?} (`time_max`): does it end?"),
-            Some(Trap::StackOverflow) => "its calls are too deep for the stack: does its recursion end?".to_owned(),
+            Some(Trap::StackOverflow) => {
+                format!("its calls are too deep for a stack of {}: does its recursion end?", mib(STACK_BYTES))
+            }
             _ if *wanted_memory => {
                 format!("it asked for more than {} of memory (`memory_max`)", mib(bounds.memory_bytes))
             }

@@ -18,9 +18,10 @@ use crate::plugin::Plugin;
 /// What a call of the plugin's answers: what it came to, or what the plugin says that is wrong; or how the instance broke off.
 pub(crate) type Answer<R> = Result<Result<R, types::Failure>, Fault>;
 
-/// Tables and memories that a plugin may have; compilers' output has one or two of each.
-const TABLE_ELEMENTS_MAX: usize = 100_000;
-const PARTS_MAX: usize = 100;
+/// Instances, tables and memories that a plugin may have; an interpreter with its libraries has the most.
+const PARTS_MAX: usize = 64;
+/// What an element of a table takes at most.
+const ELEMENT_BYTES: usize = 16;
 
 /// An instance. After a [`Fault`] it must not be called again.
 pub(crate) struct Instance {
@@ -244,20 +245,25 @@ impl egress::Host for State {
 
 // === impl Memory ===
 
-impl ResourceLimiter for Memory {
+impl Memory {
     /// A refusal is an answer that the plugin may handle; most end by themselves then.
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let taken = self.taken.saturating_add(desired.saturating_sub(current));
-        if taken > self.max {
-            self.refused = true;
-            return Ok(false);
+    fn take(&mut self, bytes: usize) -> bool {
+        let taken = self.taken.saturating_add(bytes);
+        self.refused |= taken > self.max;
+        if taken <= self.max {
+            self.taken = taken;
         }
-        self.taken = taken;
-        Ok(true)
+        taken <= self.max
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.take(desired.saturating_sub(current)))
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.take(desired.saturating_sub(current).saturating_mul(ELEMENT_BYTES)))
     }
 
     fn instances(&self) -> usize {

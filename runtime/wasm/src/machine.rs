@@ -10,7 +10,7 @@ use wasmtime::{Config, Engine};
 /// How exactly a plugin's time is kept.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// What a plugin's calls within itself may take. It is part of the stack of the thread that calls it, which has 2 MiB.
-const STACK_BYTES: usize = 512 << 10;
+pub(crate) const STACK_BYTES: usize = 512 << 10;
 
 /// The engine of a process.
 pub(crate) struct Machine {

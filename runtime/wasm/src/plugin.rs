@@ -29,8 +29,6 @@ pub struct Plugin {
     wants: Wants,
     imports: Vec<String>,
     bytes: usize,
-    /// What it may take while it is only asked.
-    when_asked: Bounds,
 }
 
 /// What every plugin of this version may import; the others it wants. [`Wants`] knows those.
@@ -41,7 +39,7 @@ const SEED: (u64, u64) = (0x6361_7463_6877_6174, 0x6572_2d70_6c75_6769);
 // === impl Plugin ===
 
 impl Plugin {
-    /// Makes a compiled component ready; an error says what is wrong with it.
+    /// Makes a compiled component ready, which may take so much to say what it is; an error says what is wrong with it.
     pub(crate) fn new(
         name: &str,
         digest: &str,
@@ -69,20 +67,10 @@ impl Plugin {
         };
         let (name, digest) = (name.to_owned(), digest.to_owned());
         let wants = Wants::default();
-        let mut plugin = Plugin {
-            name,
-            digest,
-            role,
-            prepared,
-            places,
-            description: undescribed,
-            wants,
-            imports,
-            bytes,
-            when_asked,
-        };
-        plugin.description =
-            plugin.ask(Instance::describe).map_err(|fault| format!("does not describe itself: {fault}"))?;
+        let mut plugin =
+            Plugin { name, digest, role, prepared, places, description: undescribed, wants, imports, bytes };
+        let described = plugin.ask(when_asked, Outside::default(), Instance::describe);
+        plugin.description = described.map_err(|fault| format!("does not describe itself: {fault}"))?;
         plugin.wants = Wants::read(&plugin.description.wants, &plugin.imports)?;
         if role != Role::Transform && plugin.state_version() > 0 {
             return Err(format!("has a state of its own, which nobody would keep: a {role} has none"));
@@ -90,18 +78,14 @@ impl Plugin {
         Ok(plugin)
     }
 
-    /// Asks an instance that is made for it and dropped behind it, and that may do nothing outside.
-    pub(crate) fn ask<R>(&self, question: impl FnOnce(&mut Instance) -> Result<R, Fault>) -> Result<R, Fault> {
-        self.ask_with(Outside::default(), question)
-    }
-
-    /// As [`Plugin::ask`], with what it is granted.
-    pub(crate) fn ask_with<R>(
+    /// Asks an instance that is made for it and dropped behind it.
+    pub(crate) fn ask<R>(
         &self,
+        bounds: Bounds,
         outside: Outside,
         question: impl FnOnce(&mut Instance) -> Result<R, Fault>,
     ) -> Result<R, Fault> {
-        let mut instance = Instance::new(self, self.when_asked, Arc::new(Mutex::new(Journal::silent())), outside)?;
+        let mut instance = Instance::new(self, bounds, Arc::new(Mutex::new(Journal::silent())), outside)?;
         question(&mut instance)
     }
 

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::grants::Grants;
 use crate::instance::{Answer, Instance};
 use crate::journal::{Journal, plain};
+use crate::kept::Kept;
 use crate::outside::Outside;
 use crate::plugin::Plugin;
 use crate::plugins::Plugins;
@@ -71,19 +72,15 @@ impl Step {
         plugins.ceiling().hold(&mut config)?;
         let bounds = config.bounds();
         context.reads(&plugins.path_of(&config.plugin));
-        let trial = Trial {
-            role,
-            opening: Opening::new(serde_json::Value::Object(config.config).to_string(), context),
-            grants: &config.grants,
-            context,
-        };
-        let (plugin, outside) = trial.find(plugins, &config.plugin)?;
+        let text = serde_json::Value::Object(config.config).to_string();
+        let trial = Trial { role, bounds, config: &text, grants: &config.grants, context };
+        let Passed { plugin, opening, outside } = trial.find(plugins, &config.plugin)?;
         let journal = Journal::new(plugin.name(), context, bounds.log_lines);
         Ok(Step {
             plugins: Arc::clone(plugins),
             plugin,
             bounds,
-            opening: trial.opening,
+            opening,
             failures: Failures { max: *config.failures_max as usize, at: VecDeque::new(), in_a_row: 0 },
             journal: Arc::new(Mutex::new(journal)),
             outside,
@@ -190,16 +187,17 @@ fn failed(plugin: &Plugin, failure: &types::Failure) -> Error {
 // === impl Opening ===
 
 impl Opening {
-    /// There is no state yet.
-    fn new(config: String, context: &Context) -> Opening {
+    /// With the state that the plugin in this place was left with; that of another plugin is none of its.
+    fn new(plugin: &Plugin, config: &str, context: &Context) -> Opening {
+        let kept = kept(plugin, context).filter(|kept| plugin.state_version() > 0 && kept.version > 0);
         Opening {
             pipeline: context.pipeline.to_string(),
             step: context.component.to_string(),
             task: u32::from(context.task),
             tasks: u32::from(context.tasks),
-            config,
-            state: None,
-            state_version: 0,
+            config: config.to_owned(),
+            state: kept.as_ref().map(|kept| kept.state.to_vec()),
+            state_version: kept.map_or(0, |kept| kept.version),
         }
     }
 
@@ -217,12 +215,24 @@ impl Opening {
     }
 }
 
+fn kept<'a>(plugin: &Plugin, context: &'a Context) -> Option<Kept<'a>> {
+    context.state.as_deref().and_then(Kept::unpack).filter(|kept| kept.name == plugin.title().0)
+}
+
 /// What a plugin must stand before it gets the place.
 struct Trial<'a> {
     role: Role,
-    opening: Opening,
+    bounds: Bounds,
+    config: &'a str,
     grants: &'a Grants,
     context: &'a Context,
+}
+
+/// What stood it.
+struct Passed {
+    plugin: Arc<Plugin>,
+    opening: Opening,
+    outside: Outside,
 }
 
 // === impl Trial ===
@@ -231,12 +241,12 @@ impl Trial<'_> {
     /// The plugin, if this configuration opens it, and what it may do. A pipeline that runs already and builds its steps anew
     /// goes on with the plugin that it had when the file has become a bad one meanwhile: whoever put it there was told so by
     /// the reload.
-    fn find(&self, plugins: &Plugins, name: &str) -> Result<(Arc<Plugin>, Outside)> {
+    fn find(&self, plugins: &Plugins, name: &str) -> Result<Passed> {
         let found = plugins.load(name).map_err(|error| error.at_key("plugin"));
         let found = found.and_then(|plugin| self.passes(plugin));
         let Err(error) = &found else { return found };
-        let is_running = self.context.format.is_some();
-        let before = plugins.before(name).into_iter().filter(|_| is_running);
+        let is_built_anew = self.context.format.is_some() && !self.context.takes_over;
+        let before = plugins.before(name).into_iter().filter(|_| is_built_anew);
         match before.into_iter().find_map(|plugin| self.passes(plugin).ok()) {
             Some(before) => {
                 warn!(plugin = name, error = %error.chain(), "the plugin's file is no good; the one before goes on");
@@ -246,14 +256,18 @@ impl Trial<'_> {
         }
     }
 
-    fn passes(&self, plugin: Arc<Plugin>) -> Result<(Arc<Plugin>, Outside)> {
+    fn passes(&self, plugin: Arc<Plugin>) -> Result<Passed> {
         let (name, is, role) = (plugin.name(), plugin.role(), self.role);
         if is != role {
             return Err(Error::config(format!("{name} is a {is}, and this is the place of a {role}")).at_key("plugin"));
         }
         let outside = self.grant(&plugin)?;
-        self.check(&plugin, &outside)?;
-        Ok((plugin, outside))
+        let opening = Opening::new(&plugin, self.config, self.context);
+        if let (Some(keyed), Some(kept)) = (outside.keyed(), kept(&plugin, self.context)) {
+            keyed.read(kept.keyed);
+        }
+        self.check(&plugin, &opening, &outside)?;
+        Ok(Passed { plugin, opening, outside })
     }
 
     fn grant(&self, plugin: &Plugin) -> Result<Outside> {
@@ -274,18 +288,19 @@ impl Trial<'_> {
     }
 
     /// Names the first of the plugin's own complaints at its key, and the others behind it. A transform without a complaint
-    /// is opened, for trial: it has nothing that it could touch.
-    fn check(&self, plugin: &Plugin, outside: &Outside) -> Result<()> {
+    /// is opened, for trial and with the state that it will go on with: it has nothing that it could touch.
+    fn check(&self, plugin: &Plugin, opening: &Opening, outside: &Outside) -> Result<()> {
         let broken = |fault| {
             let text = format!("plugin {} breaks off while it checks its configuration: {fault}", plugin.name());
             Error::config(text).at_key("plugin")
         };
-        let issues = plugin.ask(|instance| instance.validate(&self.opening.config)).map_err(broken)?;
+        let issues =
+            plugin.ask(self.bounds, Outside::default(), |instance| instance.validate(self.config)).map_err(broken)?;
         let Some(first) = issues.first() else {
             if self.role != Role::Transform {
                 return Ok(());
             }
-            let opened = plugin.ask_with(outside.clone(), |instance| instance.open(self.opening.lent()));
+            let opened = plugin.ask(self.bounds, outside.clone(), |instance| instance.open(opening.lent()));
             outside.settle(false);
             return opened.map_err(broken)?.map_err(|failure| failed(plugin, &failure));
         };

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::edit::Edit;
 use crate::fault::Fault;
 use crate::instance::Instance;
+use crate::kept::Kept;
 use crate::keyed::Keyed;
 use crate::plugins::Plugins;
 use crate::step::{Halt, Step, broke_off};
@@ -35,16 +36,7 @@ pub(crate) struct Wasm {
 impl Wasm {
     /// Compiles the plugin if need be, and asks it about its configuration; nothing outside is touched.
     pub(crate) fn new(plugins: &Arc<Plugins>, config: Config, context: &Context) -> Result<Wasm> {
-        let mut step = Step::new(plugins, config, context, Role::Transform)?;
-        if let Some(kept) =
-            context.state.as_deref().and_then(Kept::unpack).filter(|kept| kept.name == step.plugin.title().0)
-        {
-            if step.plugin.state_version() > 0 && kept.version > 0 {
-                (step.opening.state, step.opening.state_version) = (Some(kept.state.to_vec()), kept.version);
-            }
-            step.outside.keyed().iter().for_each(|keyed| keyed.read(kept.keyed));
-        }
-        Ok(Wasm { step, instance: None })
+        Ok(Wasm { step: Step::new(plugins, config, context, Role::Transform)?, instance: None })
     }
 
     /// Has these records processed, or says nothing of any of them.
@@ -71,7 +63,7 @@ impl Wasm {
             }
             Err(fault) => return Err(fault),
         };
-        let edit = Edit::check(outcome, part.len())?;
+        let edit = Edit::check(outcome, &some, self.step.bounds.output_bytes)?;
         self.remember(&mut instance)?;
         edit.apply(batch, part, out);
         self.instance = Some(instance);
@@ -148,30 +140,6 @@ impl Transform for Wasm {
 impl Drop for Wasm {
     fn drop(&mut self) {
         self.step.end(self.instance.take());
-    }
-}
-
-/// What is kept of a plugin: its state with the version of who wrote it, 0 for none, and its values by key. The plugin's own
-/// name is in it: another that comes to stand in this place has nothing to do with them.
-struct Kept<'a> {
-    name: &'a str,
-    version: u32,
-    state: &'a [u8],
-    keyed: &'a [u8],
-}
-
-impl Kept<'_> {
-    fn pack(&self) -> Vec<u8> {
-        let head = format!("{} {} {}\n", self.name, self.version, self.state.len());
-        [head.as_bytes(), self.state, self.keyed].concat()
-    }
-
-    fn unpack(kept: &[u8]) -> Option<Kept<'_>> {
-        let end = kept.iter().position(|byte| *byte == b'\n')?;
-        let mut words = std::str::from_utf8(&kept[..end]).ok()?.rsplitn(3, ' ');
-        let (bytes, version, name) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
-        let (state, keyed) = kept[end + 1..].split_at_checked(bytes)?;
-        Some(Kept { name, version, state, keyed })
     }
 }
 

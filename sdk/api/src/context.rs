@@ -38,6 +38,8 @@ pub struct Context {
     pub counters: Counters,
     /// What a transform in its place last said that it remembers, if it goes on after one.
     pub state: Option<Arc<[u8]>>,
+    /// It takes the place of a transform that runs. Where it cannot, building it fails, and the one before goes on.
+    pub takes_over: bool,
 }
 
 impl Context {
@@ -57,6 +59,7 @@ impl Context {
             files: Files::default(),
             counters: Counters::default(),
             state: None,
+            takes_over: false,
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Budget {
     time: Duration,
 }
 
+/// So many headers a request may have.
+const HEADERS_MAX: usize = 100;
 /// Headers that say how a message is sent, and are the host's.
 const HOSTS_OWN: [&str; 9] =
     ["host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect"];
@@ -157,6 +159,9 @@ fn method(text: &str) -> Result<Method, Trouble> {
 
 /// What the plugin says itself, without what is the host's to say.
 fn own_headers(headers: &[Header]) -> Result<HeaderMap, Trouble> {
+    if headers.len() > HEADERS_MAX {
+        return Err(bounded(format!("a request with {} headers, and {HEADERS_MAX} may be", headers.len())));
+    }
     let mut own = HeaderMap::new();
     for Header { name, value } in headers {
         let wrong = || denied(format!("`{}` is no header that a plugin can send", plain(name)));

@@ -178,6 +178,18 @@ async fn bodies_and_time_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_request_has_so_many_headers() {
+    let header = |n| Header { name: format!("a{n}"), value: String::new() };
+    let request = Request { headers: (0..30_000).map(header).collect(), ..get("http://127.0.0.1:9") };
+    let trouble =
+        send(egress("egress: [{to: 'http://127.0.0.1:9'}]", "1.1.1.1"), request).await.expect_err("it is too much");
+    assert_eq!(
+        (trouble.kind, &*trouble.message),
+        (TroubleKind::Bounded, "a request with 30000 headers, and 100 may be")
+    );
+}
+
+#[tokio::test]
 async fn one_call_has_so_many_requests() {
     let egress = egress("{egress: [{to: 'http://127.0.0.1:9'}], requests_max: 2}", "1.1.1.1");
     let send = move || {

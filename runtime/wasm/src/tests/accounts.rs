@@ -74,6 +74,17 @@ fn a_list_that_leads_out_of_its_memory_is_not_read() {
 }
 
 #[test]
+fn copies_of_a_record_count_as_bytes_of_the_answer() {
+    let build =
+        |keys| Hand { memory: Memory::copies(3000, &[0]), ..Hand::default() }.step().build(keys).expect("it is sound");
+    let payload = "x".repeat(500);
+    assert_eq!(apply(&mut build("output_max: 2MiB"), &[&payload]).0, vec![payload.clone(); 3000]);
+    let (_, rejected) = apply(&mut build("output_max: 1MiB"), &[&payload]);
+    let reason = "its answer is wrong: its new records are 1499500 bytes of copies, and 1048576 may be (`output_max`)";
+    assert_eq!(rejected, [format!("{payload}: plugin.trap: plugin hand: {reason}")]);
+}
+
+#[test]
 fn inputs_that_do_not_ascend_would_change_the_order() {
     let memory = Memory::replace(&[1, 0], &[0, 1, 2], b"xy", &[0], &[0]);
     let mut transform = Hand { memory, ..Hand::default() }.step().build("").expect("it is sound");

@@ -1,5 +1,9 @@
 //! Plugins that take what they must not: each costs the record to blame, and the message names plugin, record and limit.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+
 use catchwater_sdk::ErrorKind;
 
 use super::memory::Memory;
@@ -34,8 +38,15 @@ fn memory_without_end_is_refused() {
 }
 
 #[test]
+fn a_table_counts_as_memory() {
+    let grow = "(drop (table.grow $wide (ref.null func) (i32.const 1000000))) unreachable";
+    let reason = "it asked for more than 8 MiB of memory (`memory_max`)";
+    check(&harm(grow, "(table $wide 1 funcref)"), "memory_max: 8MiB", reason);
+}
+
+#[test]
 fn a_recursion_without_end_does_not_reach_the_stack_of_the_host() {
-    let reason = "its calls are too deep for the stack: does its recursion end?";
+    let reason = "its calls are too deep for a stack of 512 KiB: does its recursion end?";
     check(&harm("(drop (call $deeper (i32.const 0)))", ""), "", reason);
 }
 
@@ -62,6 +73,43 @@ fn a_flood_of_lines_is_ended_in_time_and_left_out() {
     let flood = "(loop $again (call $log (i32.const 2) (i32.const 1200) (i32.const 4)) (br $again))";
     let reason = "it takes longer than 100ms (`time_max`): does it end?";
     check(&harm(flood, LOG), "time_max: 100ms, log_max: 3", reason);
+}
+
+/// Whether another step had all of its batches while this one was still at its first, on one thread for both.
+fn lets_others_go_on(step: &Step) -> bool {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("it starts");
+    let (harmful, good) = (step.build("time_max: 500ms").expect("it is sound"), Hand::default().step());
+    let good = good.build("").expect("it is sound");
+    let [begun, ended] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let is_at_it = (Arc::clone(&begun), Arc::clone(&ended));
+    let harm = async move {
+        let mut harmful = harmful;
+        begun.store(true, SeqCst);
+        apply(&mut harmful, &PAYLOADS);
+        ended.store(true, SeqCst);
+    };
+    let work = async move {
+        let mut good = good;
+        while !is_at_it.0.load(SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..100 {
+            apply(&mut good, &["a"]);
+            tokio::task::yield_now().await;
+        }
+        !is_at_it.1.load(SeqCst)
+    };
+    let harm = runtime.spawn(harm);
+    let went_on = runtime.block_on(runtime.spawn(work)).expect("it goes on");
+    runtime.block_on(harm).expect("it is ended");
+    went_on
+}
+
+#[test]
+fn others_go_on_while_one_takes_all_of_its_time() {
+    assert!(lets_others_go_on(&harm("(loop $again (br $again))", "")));
+    let flood = "(loop $again (call $log (i32.const 2) (i32.const 1200) (i32.const 4)) (br $again))";
+    assert!(lets_others_go_on(&harm(flood, LOG)));
 }
 
 #[test]

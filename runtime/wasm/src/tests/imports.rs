@@ -1,7 +1,7 @@
 //! Files that are no plugins, and plugins that ask for what there is not.
 
 use super::{Hand, Step, apply};
-use crate::plugin::componentize;
+use crate::plugin::{componentize, digest};
 
 fn check(file: Vec<u8>, reason: &str) {
     let said = Step::of(file).mistake("");
@@ -69,4 +69,31 @@ fn a_plugin_that_is_not_there_gets_the_nearest_name() {
     std::fs::rename(step.folder.path().join("hand.wasm"), step.folder.path().join("hands.wasm")).expect("it is there");
     let said = step.mistake("");
     assert!(said.ends_with("hand.wasm; did you mean `hands`?"), "{said}");
+}
+
+/// The shapes of version 0.1.0, by the start of a digest of each file without its comments. Plugins that are compiled rely on
+/// them: what is new is a file of its own, or a package of another version beside this one.
+const FROZEN: [(&str, &str); 6] = [
+    ("host.wit", "b89cffe6cda91a37"),
+    ("sink.wit", "489e82818219cbf6"),
+    ("source.wit", "a94beb62387bd5ed"),
+    ("state.wit", "a3aec35ef80acd34"),
+    ("transform.wit", "cc402a47ed3fb16c"),
+    ("types.wit", "acf81632d97e4733"),
+];
+
+#[test]
+fn the_interface_is_what_it_was() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/wit");
+    let shape = |path: std::path::PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("it is text");
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+        let lines: String = lines.map(|line| format!("{line}\n")).collect();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("it has a name").to_owned();
+        (name, digest(lines.as_bytes())[..16].to_owned())
+    };
+    let files = folder.read_dir().expect("it is there").flatten().map(|entry| entry.path());
+    let mut shapes: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "wit")).map(shape).collect();
+    shapes.sort();
+    assert_eq!(shapes, FROZEN.map(|(name, digest)| (name.to_owned(), digest.to_owned())));
 }

@@ -113,6 +113,39 @@ fn a_plugin_with_a_state_is_asked_for_it_after_each_batch() {
 }
 
 #[test]
+fn one_that_takes_over_is_tried_with_the_state_of_the_one_before() {
+    let step = Hand { memory: Memory::default().with_state(), ..Hand::default() }.step();
+    let plugins = Arc::new(Plugins::new(step.places()));
+    let planned = Context::unattached("test", step.places().data);
+    let state = Some(b"hand 1 4\nsome".as_slice().into());
+    let running = Context { format: Some(Arc::new(Opaque)), state, ..planned.clone() };
+    let build = |context: &Context| {
+        let config = serde_json::from_str(r#"{"plugin": "hand"}"#).expect("it is right");
+        Wasm::new(&plugins, config, context)
+    };
+    build(&running).expect("it is sound");
+    // It opens without a state and not with one.
+    let open = "(if (i32.eqz (local.get 8)) (then (return (i32.const 3328))))";
+    let other = Hand { open, memory: Memory::default().with_state().refusing_to_open(), ..Hand::default() };
+    std::fs::write(step.folder.path().join("hand.wasm"), other.module()).expect("it can be written");
+    build(&planned).expect("without a state it is sound");
+    let error =
+        build(&Context { takes_over: true, ..running.clone() }).map(drop).expect_err("with the state it is not");
+    assert_eq!(error.to_string(), "plugin hand: hand");
+    // What runs and is built anew goes on with the one before.
+    assert_eq!(build(&running).expect("what runs goes on").state(), running.state.as_deref().map(<[u8]>::to_vec));
+}
+
+#[test]
+fn opening_may_take_what_the_step_may() {
+    let open = "(if (i32.eq (memory.grow (i32.const 2100)) (i32.const -1)) (then unreachable))";
+    let step = Hand { open, ..Hand::default() }.step();
+    let said = step.mistake("");
+    assert!(said.contains("it asked for more than 128 MiB of memory (`memory_max`)"), "{said}");
+    assert_eq!(apply(&mut step.build("memory_max: 256MiB").expect("it is enough"), &["a"]).0, ["a"]);
+}
+
+#[test]
 fn a_path_stands_for_itself_and_a_name_for_a_file_in_the_folder() {
     let step = Step::of(Vec::new());
     let plugins = Plugins::new(step.places());

@@ -47,6 +47,16 @@ impl Memory {
         memory
     }
 
+    /// So many records that are all as the first one, and the others are dropped.
+    pub(super) fn copies(count: usize, dropped: &[u8]) -> Memory {
+        let mut memory = Memory::default();
+        memory.bytes[EDIT] = 2;
+        memory.words(EDIT + 4, &vec![0; count]);
+        memory.list(EDIT + 224, &vec![0; dropped.len()], dropped.len());
+        memory.list(EDIT + 232, dropped, dropped.len());
+        memory
+    }
+
     pub(super) fn rejecting(mut self, rejected: &[(u32, &str)]) -> Memory {
         let mut entries = Vec::new();
         for (record, reason) in rejected {

@@ -20,8 +20,8 @@ fn an_answer_at_random_is_refused_or_accounts_for_each_record() {
         let records = dice.usize(1..6);
         let answer = outcome(&mut dice, records);
         let replaces = matches!(answer.edit, Edit::Replace(_));
-        let Ok(edit) = edit::Edit::check(answer, records) else { continue };
         let batch = batch(&["a", "b", "c", "d", "e"][..records]);
+        let Ok(edit) = edit::Edit::check(answer, &batch, usize::MAX) else { continue };
         let mut output = Output::new(&batch);
         edit.apply(&batch, 0..records, &mut output);
         let outcome = output.finish().expect("each record is accounted for");

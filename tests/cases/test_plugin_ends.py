@@ -207,9 +207,20 @@ def test_inspect_says_what_a_plugin_wants(workspace):
     assert "catchwater:plugin/source@0.1.0" in said and re.search(r"^wants +egress$", said, re.M), said
 
 
-@pytest.mark.parametrize("name", ["poll", "bulk"])
+@pytest.mark.parametrize("name", ["poll", "bulk", "mask", "enrich", "distinct", "refine"])
 def test_the_examples_pass_their_own_tests(workspace, name):
     assert "cases passed" in workspace.command("plugin", "test", REPOSITORY / "plugins-wasm" / name).succeeded().out
+
+
+def test_answers_that_nobody_would_give_are_tried(workspace):
+    plugin = Builder(workspace)
+    plugin("new", "mine", "--kind", "sink").succeeded()
+    code = workspace.folder / "mine" / "src" / "lib.rs"
+    trusting = code.read_text().replace(".ok()?;", '.ok().expect("it answers well");')
+    assert trusting != code.read_text()
+    code.write_text(trusting)
+    plugin("build", "mine").succeeded()
+    plugin("test", "mine").failed().says("breaks off", "it answers well", "with the answers")
 
 
 @pytest.mark.parametrize("kind", ["source", "sink"])

@@ -56,6 +56,22 @@ def test_a_plugin_replaces_keeps_and_rejects(workspace):
     assert "the payload is not JSON" in reason
 
 
+def test_strings_are_read_alike_wherever_what_is_special_stands_in_them(workspace):
+    lines, masked, bad = [], [], 0
+    for length in range(40):
+        for at in range(length + 1):
+            for special in ['', r'\"', r'\\', r'\u00e9', "é", "日本", r'\x', "\x01"]:
+                text = "x" * at + special + "y" * (length - at)
+                lines.append(f'{{"{text}":"{text}","b":"{text}","n":[{10 ** (at % 19)},{at}.5]}}'.encode())
+                if special in (r'\x', "\x01"):
+                    bad += 1
+                else:
+                    masked.append(f'{{"{text}":"{text}","b":"***","n":[{10 ** (at % 19)},{at}.5]}}'.encode())
+    run(workspace, lines, mask("b", failures_max=0)).succeeded()
+    assert out(workspace) == masked
+    assert len(reasons(workspace)) == bad
+
+
 def test_a_record_that_breaks_the_plugin_off_is_found_and_the_others_go_on(workspace):
     lines = [b'{"a":%d}' % number for number in range(1000)]
     lines[700] = b'{"a":"%s"}' % (b"x" * 6_000_000)

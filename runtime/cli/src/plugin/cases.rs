@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use catchwater_sdk::config::{Mistake, Node, Role, parse};
 use catchwater_sdk::transform::{BoxTransform, Output};
@@ -67,7 +68,7 @@ pub(super) fn run(project: &Path, plugin: Option<&str>, plugins: &Plugins, regis
     for case in &cases {
         let tried = match role {
             Role::Transform => build(case, &plugin, registry).and_then(|mut transform| case.failure(&mut transform)),
-            role => ends::run(case, &plugin, role, registry).map(|(came, sent)| case.other(&came, Some(&sent))),
+            role => case.failure_at_ends(&plugin, role, registry),
         };
         failed.extend(tried.unwrap_or_else(|error| Some(format!("{}: {}\n", case.name, error.chain()))));
     }
@@ -77,11 +78,14 @@ pub(super) fn run(project: &Path, plugin: Option<&str>, plugins: &Plugins, regis
     }
 }
 
-/// Measures the plugin with each case.
+/// Measures how long loading the plugin takes, and the plugin with each case.
 pub(super) fn measure(project: &Path, plugin: Option<&str>, plugins: &Plugins, registry: &Registry) -> Result<String> {
     let (plugin, cases) = read(project, plugin)?;
+    let started = Instant::now();
     let role = plugins.load(&plugin)?.role();
-    cases.iter().map(|case| bench::measure(case, &plugin, role, registry)).collect()
+    let loaded = format!("{plugin}: loaded in {:.1} ms\n", started.elapsed().as_secs_f64() * 1e3);
+    let measured = cases.iter().map(|case| bench::measure(case, &plugin, role, registry));
+    std::iter::once(Ok(loaded)).chain(measured).collect()
 }
 
 fn many(cases: usize) -> String {
@@ -185,6 +189,21 @@ impl Case {
             None => fuzz::find(self, transform),
             other => Ok(other),
         }
+    }
+
+    /// The same of a source or a sink.
+    fn failure_at_ends(&self, plugin: &str, role: Role, registry: &Registry) -> Result<Option<String>> {
+        let (came, sent) = ends::run(self, plugin, role, registry)?;
+        match self.other(&came, Some(&sent)) {
+            None => fuzz::find_at_ends(self, plugin, role, registry),
+            other => Ok(other),
+        }
+    }
+
+    /// The case with other records and another server, of which nothing is expected.
+    pub(super) fn with(&self, input: Vec<Payload>, answers: Vec<Answer>) -> Case {
+        let (name, config) = (self.name.clone(), self.config.clone());
+        Case { name, config, input, answers, out: Vec::new(), rejected: Vec::new(), sent: None }
     }
 
     /// How what came is other than expected, if it is.

@@ -1,16 +1,25 @@
-//! Payloads that nobody would send: a plugin may reject them, and must not break off.
+//! Payloads and answers that nobody would send: a plugin may reject them, and must not break off.
 
-use catchwater_sdk::Result;
+use std::time::{Duration, Instant};
+
+use catchwater_sdk::config::Role;
+use catchwater_sdk::transform::BoxTransform;
+use catchwater_sdk::{Registry, Result};
 
 use super::cases::{Case, Payload, apply};
-use catchwater_sdk::transform::BoxTransform;
+use super::ends;
+use super::server::Answer;
 
 /// So many of each case.
 const PAYLOADS: usize = 500;
+/// So often a source or a sink is run with each case, as long as that takes no longer than this.
+const RUNS: usize = 100;
+const TIME: Duration = Duration::from_secs(3);
 /// Handed over together.
 const BATCH: usize = 100;
-/// The start of the reason of a record that made the plugin break off.
+/// The start of the reason of a record that made the plugin break off, and what is said where no record did.
 const TRAP: &str = "plugin.trap: ";
+const BROKEN: &str = " breaks off";
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
 /// The first payload that makes the plugin break off, and how; the same payloads each time.
@@ -21,11 +30,45 @@ pub(super) fn find(case: &Case, transform: &mut BoxTransform) -> Result<Option<S
         let came = apply(transform, payloads)?;
         if let Some((payload, reason)) = came.rejected.iter().find(|(_, reason)| reason.starts_with(TRAP)) {
             let payload = payload.as_deref().unwrap_or_default();
-            let payload: String = String::from_utf8_lossy(payload).chars().take(SHOWN_CHARACTERS_MAX).collect();
+            let payload = shown(String::from_utf8_lossy(payload).into_owned());
             return Ok(Some(format!("{}: {}\n  with the payload {payload}\n", case.name, &reason[TRAP.len()..])));
         }
     }
     Ok(None)
+}
+
+/// How a source or a sink breaks off over answers of a server, and payloads, that are not those of the case. That it fails is
+/// its right.
+pub(super) fn find_at_ends(case: &Case, plugin: &str, role: Role, registry: &Registry) -> Result<Option<String>> {
+    let mut random = fastrand::Rng::with_seed(case.answers.len() as u64);
+    let started = Instant::now();
+    for _ in (0..RUNS).take_while(|_| started.elapsed() < TIME) {
+        let input: Vec<Payload> = case.input.iter().map(|_| spoil(&case.input, &mut random)).collect();
+        let answers: Vec<Answer> = case.answers.iter().map(|answer| spoiled(answer, &mut random)).collect();
+        let said = match ends::run(&case.with(input, answers.clone()), plugin, role, registry) {
+            Ok((came, _)) => {
+                came.rejected.into_iter().map(|(_, reason)| reason).find(|reason| reason.starts_with(TRAP))
+            }
+            Err(error) => Some(error.chain()).filter(|said| said.contains(BROKEN)),
+        };
+        if let Some(said) = said {
+            let answers: String = answers.iter().map(|answer| format!("    {}\n", shown(answer.to_string()))).collect();
+            let said = said.strip_prefix(TRAP).unwrap_or(&said);
+            return Ok(Some(format!("{}: {said}\n  with the answers\n{answers}", case.name)));
+        }
+    }
+    Ok(None)
+}
+
+fn spoiled(answer: &Answer, random: &mut fastrand::Rng) -> Answer {
+    let body = spoil(&[Some(answer.body.clone().into_bytes())], random).unwrap_or_default();
+    let status =
+        if random.u8(..8) == 0 { *random.choice(&[204, 404, 429, 500]).unwrap_or(&500) } else { answer.status };
+    Answer { status, body: String::from_utf8_lossy(&body).into_owned() }
+}
+
+fn shown(text: String) -> String {
+    text.chars().take(SHOWN_CHARACTERS_MAX).collect()
 }
 
 /// A payload of the case, cut, flipped, doubled, nested or emptied.

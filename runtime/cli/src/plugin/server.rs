@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use catchwater_sdk::{Result, ResultExt};
@@ -20,9 +21,15 @@ use tokio::task::JoinHandle;
 #[serde(deny_unknown_fields)]
 pub(super) struct Answer {
     #[serde(default = "status")]
-    status: u16,
+    pub(super) status: u16,
     #[serde(default)]
-    body: String,
+    pub(super) body: String,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, self.body)
+    }
 }
 
 fn status() -> u16 {

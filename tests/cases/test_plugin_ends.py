@@ -209,7 +209,7 @@ def test_inspect_says_what_a_plugin_wants(workspace):
 
 @pytest.mark.parametrize("name", ["poll", "bulk", "mask", "enrich", "distinct", "refine"])
 def test_the_examples_pass_their_own_tests(workspace, name):
-    assert "cases passed" in workspace.command("plugin", "test", REPOSITORY / "plugins-wasm" / name).succeeded().out
+    assert " passed" in workspace.command("plugin", "test", REPOSITORY / "plugins-wasm" / name).succeeded().out
 
 
 def test_answers_that_nobody_would_give_are_tried(workspace):

@@ -26,6 +26,7 @@ const SDK: [(&str, &str); 21] = sdk![
     "guest/src/host.rs",
     "guest/src/json.rs",
     "guest/src/json/edit.rs",
+    "guest/src/json/cursor.rs",
     "guest/src/json/scan.rs",
     "guest/src/json/tests.rs",
     "guest/src/output.rs",

@@ -71,7 +71,10 @@ fn fields(schema: &Value, prefix: &str, rows: &mut Vec<String>) {
         let field = &properties[key.as_str()];
         let path = format!("{prefix}{key}");
         rows.push(row(&path, field, is_required(schema, key)));
-        fields(inner(field), &format!("{path}."), rows);
+        // A map that takes any key is told as a whole, also where it names some.
+        if !inner(field)["additionalProperties"].is_object() {
+            fields(inner(field), &format!("{path}."), rows);
+        }
     }
 }
 

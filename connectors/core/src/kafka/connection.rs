@@ -29,9 +29,10 @@ pub(crate) struct Connection {
     /// Who we are, for the brokers.
     sasl: Option<Sasl>,
 
-    /// Further properties of librdkafka, such as `client.rack: eu-west-1a`.
+    /// Further properties of librdkafka, such as `client.rack: eu-west-1a`. Keys and passwords among them, such as
+    /// `ssl.key.pem`, are hidden wherever a pipeline is shown.
     #[serde(default)]
-    #[schemars(extend("x-names" = ["librdkafka_options"]))]
+    #[schemars(extend("x-names" = ["librdkafka_options"], "properties" = properties::secrets()))]
     librdkafka: BTreeMap<String, String>,
 }
 
@@ -176,8 +177,8 @@ fn check(client: &ClientConfig) -> Result<()> {
     match client.create_native_config() {
         Ok(_) => Ok(()),
         Err(KafkaError::ClientConfig(_, reason, key, _)) => {
-            // The reason quotes the value, which for some keys is a secret.
-            let reason = if key.contains("password") { "the value is not valid".into() } else { reason };
+            // The reason quotes the value.
+            let reason = if properties::is_secret(&key) { "the value is not valid".into() } else { reason };
             Err(Error::config(format!("librdkafka: {reason}")).at_key(format!("librdkafka.{key}")))
         }
         Err(error) => Err(Error::config("librdkafka refuses the configuration").because(error)),
@@ -211,6 +212,14 @@ mod tests {
     fn refuses_what_librdkafka_does_not_know() {
         check(("fetch.min.byte", "1"), "librdkafka.fetch.min.byte", "No such configuration property");
         check(("fetch.min.bytes", "many"), "librdkafka.fetch.min.bytes", "fetch.min.bytes");
+    }
+
+    #[test]
+    fn what_is_secret_is_known_as_that_to_whoever_shows_it() {
+        let schema = catchwater_sdk::config::schema_of::<Connection>();
+        let librdkafka = &schema["properties"]["librdkafka"];
+        assert_eq!(librdkafka["properties"]["ssl.key.pem"]["format"], "secret");
+        assert_eq!(librdkafka["additionalProperties"]["type"], "string");
     }
 
     #[test]

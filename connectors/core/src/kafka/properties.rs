@@ -1,8 +1,9 @@
-//! Which of librdkafka's properties a user cannot pass through, and what to write instead.
+//! Which of librdkafka's properties a user cannot pass through, and what to write instead; and which are secret.
 
 use std::collections::BTreeMap;
 
 use catchwater_sdk::{Error, Result};
+use serde_json::{Map, Value, json};
 
 /// Properties with a key of our own, here and, by side, with each connector.
 const OURS: &[(&str, &str)] = &[
@@ -42,6 +43,30 @@ const KEPT: &[&str] = &[
 
 /// Properties that load code into the process.
 const CODE: &[&str] = &["plugin.library.paths", "ssl.engine.location", "ssl.providers"];
+
+/// Properties that nobody is to see: librdkafka's list of what is left out of its own logs, but for names and files. Also those
+/// that are refused, since the line that they stand in is shown with the mistake.
+const SECRET: &[&str] = &[
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "sasl.password",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+];
+
+/// The secret ones as properties of a schema, by which they are hidden wherever a pipeline is shown.
+pub(super) fn secrets() -> Map<String, Value> {
+    SECRET.iter().map(|name| ((*name).to_owned(), json!({ "type": "string", "format": "secret" }))).collect()
+}
+
+/// Whether nobody is to see its value.
+pub(super) fn is_secret(name: &str) -> bool {
+    SECRET.contains(&name)
+}
 
 /// Refuses properties that are not the user's to set. `ours` are those with a key at this connector.
 pub(super) fn refuse_ours(librdkafka: &BTreeMap<String, String>, ours: &[(&str, &str)]) -> Result<()> {

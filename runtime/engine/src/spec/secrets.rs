@@ -24,8 +24,14 @@ impl SecretKeys {
         let line = text[start..].lines().next().unwrap_or_default();
         let secret = start + self.value_in(line)?..start + line.len();
         if mistake.span.end > secret.start {
-            mistake.message = "cannot be read as it stands".to_owned();
-            mistake.help = Some("put it in single quotes, or use ${env:NAME} or ${file:/path}".to_owned());
+            // Somebody sends back a text that was shown.
+            let (message, help) = match text[secret.clone()].starts_with("***") {
+                true => ("is what is shown for a secret", "write the secret itself, or ${env:NAME} or ${file:/path}"),
+                false => {
+                    ("cannot be read as it stands", "put it in single quotes, or use ${env:NAME} or ${file:/path}")
+                }
+            };
+            (mistake.message, mistake.help) = (message.to_owned(), Some(help.to_owned()));
         }
         Some(secret)
     }
@@ -33,10 +39,11 @@ impl SecretKeys {
     /// Where on a line the first secret begins.
     fn value_in(&self, line: &str) -> Option<usize> {
         let within_word = |at: usize| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        // In JSON a quote stands behind the key.
+        let behind = |at: usize, key: &str| line[at + key.len()..].trim_start_matches(['"', '\'']).strip_prefix(':');
         let after = |key: &String| {
-            let key = format!("{key}:");
-            let at = line.match_indices(&key).map(|(at, _)| at).find(|at| !within_word(*at));
-            at.map(|at| at + key.len()).map(|at| at + line[at..].len() - line[at..].trim_start().len())
+            let mut places = line.match_indices(key.as_str()).map(|(at, _)| at).filter(|at| !within_word(*at));
+            places.find_map(|at| behind(at, key)).map(|value| line.len() - value.trim_start().len())
         };
         self.0.iter().filter_map(after).min()
     }
@@ -45,7 +52,8 @@ impl SecretKeys {
 /// The text with a star for each byte of its secrets, so that places stay right. Placeholders tell nothing and stay.
 pub(super) fn starred(text: &str, secrets: &[Range<usize>]) -> String {
     let mut starred = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !text[(*secret).clone()].contains("${")) {
+    let has_placeholder = |secret: &Range<usize>| text[secret.clone()].replace("$${", "").contains("${");
+    for secret in secrets.iter().filter(|secret| !has_placeholder(secret)) {
         let stars = text[secret.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' });
         starred.replace_range(secret.clone(), &stars.collect::<String>());
     }

@@ -183,6 +183,8 @@ fn never_shows_a_secret() {
     let text = GOOD.text().replace("group: g", "password: hunter2 #x\n  follow: ${env:PW}");
     let report = load_texts(&[&text]).expect_err("it has mistakes").to_string();
     assert!(report.contains("password: **********") && !report.contains("hunter2"), "{report}");
+    let report = load_texts(&[&text.replace("hunter2", "hunter2$${")]).expect_err("it is no placeholder").to_string();
+    assert!(report.contains("password: ****") && !report.contains("hunter2"), "{report}");
     for broken in [
         ": @hunter2",
         ": *hunter2",
@@ -196,6 +198,15 @@ fn never_shows_a_secret() {
         let text = GOOD.text().replace("group: g", &format!("password{broken}"));
         let report = load_texts(&[&text]).expect_err(broken).to_string();
         assert!(report.contains("cannot be read as it stands") && !report.contains("hunter2"), "{report}");
+    }
+    let json = |password: &str| {
+        format!("{{\"name\": \"p\",\n\"source\": {{\"type\": \"kafka\",\n\"password\": {password}\n}}}}")
+    };
+    let report = load_texts(&[&json("\"hunter\\q2\"")]).expect_err("it is no JSON").to_string();
+    assert!(report.contains("cannot be read as it stands") && !report.contains("hunter"), "{report}");
+    for shown in [GOOD.text().replace("group: g", "password: *******"), json("*********")] {
+        let report = load_texts(&[&shown]).expect_err("these are stars").to_string();
+        assert!(report.contains("is what is shown for a secret"), "{report}");
     }
     let text = GOOD.text().replace("group: g", "password: hunter2\n  password: hunter2");
     let report = load_texts(&[&text]).expect_err("it is there twice").to_string();

@@ -162,6 +162,45 @@ def test_a_configuration_comes_back_as_it_was_sent_after_a_restart_and_secrets_s
     assert "hunter2" not in server.request("GET", "/v1/pipelines/copy").body + server.process.err
 
 
+def test_a_hidden_secret_is_that_of_its_key_and_refused_where_there_is_none(server, workspace):
+    config = {"connector.class": "FileSink", "topics": "t", "path": str(workspace.folder / "out.txt"), "transforms": "hide",
+              "transforms.hide.type": "mask", "transforms.hide.fields": "a", "transforms.hide.how": "hash", "transforms.hide.secret": "hunter2",
+              "consumer.override.ssl.key.pem": "hunter3"}
+    made = server.request("POST", "/connectors", {"name": "one", "config": config, "initial_state": "STOPPED"})
+    assert made.status == 201, made.body
+    shown = server.json("/connectors/one/config")
+    secrets = {"transforms.hide.secret", "consumer.override.ssl.key.pem"}
+    assert {key for key, text in shown.items() if text == "[hidden]"} == secrets
+    in_front = {"transforms": "new,hide", "transforms.new.type": "drop", "transforms.new.fields": "b"}
+    assert server.request("PATCH", "/connectors/one/config", in_front).status == 200
+    kept = next((workspace.data_dir / "server" / "pipelines").glob("*.yaml")).read_text()
+    document = json.loads(kept.partition("\n")[2])
+    assert document["transforms"][1]["secret"] == "hunter2" and document["source"]["librdkafka"]["ssl.key.pem"] == "hunter3"
+    assert not any(secret in server.request("GET", "/v1/pipelines/one").body for secret in ("hunter2", "hunter3"))
+    refused = [server.request("POST", "/connectors", {"name": "two", "config": {**shown, "name": "two"}}),
+               server.request("PUT", "/connectors/two/config", {**shown, "name": "two"})]
+    for answer in refused:
+        assert (answer.status, json.loads(answer.body)["error_code"]) == (400, 400) and all(key in answer.body for key in secrets), answer.body
+    checked = json.loads(server.request("PUT", "/connector-plugins/FileSink/config/validate", {**shown, "name": "two"}).body)
+    assert {one["value"]["name"] for one in checked["configs"] if one["value"]["errors"]} == secrets
+    wrong = server.request("PATCH", "/connectors/one/config", {"transforms.hide.how": "redact"})
+    assert wrong.status == 400 and "transforms.hide.secret" in wrong.body and "hunter2" not in wrong.body, wrong.body
+
+
+def test_a_connector_that_was_changed_over_v1_is_shown_as_it_is(server, workspace):
+    config = {"connector.class": "FileSink", "topics": "t", "path": "before.txt"}
+    assert server.request("POST", "/connectors", {"name": "one", "config": config, "initial_state": "STOPPED"}).status == 201
+    document = server.get("/v1/pipelines/one")["document"]
+    assert "Kafka Connect" in document
+    assert server.ask("PUT", "/v1/pipelines/one", document.replace('"before.txt"', '"after.txt"')).status == 200
+    shown = server.json("/connectors/one/config")
+    assert (shown["path"], shown["topics"]) == ("after.txt", "t")
+    answer = server.request("PATCH", "/connectors/one/config", {"topics": "u"})
+    assert answer.status == 400 and "source.brokers" in answer.body, answer.body
+    assert server.request("PUT", "/connectors/one/config", config).status == 200
+    assert server.json("/connectors/one/config") == {**config, "name": "one"}
+
+
 def test_offsets_are_altered_and_reset_while_a_connector_is_stopped(server, kafka, workspace):
     topic = kafka.topic(partitions=1)
     kafka.produce(topic, [b"one", b"two", b"three"])

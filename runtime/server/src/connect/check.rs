@@ -14,36 +14,57 @@ use super::definitions::{self, Definition};
 use super::document::{Made, World, make};
 use super::flat::Flat;
 use super::invalid::Invalid;
+use super::kept;
+
+/// The document of a connector in which nothing is wrong.
+pub(crate) struct Sound {
+    pub(crate) text: String,
+    /// The same with stars for secrets, as it is shown.
+    pub(crate) shown: String,
+}
 
 /// The document of a connector, or all that is wrong.
-pub(crate) fn check(name: &str, flat: &Flat, class: &Class, world: World<'_>) -> Result<Value, Vec<Invalid>> {
+pub(crate) fn check(name: &str, flat: &Flat, class: &Class, world: World<'_>) -> Result<Sound, Vec<Invalid>> {
     let mut made = make(name, flat, class, world);
     let mut wrong = std::mem::take(&mut made.wrong);
     if world.kafka.is_none() {
         return Err(wrong);
     }
     // A mistake that is known hides none, but what it concerns is not told again in the pipeline's own words.
-    if let Err(mistakes) = plan(name, &mut made, class, world.registry) {
-        let found = mistakes.list().iter().map(|located| told(located, &made, flat));
-        let fresh: Vec<_> = found.filter(|one| !wrong.iter().any(|known| known.key == one.key)).collect();
-        wrong.extend(fresh);
+    match plan(name, &made, class, world.registry) {
+        Ok(sound) if wrong.is_empty() => Ok(sound),
+        Ok(_) => Err(wrong),
+        Err(mistakes) => {
+            // Who was shown a secret as hidden is not told it with what is wrong about it.
+            let flat = kept::hidden(flat, class, world.registry);
+            let found = mistakes.list().iter().map(|located| told(located, &made, &flat));
+            let fresh: Vec<_> = found.filter(|one| !wrong.iter().any(|known| known.key == one.key)).collect();
+            wrong.extend(fresh);
+            Err(wrong)
+        }
     }
-    if wrong.is_empty() { Ok(made.document) } else { Err(wrong) }
 }
 
-fn plan(name: &str, made: &mut Made, class: &Class, registry: &Registry) -> Result<Plan, Mistakes> {
-    let plan_of = |document: &Value| plan_texts(&[(Path::new(name), &document.to_string())], registry);
+fn plan(name: &str, made: &Made, class: &Class, registry: &Registry) -> Result<Sound, Mistakes> {
+    let plan_of = |document: &Value| {
+        let text = format!("{document:#}\n");
+        plan_texts(&[(Path::new(name), &text)], registry).map(|plan| (plan, text))
+    };
     // `tasks.max` is a maximum: a source that cannot be shared has one task.
     if class.role == Role::Source {
         let mut alone = made.document.clone();
         alone.as_object_mut().and_then(|keys| keys.remove("tasks"));
-        let plan = plan_of(&alone)?;
+        let (plan, text) = plan_of(&alone)?;
         if plan.pipelines.iter().all(|planned| planned.tasks == 1) {
-            made.document = alone;
-            return Ok(plan);
+            return Ok(sound(&plan, text));
         }
     }
-    plan_of(&made.document)
+    plan_of(&made.document).map(|(plan, text)| sound(&plan, text))
+}
+
+fn sound(plan: &Plan, text: String) -> Sound {
+    let shown = plan.pipelines.iter().map(|planned| planned.spec.place.file().text().to_owned()).collect();
+    Sound { text, shown }
 }
 
 /// A mistake in the document, told of the key.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::body::{Create, Info};
 use super::check::check;
 use super::class::Class;
-use super::document::{World, make};
+use super::document::World;
 use super::failure::Failure;
 use super::flat::{Flat, Given};
 use super::invalid::Invalid;
@@ -66,8 +66,7 @@ pub(super) async fn create(worker: Worker, Body(asked): Body<Create>) -> Answer<
             return Err(Failure::internal(message));
         }
     };
-    let flat = named(&name, asked.config)?;
-    let text = sound_text(&worker, &name, &flat)?;
+    let text = sound_text(&worker, &name, named(&name, asked.config)?)?;
     let made = worker.server.create(text, wanted).await?;
     Ok(created(&worker, &made))
 }
@@ -103,11 +102,7 @@ async fn set(worker: &Worker, name: &str, flat: Flat) -> Answer<Response> {
     if let Some(Origin::File(file)) = before.as_ref().map(|pipeline| &pipeline.origin) {
         return Err(Wrong::FromFile { name: name.to_owned(), file: file.clone() }.into());
     }
-    let flat = match before.is_some() {
-        true => with_secrets(worker, name, flat)?,
-        false => flat,
-    };
-    let text = sound_text(worker, name, &flat)?;
+    let text = sound_text(worker, name, flat)?;
     let made = worker.server.replace(name, text).await?;
     Ok(match before {
         Some(_) => Json(worker.info(&made)).into_response(),
@@ -120,22 +115,21 @@ fn created(worker: &Worker, made: &Described) -> Response {
     (StatusCode::CREATED, [(LOCATION, location)], Json(worker.info(made))).into_response()
 }
 
-/// What a client that was shown no secret sends back unchanged is meant to stay.
-fn with_secrets(worker: &Worker, name: &str, flat: Flat) -> Answer<Flat> {
+/// What a client that was shown no secret sends back unchanged is meant to stay. Also tells what cannot.
+pub(super) fn with_secrets(
+    worker: &Worker,
+    name: &str,
+    flat: Flat,
+    class: &Class,
+    world: World<'_>,
+) -> Answer<(Flat, Vec<Invalid>)> {
     if !flat.iter().any(|(_, text)| text == HIDDEN) {
-        return Ok(flat);
+        return Ok((flat, Vec::new()));
     }
-    let document = worker
-        .server
-        .kept(name)
-        .map_err(|error| Failure::internal(error.chain()))?
-        .and_then(|text| kept::document_in(&text));
-    let (Some(document), Ok(class)) = (document, Class::of(&flat, &**worker.server.registry())) else {
-        return Ok(flat);
-    };
-    let kafka = settings::kafka(worker.server.folder())?;
-    let made = make(name, &flat, &class, world(worker, kafka.as_ref()));
-    Ok(kept::revealed(flat, &made, &document))
+    let shown = worker.find(name).and_then(|pipeline| worker.kept(&pipeline));
+    let text = worker.server.kept(name).map_err(|error| Failure::internal(error.chain()))?;
+    let before = shown.zip(text.and_then(|text| kept::document_in(&text)));
+    Ok(kept::revealed(flat, class, before.as_ref(), world))
 }
 
 /// The configuration with its name in it, where the request has another place for that.
@@ -164,16 +158,21 @@ fn is_named(name: &str, flat: &Flat) -> Answer<()> {
 }
 
 /// The text to keep, where the configuration can become a pipeline.
-fn sound_text(worker: &Worker, name: &str, flat: &Flat) -> Answer<String> {
+fn sound_text(worker: &Worker, name: &str, flat: Flat) -> Answer<String> {
     let registry = worker.server.registry();
     let class =
-        Class::of(flat, &**registry).map_err(|unknown| plugins::no_class(unknown.as_deref(), flat, registry))?;
+        Class::of(&flat, &**registry).map_err(|unknown| plugins::no_class(unknown.as_deref(), &flat, registry))?;
     if let Some(wrong) = wrong_name(name) {
         return Err(Failure::invalid(&[wrong]));
     }
     let kafka = settings::kafka(worker.server.folder())?;
-    match check(name, flat, &class, world(worker, kafka.as_ref())) {
-        Ok(document) => Ok(kept::text(&kept::hidden(flat, &class, &**registry), &document)),
+    let world = world(worker, kafka.as_ref());
+    let (flat, wrong) = with_secrets(worker, name, flat, &class, world)?;
+    if !wrong.is_empty() {
+        return Err(Failure::invalid(&wrong));
+    }
+    match check(name, &flat, &class, world) {
+        Ok(sound) => Ok(kept::text(&kept::hidden(&flat, &class, &**registry), &sound)),
         Err(wrong) => Err(Failure::invalid(&wrong)),
     }
 }

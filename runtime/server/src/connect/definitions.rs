@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::class::Class;
 use super::common::{self, Common, Takes};
-use super::keys::{has_type, is_secret, shapes};
+use super::keys::{has_type, is_open, is_secret, shapes};
 
 /// A key, in the order of fields that clients know.
 #[derive(Clone, Debug, Serialize)]
@@ -71,11 +71,11 @@ fn collect(schema: &Value, prefix: &str, group: Option<&str>, required: bool, de
     }
 }
 
-/// The settings within a setting, where that is its only form.
+/// The settings within a setting, where that is its only form and it takes no others.
 fn nested(schema: &Value) -> Option<&Value> {
     let shapes: Vec<_> = shapes(schema).collect();
     match shapes.as_slice() {
-        [only] if only.get("properties").is_some() => Some(only),
+        [only] if only.get("properties").is_some() && !is_open(only) => Some(only),
         _ => None,
     }
 }

@@ -136,15 +136,10 @@ impl Maker<'_> {
         if key.starts_with("transforms.") {
             return;
         }
-        if let Some(property) = key.strip_prefix(self.client_prefix()) {
+        if let Some(property) = key.strip_prefix(client_prefix(self.class.role)) {
             return self.client(key, property, text);
         }
         self.setting(key, text);
-    }
-
-    /// The properties of the client on Kafka's side.
-    fn client_prefix(&self) -> &'static str {
-        if self.is_source() { "producer.override." } else { "consumer.override." }
     }
 
     fn client(&mut self, key: &str, property: &str, text: &str) {
@@ -289,6 +284,11 @@ impl Maker<'_> {
         let class = self.class.clone();
         Made { document: Value::Object(document), wrong: self.wrong, paths: self.paths, class, aliases }
     }
+}
+
+/// What stands before the properties of the client on Kafka's side.
+pub(crate) fn client_prefix(role: Role) -> &'static str {
+    if role == Role::Source { "producer.override." } else { "consumer.override." }
 }
 
 /// Whether what stands behind `transforms.` belongs to an alias.

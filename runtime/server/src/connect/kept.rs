@@ -6,45 +6,33 @@
 use catchwater_sdk::config::{Catalog, Role};
 use serde_json::Value;
 
+use super::check::Sound;
 use super::class::Class;
-use super::document::Made;
+use super::document::{World, client_prefix, make};
 use super::flat::{Flat, items};
-use super::keys::{HIDDEN, is_secret, resolve};
+use super::invalid::Invalid;
+use super::keys::{HIDDEN, resolve, tells_secret, value};
 
-/// Begins the line that has the configuration.
-const MARK: &str = "# Kafka Connect's form of this pipeline: ";
+/// Begins the line that has the configuration. Behind it stands the fingerprint of all that follows.
+const MARK: &str = "# Kafka Connect's form of what is below, until that is changed; ";
 
 /// The text to keep.
-pub(crate) fn text(flat: &Flat, document: &Value) -> String {
+pub(crate) fn text(flat: &Flat, sound: &Sound) -> String {
     let flat = serde_json::to_string(flat).expect("texts are JSON");
-    let document = serde_json::to_string_pretty(document).expect("a document is JSON");
-    format!("{MARK}{flat}\n{document}\n")
+    let fingerprint = fingerprint(&format!("{flat}\n{}", sound.shown));
+    format!("{MARK}{fingerprint}: {flat}\n{}", sound.text)
 }
 
-/// The configuration in a text that was kept; none where the pipeline was not made over this API.
-pub(crate) fn flat_in(text: &str) -> Option<Flat> {
-    serde_json::from_str(text.strip_prefix(MARK)?.lines().next()?).ok()
-}
-
-/// The same with its secrets hidden.
-pub(crate) fn hidden(flat: &Flat, class: &Class, catalog: &dyn Catalog) -> Flat {
-    let shown = |key: &str, text: &str| {
-        // A placeholder tells nothing.
-        let hides = is_secret_key(key, flat, class, catalog) && !text.contains("${");
-        if hides { HIDDEN.to_owned() } else { text.to_owned() }
-    };
-    flat.iter().map(|(key, text)| (key.to_owned(), shown(key, text))).collect()
-}
-
-/// The same with the secrets that are hidden in it put in again, out of the document that was made of it.
-pub(crate) fn revealed(mut flat: Flat, made_of_hidden: &Made, document: &Value) -> Flat {
-    let hidden: Vec<_> = flat.iter().filter(|(_, text)| *text == HIDDEN).map(|(key, _)| key.to_owned()).collect();
-    for key in hidden {
-        if let Some(secret) = made_of_hidden.path_of(&key).and_then(|path| at(document, path)).and_then(Value::as_str) {
-            flat.set(&key, secret);
-        }
+/// The configuration in a text that was kept, as it is shown: with stars for secrets. None where the pipeline was not made
+/// over this API, or was changed over another since, so that the configuration no longer says what runs. Of a document that
+/// cannot run nothing but the comment may be shown.
+pub(crate) fn flat_in(shown: &str) -> Option<Flat> {
+    let (known, rest) = shown.strip_prefix(MARK)?.split_once(": ")?;
+    let (flat, document) = rest.split_once('\n')?;
+    if !document.is_empty() && known != fingerprint(rest) {
+        return None;
     }
-    flat
+    serde_json::from_str(flat).ok()
 }
 
 /// The document in a text that was kept.
@@ -53,43 +41,84 @@ pub(crate) fn document_in(text: &str) -> Option<Value> {
     serde_json::from_str(document).ok()
 }
 
-fn is_secret_key(key: &str, flat: &Flat, class: &Class, catalog: &dyn Catalog) -> bool {
-    let of_transform = || {
-        let (alias, setting) = items(flat.get("transforms")?).find_map(|alias| {
-            Some((alias, key.strip_prefix("transforms.")?.strip_prefix(alias)?.strip_prefix('.')?))
-        })?;
-        let type_name = flat.get(&format!("transforms.{alias}.type"))?;
-        let schema = catalog.schema(Role::Transform, type_name)?;
-        resolve(setting, schema).map(|(_, schema)| is_secret(schema))
-    };
-    let own = catalog.schema(class.role, &class.type_name).and_then(|schema| resolve(key, schema));
-    // Whatever a client of Kafka calls a password is one.
-    let of_client = key.contains(".override.") && key.contains("password");
-    own.is_some_and(|(_, schema)| is_secret(schema)) || of_client || of_transform().unwrap_or(false)
+/// FNV-1a: the same in each version of this program.
+fn fingerprint(text: &str) -> String {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
 }
 
-/// What stands at a path such as `sinks[0].sasl.password`.
+/// The same with its secrets hidden.
+pub(crate) fn hidden(flat: &Flat, class: &Class, catalog: &dyn Catalog) -> Flat {
+    let shown = |key: &str, text: &str| {
+        let hides =
+            schema_of(key, flat, class, catalog).is_some_and(|schema| tells_secret(&value(text, schema), schema));
+        if hides { HIDDEN.to_owned() } else { text.to_owned() }
+    };
+    flat.iter().map(|(key, text)| (key.to_owned(), shown(key, text))).collect()
+}
+
+/// The same with the secrets that are hidden in it put in again, and what is wrong where there is none. `before` is the
+/// configuration as it was shown, and the document that it became: a secret is the one of the same key.
+pub(crate) fn revealed(
+    flat: Flat,
+    class: &Class,
+    before: Option<&(Flat, Value)>,
+    world: World<'_>,
+) -> (Flat, Vec<Invalid>) {
+    let was_hidden = |key: &str| before.is_some_and(|(flat, _)| flat.get(key) == Some(HIDDEN));
+    let (mut revealed, mut wrong) = (flat.clone(), Vec::new());
+    for (key, _) in flat.iter().filter(|(_, text)| *text == HIDDEN) {
+        let schema = schema_of(key, &flat, class, world.registry);
+        let hides = |text: &str| schema.is_some_and(|schema| tells_secret(&value(text, schema), schema));
+        let secret = before.filter(|_| was_hidden(key)).and_then(|before| secret_of(key, before, world));
+        // What would be shown from now on stays hidden.
+        match secret.filter(|secret| hides(secret)) {
+            Some(secret) => revealed.set(key, secret),
+            None if was_hidden(key) || hides(HIDDEN) => {
+                let why =
+                    "It stands for a secret that is kept under this key, and there is none: give the secret itself";
+                wrong.push(Invalid::value(key, HIDDEN, why));
+            }
+            None => {}
+        }
+    }
+    (revealed, wrong)
+}
+
+fn secret_of(key: &str, (flat, document): &(Flat, Value), world: World<'_>) -> Option<String> {
+    let class = Class::of(flat, world.registry).ok()?;
+    let made = make(flat.get("name").unwrap_or_default(), flat, &class, world);
+    let secret = at(document, made.path_of(key)?)?;
+    Some(secret.as_str().map_or_else(|| secret.to_string(), str::to_owned))
+}
+
+/// The schema of what a key says, where it is a setting of a connector or step, or a property of a client.
+fn schema_of<'s>(key: &str, flat: &Flat, class: &Class, catalog: &'s dyn Catalog) -> Option<&'s Value> {
+    if let Some(rest) = key.strip_prefix("transforms.") {
+        let mut aliases = items(flat.get("transforms")?);
+        let (alias, setting) = aliases.find_map(|alias| Some((alias, rest.strip_prefix(alias)?.strip_prefix('.')?)))?;
+        let type_name = flat.get(&format!("transforms.{alias}.type"))?;
+        return Some(resolve(setting, catalog.schema(Role::Transform, type_name)?)?.1);
+    }
+    if let Some(property) = key.strip_prefix(client_prefix(class.role)) {
+        let other = if class.role == Role::Source { Role::Sink } else { Role::Source };
+        return Some(resolve(&format!("librdkafka.{property}"), catalog.schema(other, "kafka")?)?.1);
+    }
+    Some(resolve(key, catalog.schema(class.role, &class.type_name)?)?.1)
+}
+
+/// What stands at a path such as `sinks[0].sasl.password`. Names may hold dots themselves.
 fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').try_fold(value, |value, part| match part.split_once('[') {
-        Some((name, number)) => value.get(name)?.get(number.strip_suffix(']')?.parse::<usize>().ok()?),
-        None => value.get(part),
-    })
+    if let Some(found) = value.get(path) {
+        return Some(found);
+    }
+    if let Some((number, rest)) = path.strip_prefix('[').and_then(|path| path.split_once(']')) {
+        let item = value.get(number.parse::<usize>().ok()?)?;
+        return at(item, rest.strip_prefix('.')?);
+    }
+    let inner = |end: usize| at(value.get(&path[..end])?, path[end..].trim_start_matches('.'));
+    path.match_indices(['.', '[']).find_map(|(end, _)| inner(end))
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_configuration_is_kept_beside_the_document() {
-        let flat: Flat =
-            [("name".to_owned(), "a".to_owned()), ("topics".to_owned(), "x, y".to_owned())].into_iter().collect();
-        let document = json!({"name": "a", "sinks": [{"sasl": {"password": "hunter2"}}]});
-        let kept = text(&flat, &document);
-        assert_eq!((flat_in(&kept), document_in(&kept)), (Some(flat), Some(document.clone())));
-        assert_eq!(at(&document, "sinks[0].sasl.password"), Some(&json!("hunter2")));
-        assert_eq!(flat_in("name: a\n"), None);
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use catchwater_sdk::config::{Kind, Node};
 use serde_json::{Map, Value};
 
 use super::flat::items;
+use super::settings;
 
 /// What stands for a secret that is written in a file.
 pub(crate) const HIDDEN: &str = "[hidden]";
@@ -15,17 +16,22 @@ pub(crate) fn resolve<'k, 's>(key: &'k str, schema: &'s Value) -> Option<(Vec<&'
 }
 
 fn resolve_in<'k, 's>(key: &'k str, shape: &'s Value) -> Option<(Vec<&'k str>, &'s Value)> {
-    let Some(properties) = shape["properties"].as_object() else {
-        let is_open = shape["type"] == "object";
-        return is_open.then(|| (vec![key], &shape["additionalProperties"]));
+    let named = |properties: &'s Map<String, Value>| {
+        if let Some(schema) = properties.get(key) {
+            return Some((vec![key], schema));
+        }
+        key.rmatch_indices('.').find_map(|(at, _)| {
+            let (path, schema) = resolve(&key[at + 1..], properties.get(&key[..at])?)?;
+            Some(([&[&key[..at]], path.as_slice()].concat(), schema))
+        })
     };
-    if let Some(schema) = properties.get(key) {
-        return Some((vec![key], schema));
-    }
-    key.rmatch_indices('.').find_map(|(at, _)| {
-        let (path, schema) = resolve(&key[at + 1..], properties.get(&key[..at])?)?;
-        Some(([&[&key[..at]], path.as_slice()].concat(), schema))
-    })
+    let any = || is_open(shape).then(|| (vec![key], &shape["additionalProperties"]));
+    shape["properties"].as_object().and_then(named).or_else(any)
+}
+
+/// Whether it is a map that takes keys beside those that it names.
+pub(crate) fn is_open(shape: &Value) -> bool {
+    shape["type"] == "object" && (shape.get("properties").is_none() || shape["additionalProperties"].is_object())
 }
 
 /// The forms that a value may have, but for none.
@@ -100,13 +106,15 @@ fn flatten(node: &Node, schema: &Value, key: String, entries: &mut Vec<(String, 
 }
 
 fn inner_schema<'s>(schema: &'s Value, name: &str) -> &'s Value {
-    let inner = shapes(schema).find_map(|shape| shape["properties"].get(name));
+    let inner = shapes(schema).find_map(|shape| {
+        shape["properties"].get(name).or_else(|| is_open(shape).then(|| &shape["additionalProperties"]))
+    });
     inner.unwrap_or(&Value::Null)
 }
 
 fn shown(node: &Node, schema: &Value) -> String {
     match &node.kind {
-        Kind::Scalar(scalar) if is_secret(schema) && !scalar.is_secret() => HIDDEN.to_owned(),
+        _ if tells_secret(&settings::value(node), schema) => HIDDEN.to_owned(),
         Kind::Scalar(scalar) => scalar.written().to_owned(),
         Kind::Seq(list, _) if list.iter().all(|item| item.as_text().is_some_and(|text| !text.contains(','))) => {
             list.iter().map(|item| item.as_scalar().map_or("", |scalar| scalar.written())).collect::<Vec<_>>().join(",")
@@ -118,6 +126,21 @@ fn shown(node: &Node, schema: &Value) -> String {
 
 pub(crate) fn is_secret(schema: &Value) -> bool {
     shapes(schema).any(|shape| shape["format"] == "secret")
+}
+
+/// Whether a secret stands in a value, or anywhere within it: settings in one another may be given as JSON.
+pub(crate) fn tells_secret(value: &Value, schema: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.iter().any(|(name, value)| tells_secret(value, inner_schema(schema, name))),
+        Value::Array(items) => shapes(schema).any(|shape| items.iter().any(|item| tells_secret(item, &shape["items"]))),
+        _ => is_secret(schema) && !value.as_str().is_some_and(is_placeholder),
+    }
+}
+
+/// Whether a text is a placeholder and nothing else, not even a default: it tells nothing.
+fn is_placeholder(text: &str) -> bool {
+    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| !name.contains('}') && !name.contains(":-"))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use catchwater_sdk::config::{Catalog, Role};
 use super::body::{Health, Plugin, Worker as WorkerBody};
 use super::check::{Validated, check};
 use super::class::{Class, VERSION};
-use super::connectors::{world, wrong_name};
+use super::connectors::{with_secrets, world, wrong_name};
 use super::definitions::{self, Definition};
 use super::failure::Failure;
 use super::flat::{Flat, Given};
@@ -77,7 +77,10 @@ pub(super) async fn validate(
     let kafka = settings::kafka(worker.server.folder())?;
     // Without a name of its own it is checked under one that nothing is wrong with.
     let checked_as = flat.get("name").filter(|_| wrong.is_empty()).unwrap_or("validated");
-    wrong.extend(check(checked_as, &flat, &class, world(&worker, kafka.as_ref())).err().into_iter().flatten());
+    let world = world(&worker, kafka.as_ref());
+    let (revealed, unknown) = with_secrets(&worker, checked_as, flat.clone(), &class, world)?;
+    wrong.extend(unknown);
+    wrong.extend(check(checked_as, &revealed, &class, world).err().into_iter().flatten());
     Ok(Json(Validated::new(&flat, &class, &wrong, registry)))
 }
 

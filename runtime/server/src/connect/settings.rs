@@ -54,7 +54,7 @@ fn read(text: &str) -> Result<Option<Map<String, Value>>, String> {
 }
 
 /// As it is written, placeholders and all.
-fn value(node: &Node) -> Value {
+pub(super) fn value(node: &Node) -> Value {
     match &node.kind {
         Kind::Scalar(scalar) => Value::from(scalar.written()),
         Kind::Seq(items, _) => items.iter().map(value).collect(),

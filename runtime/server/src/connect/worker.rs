@@ -47,15 +47,18 @@ impl Worker {
 
     /// What it is, as its configuration says; else as it is made.
     pub(crate) fn class(&self, pipeline: &Described) -> Class {
-        let text = pipeline.planned.spec.place.file().text();
-        let named = kept::flat_in(text).and_then(|flat| Class::of(&flat, &**self.server.registry()).ok());
+        let named = self.kept(pipeline).and_then(|flat| Class::of(&flat, &**self.server.registry()).ok());
         named.unwrap_or_else(|| show::class(&pipeline.planned.spec))
     }
 
     /// The configuration, secrets hidden.
     pub(crate) fn config(&self, pipeline: &Described) -> Flat {
-        let kept = kept::flat_in(pipeline.planned.spec.place.file().text());
-        kept.unwrap_or_else(|| show::shown(&pipeline.planned, self.server.registry()))
+        self.kept(pipeline).unwrap_or_else(|| show::shown(&pipeline.planned, self.server.registry()))
+    }
+
+    /// The configuration that it was made of over this API, if it still is what runs; secrets are hidden.
+    pub(crate) fn kept(&self, pipeline: &Described) -> Option<Flat> {
+        kept::flat_in(pipeline.planned.spec.place.file().text())
     }
 
     pub(crate) fn info(&self, pipeline: &Described) -> Info {

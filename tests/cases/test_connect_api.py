@@ -15,8 +15,8 @@ TABLE = Path(__file__).parents[1] / "connect" / "exchanges.txt"
 class Connect(Server):
     """A server whose Kafka is the shared broker, asked as Kafka Connect's clients ask."""
 
-    def __init__(self, workspace, kafka):
-        super().__init__(workspace)
+    def __init__(self, workspace, kafka, *arguments):
+        super().__init__(workspace, *arguments)
         self.write({"kafka": {"brokers": kafka.address}}, "catchwater")
 
     @property
@@ -199,6 +199,25 @@ def test_a_connector_that_was_changed_over_v1_is_shown_as_it_is(server, workspac
     assert answer.status == 400 and "source.brokers" in answer.body, answer.body
     assert server.request("PUT", "/connectors/one/config", config).status == 200
     assert server.json("/connectors/one/config") == {**config, "name": "one"}
+
+
+def test_a_change_that_was_put_back_is_told_with_the_status(workspace, kafka):
+    server = Connect(workspace, kafka, "--put-back-after", "2s").start()
+    config = {"connector.class": "FileSink", "topics": kafka.topic(), "path": str(workspace.folder / "out.txt")}
+    server.make("one", **config)
+    wait_until("it runs", lambda: states(server, "one") == ["RUNNING", "RUNNING"])
+    in_the_way = workspace.write("in-the-way", "")
+    assert server.request("PUT", "/connectors/one/config", {**config, "path": str(in_the_way / "out.txt")}).status == 200
+    status = server.json("/connectors/one/status")
+    assert "put back" in status["connector"]["trace"] and "in-the-way" in status["connector"]["trace"], status
+    wait_until("what ran before runs", lambda: states(server, "one") == ["RUNNING", "RUNNING"])
+    assert server.request("PUT", "/connectors/one/config", config).status == 200
+    assert "trace" not in server.json("/connectors/one/status")["connector"]
+
+
+def states(server: Connect, name: str) -> list[str]:
+    status = server.json(f"/connectors/{name}/status")
+    return [status["connector"]["state"], *(task["state"] for task in status["tasks"])]
 
 
 def test_offsets_are_altered_and_reset_while_a_connector_is_stopped(server, kafka, workspace):

@@ -49,11 +49,14 @@ pub(crate) struct Status {
     pub(crate) kind: &'static str,
 }
 
+/// How the connector itself is, and why it is not what its configuration says where its last change was put back.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ConnectorStatus {
     pub(crate) state: &'static str,
     pub(crate) worker_id: String,
     pub(crate) version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<String>,
 }
 
 /// How a task is, and why where it failed.

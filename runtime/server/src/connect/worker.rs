@@ -73,9 +73,11 @@ impl Worker {
     pub(crate) fn status(&self, pipeline: &Described) -> Status {
         let (connector, task) = states(pipeline);
         let tasks = tasks(pipeline).into_iter().map(|id| self.task_status(pipeline, id.task, task));
+        let put_back = |why: &String| format!("the last change was put back, what ran before it runs: {why}");
+        let trace = pipeline.put_back.as_ref().map(put_back);
         Status {
             name: pipeline.name().to_owned(),
-            connector: ConnectorStatus { state: connector, worker_id: self.id.clone(), version: VERSION },
+            connector: ConnectorStatus { state: connector, worker_id: self.id.clone(), version: VERSION, trace },
             tasks: tasks.collect(),
             kind: self.class(pipeline).kind(),
         }

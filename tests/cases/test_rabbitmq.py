@@ -211,11 +211,24 @@ def test_a_connection_that_is_cut_again_and_again_loses_nothing(rabbitmq, worksp
     assert rabbitmq.ready(queue) == 0
 
 
-def check_repeats(workspace) -> None:
+def test_messages_that_wait_for_longer_than_the_broker_allows_come_again(workspace, own_rabbitmq):
+    """As with a lake that commits less often than `consumer_timeout` wants it, half an hour by default, or is away for so long."""
+    own_rabbitmq.set(consumer_timeout=2000, channel_tick_interval=200)
+    rabbitmq = RabbitMQ(own_rabbitmq.url)
+    queue, few = rabbitmq.queue(), ORDERS[:5]
+    rabbitmq.publish(queue, few)
+    process = workspace.start_run(pipeline(from_rabbitmq(rabbitmq, queue), workspace.lake(commit_interval="5s", hot_log=False), idle="1h"))
+    process.wait_until("all is stored", lambda: workspace.table().count() >= len(few))
+    process.stop().succeeded().says("consumer_timeout")
+    check_repeats(workspace, few)
+    assert rabbitmq.ready(queue) == 0
+
+
+def check_repeats(workspace, sent: list[bytes] = ORDERS) -> None:
     """None is lost; what came twice was marked by the broker the second time."""
     rows = sorted(workspace.table().rows(["_payload", "_position", "_redelivered"]), key=lambda row: row["_position"])
     counts = Counter(row["_payload"] for row in rows)
-    assert set(counts) == set(ORDERS)
+    assert set(counts) == set(sent)
     seen = set()
     for row in rows:
         assert row["_payload"] not in seen or row["_redelivered"], f"{row} came twice without a mark"

@@ -99,6 +99,12 @@ class Broker(Server):
         done = subprocess.run(command, env={**os.environ, **self._environment()}, capture_output=True, check=True, timeout=60)
         return json.loads(done.stdout)
 
+    def set(self, **settings: int) -> None:
+        """Settings of the running broker: they hold for channels that are opened from now on."""
+        terms = [f"application:set_env(rabbit, {name}, {value})" for name, value in settings.items()]
+        subprocess.run([CONTROL, "--quiet", "eval", ", ".join(terms) + "."], env={**os.environ, **self._environment()},
+                       capture_output=True, check=True, timeout=60)
+
     def epmd_pid(self) -> int:
         return self._epmd.pid
 

@@ -43,11 +43,43 @@ fn judge(cause: &lapin::Error) -> (ErrorKind, &'static str) {
         }
         Some(403) => (ErrorKind::Refused, ": the user may not do this, a permission must allow it"),
         Some(404) => (ErrorKind::Refused, ": it is not there; create it, or mend the name"),
+        // What a consumer left unacknowledged is handed out again to who connects anew. RabbitMQ's words for it: "delivery
+        // acknowledgement on channel 1 timed out", in older versions "consumer ack timed out".
+        Some(406) if says("timed out") => (
+            ErrorKind::Unavailable,
+            ": messages waited too long for their acknowledgement, see the broker's `consumer_timeout`",
+        ),
+        Some(406) if says("delivery tag") => {
+            (ErrorKind::Unavailable, ": the broker no longer knows what is acknowledged")
+        }
         Some(406) => (ErrorKind::Refused, ": the broker has it with other settings"),
         Some(530) => (ErrorKind::Refused, ": the broker does not allow it; is the virtual host right?"),
         None if matches!(cause.kind(), Cause::IOError(_)) && says("certificate") => {
             (ErrorKind::Refused, ": the certificate is not trusted, see `tls`")
         }
         _ => (ErrorKind::Unavailable, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::protocol::AMQPError;
+
+    use super::*;
+
+    fn check(text: &str, expected: ErrorKind) {
+        let cause = AMQPError::from_id(406, text.into()).expect("a code of AMQP");
+        let error = failure("consume", Cause::ProtocolError(cause).into());
+        assert_eq!(error.kind(), expected, "{}", error.chain());
+    }
+
+    #[test]
+    fn an_acknowledgement_that_came_too_late_ends_no_pipeline() {
+        let told = "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 1800000 ms. This \
+                    timeout value can be configured, see consumers doc guide to learn more";
+        check(told, ErrorKind::Unavailable);
+        check("PRECONDITION_FAILED - consumer ack timed out on channel 1", ErrorKind::Unavailable);
+        check("PRECONDITION_FAILED - unknown delivery tag 7", ErrorKind::Unavailable);
+        check("PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/'", ErrorKind::Refused);
     }
 }

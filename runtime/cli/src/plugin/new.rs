@@ -15,7 +15,7 @@ macro_rules! sdk {
     };
 }
 
-const SDK: [(&str, &str); 21] = sdk![
+const SDK: [(&str, &str); 22] = sdk![
     "guest/Cargo.toml",
     "guest/src/lib.rs",
     "guest/src/arrivals.rs",
@@ -25,8 +25,8 @@ const SDK: [(&str, &str); 21] = sdk![
     "guest/src/exports.rs",
     "guest/src/host.rs",
     "guest/src/json.rs",
-    "guest/src/json/edit.rs",
     "guest/src/json/cursor.rs",
+    "guest/src/json/edit.rs",
     "guest/src/json/scan.rs",
     "guest/src/json/tests.rs",
     "guest/src/output.rs",

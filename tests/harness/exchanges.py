@@ -24,6 +24,10 @@ class Exchange:
     sent: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
+    recorded: list[str] = field(default_factory=list)
+    """Under which numbers a worker of Kafka Connect was recorded with it."""
+    differs: bool = False
+    """That worker answered otherwise, and the table says why this is not done here."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ def read(path: Path, names: dict[str, str]) -> list[Exchange]:
         elif line.startswith("> "):
             name, _, value = line[2:].partition(":")
             exchanges[-1].sent[name] = value.strip()
+        elif line.startswith("@ "):
+            exchanges[-1].recorded += line[2:].split()
+        elif line.startswith("! "):
+            exchanges[-1].differs = True
         elif line.startswith("< error "):
             key, _, message = line.removeprefix("< error ").partition(": ")
             exchanges[-1].errors.append((key, message))
@@ -59,6 +67,12 @@ def read(path: Path, names: dict[str, str]) -> list[Exchange]:
             name, _, value = line[2:].partition(":")
             exchanges[-1].headers[name] = value.strip()
     return exchanges
+
+
+def left_out(path: Path) -> dict[str, str]:
+    """The numbers of recorded requests that are not in the table, and why."""
+    lines = [line[2:].partition(": ") for line in path.read_text().splitlines() if line.startswith("- ")]
+    return {number: why for number, _, why in lines}
 
 
 def ask(host: str, exchange: Exchange) -> Answer:
@@ -73,7 +87,7 @@ def ask(host: str, exchange: Exchange) -> Answer:
 
 def differences(exchange: Exchange, answer: Answer) -> list[str]:
     """In what an answer is another than the table says."""
-    found = [] if answer.status == exchange.status else [f"status {answer.status}, not {exchange.status}"]
+    found = [] if answer.status == exchange.status else [f"status {answer.status}, not {exchange.status}: {answer.body}"]
     for name, expected in exchange.headers.items():
         if answer.headers.get(name.lower(), "").split(";")[0] != expected:
             found.append(f"{name}: {answer.headers.get(name.lower())!r}, not {expected!r}")

@@ -5,7 +5,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::body::{Status, Task, TaskStatus};
 use super::failure::Failure;
@@ -46,7 +46,7 @@ fn number(task: &str) -> Answer<u32> {
 
 #[derive(Serialize)]
 pub(super) struct Topics {
-    topics: Vec<String>,
+    topics: BTreeSet<String>,
 }
 
 /// The topics of a connector; none of one that is not there.
@@ -55,7 +55,7 @@ pub(super) async fn topics(worker: Worker, Path(name): Path<String>) -> Json<BTr
     Json(BTreeMap::from([(name, Topics { topics })]))
 }
 
-/// There is nothing to forget: topics are those of the configuration.
+/// There is nothing to forget: topics are those of the configuration and of what runs.
 pub(super) async fn reset_topics() -> StatusCode {
     StatusCode::ACCEPTED
 }
@@ -104,7 +104,7 @@ pub(super) async fn restart(worker: Worker, Path(name): Path<String>, RawQuery(q
         status.connector.state = RESTARTING;
     }
     let chosen = status.tasks.iter_mut().filter(|task| with_tasks && (!only_failed || task.state == FAILED));
-    chosen.for_each(|task| (task.state, task.trace) = (RESTARTING, None));
+    chosen.for_each(|task| task.state = RESTARTING);
     Ok((StatusCode::ACCEPTED, Json(status)).into_response())
 }
 

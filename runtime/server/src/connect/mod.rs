@@ -30,8 +30,9 @@ mod show;
 mod worker;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post, put};
 
 use self::failure::Failure;
@@ -74,9 +75,16 @@ pub(crate) fn router(server: Server) -> Router {
     // A path that begins as one of its own is answered as it would be, whatever stands behind.
     let unknown = || async { Failure::http(StatusCode::NOT_FOUND) };
     let router = router.route("/connectors/{name}/{*rest}", any(unknown));
-    let not_allowed = || async { Failure::http(StatusCode::METHOD_NOT_ALLOWED) };
-    let router = router.merge(loggers::router()).method_not_allowed_fallback(not_allowed);
+    let router = router.merge(loggers::router()).method_not_allowed_fallback(other_method);
     router.layer(from_fn(request::wants_json)).with_state(server)
+}
+
+/// `OPTIONS` asks which methods there are, which the router says with each answer to one that is not.
+async fn other_method(method: Method) -> Response {
+    match method == Method::OPTIONS {
+        true => StatusCode::OK.into_response(),
+        false => Failure::http(StatusCode::METHOD_NOT_ALLOWED).into_response(),
+    }
 }
 
 /// What workers of one cluster say to each other; there is one here.

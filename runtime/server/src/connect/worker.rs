@@ -1,11 +1,13 @@
 //! What a request is answered with: the server's pipelines as connectors.
 
+use std::collections::BTreeSet;
+
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use catchwater_engine::status::State;
-use catchwater_sdk::config::Role;
+use catchwater_sdk::config::{Node, Role};
 use tracing::warn;
 
 use super::body::{ConnectorStatus, Info, Status, TaskId, TaskStatus};
@@ -95,16 +97,22 @@ impl Worker {
         answer.inspect_err(|error| warn!(error = %error.chain(), "the server's Kafka does not say who it is")).ok()
     }
 
-    /// The topics that it reads or writes, as far as they have names.
-    pub(crate) fn topics(&self, pipeline: &Described) -> Vec<String> {
+    /// The topics that it reads or writes: those that have names in its configuration, and those that it has read since it
+    /// started.
+    pub(crate) fn topics(&self, pipeline: &Described) -> BTreeSet<String> {
         let spec = &pipeline.planned.spec;
-        let topics = match self.class(pipeline).role {
+        let role = self.class(pipeline).role;
+        let named: Vec<&Node> = match role {
             Role::Source => spec.sinks.iter().filter_map(|sink| sink.component.node.get("topic")).collect(),
             _ => spec.source.node.get("topics").map(|topics| topics.items().iter().collect()).unwrap_or_default(),
         };
-        let topics: Vec<&catchwater_sdk::config::Node> = topics;
-        let names = topics.into_iter().filter_map(|topic| topic.as_scalar()).map(|topic| topic.written().to_owned());
-        names.filter(|topic| !topic.starts_with('^') && !topic.contains("${")).collect()
+        let named = named.into_iter().filter_map(|topic| topic.as_scalar()).map(|topic| topic.written().to_owned());
+        let mut topics: BTreeSet<_> = named.filter(|topic| !topic.starts_with('^') && !topic.contains("${")).collect();
+        if role == Role::Sink && spec.source.type_name == "kafka" {
+            let committed = pipeline.status.committed();
+            topics.extend(committed.iter().map(|(partition, _)| partition.stream.to_string()));
+        }
+        topics
     }
 }
 

@@ -159,6 +159,8 @@ fn the_configuration_is_kept_beside_the_document_until_that_is_changed() {
         assert_ne!(changed, stars(&kept));
         assert_eq!(flat_in(&changed), None, "{changed}");
     }
+    let comment = kept.split_inclusive('\n').next().expect("it has lines");
+    assert_eq!(flat_in(comment), flat_in(&stars(&kept)), "of a document that cannot run only the comment is shown");
     assert_eq!(flat_in("name: a\n"), None);
 }
 

@@ -1,10 +1,13 @@
 //! Reading: what a message keeps, when it is acknowledged, and what becomes of a connection that breaks.
 
+use std::time::Duration;
+
 use catchwater_sdk::source::Polled;
-use catchwater_sdk::{ErrorKind, FieldKind};
+use catchwater_sdk::{ErrorKind, FieldKind, Limit};
 use lapin::BasicProperties;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
+use tokio::time::timeout;
 
 use crate::broker::*;
 
@@ -41,9 +44,9 @@ async fn a_message_keeps_all_that_it_has() {
 async fn only_what_was_committed_is_acknowledged() {
     let client = Client::new().await;
     let queue = client.queue("classic").await;
-    client.publish_numbers(&queue, 50).await;
+    client.publish_numbers(&queue, 15).await;
     let mut reader = Reader::open(&format!("{{url: URL, queue: {queue}, prefetch: 100}}")).await;
-    reader.read(50).await;
+    reader.read(15).await;
     reader.commit().await;
     client.publish_numbers(&queue, 10).await;
     reader.read(10).await;
@@ -55,14 +58,18 @@ async fn only_what_was_committed_is_acknowledged() {
 async fn what_a_crash_leaves_comes_again_in_order_and_marked() {
     let client = Client::new().await;
     let queue = client.queue("quorum").await;
-    client.publish_numbers(&queue, 20).await;
+    client.publish_numbers(&queue, 36).await;
     let config = format!("{{url: URL, queue: {queue}}}");
     let mut reader = Reader::open(&config).await;
+    reader.read(16).await;
+    reader.commit().await;
     reader.read(20).await;
     drop(reader);
     let mut reader = Reader::open(&config).await;
-    let again = reader.read(20).await;
-    assert_eq!(payloads(&again), numbers(0..20));
+    let mut again = reader.read(16).await;
+    reader.commit().await;
+    again.extend(reader.read(4).await);
+    assert_eq!(payloads(&again), numbers(16..36));
     assert!(again.iter().flat_map(catchwater_sdk::Batch::iter).all(|record| record.redelivered()));
 }
 
@@ -77,6 +84,72 @@ async fn no_more_than_the_prefetch_is_handed_out() {
     reader.commit().await;
     assert_eq!(payloads(&reader.read(10).await), numbers(10..20));
     assert_eq!(reader.source.traits().unacknowledged_max, Some(10));
+}
+
+/// Reads `count` messages of such a size: after the first sixteen so many as fit are out.
+async fn read_all(kind: &str, count: usize, bytes: usize, fitting: usize) {
+    let client = Client::new().await;
+    let queue = client.queue(kind).await;
+    let text = |number: usize| format!("{number}{}", " ".repeat(bytes));
+    for number in 0..count {
+        client.publish(&queue, text(number).as_bytes(), BasicProperties::default()).await;
+    }
+    let mut reader = Reader::open(&format!("{{url: URL, queue: {queue}}}")).await;
+    let mut read = payloads(&reader.read(16).await);
+    assert_eq!(client.ready(&queue).await as usize, count - 16);
+    reader.commit().await;
+    read.extend(payloads(&reader.read(fitting).await));
+    assert_eq!(client.ready(&queue).await as usize, count - 16 - fitting, "{kind}: no more than fits is handed out");
+    while read.len() < count {
+        reader.commit().await;
+        read.extend(payloads(&reader.read(1).await));
+    }
+    assert!(read == (0..count).map(text).collect::<Vec<_>>(), "{kind}: none is missed, and the order is kept");
+    reader.commit().await;
+    reader.source.close(true).await.expect("it closes");
+    assert_eq!(client.ready(&queue).await, 0, "{kind}: all is acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_messages_are_out_as_the_memory_holds() {
+    for kind in ["classic", "quorum"] {
+        read_all(kind, 200, 10, 184).await;
+        // Half of 64 MiB holds so many.
+        read_all(kind, 100, 1 << 19, 63).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fewer_are_out_once_they_are_large() {
+    for kind in ["classic", "quorum"] {
+        let client = Client::new().await;
+        let queue = client.queue(kind).await;
+        client.publish_numbers(&queue, 20).await;
+        let mut reader = Reader::open(&format!("{{url: URL, queue: {queue}}}")).await;
+        reader.read(16).await;
+        reader.commit().await;
+        reader.read(4).await;
+        reader.commit().await;
+        assert_eq!(reader.source.traits().unacknowledged_max, Some(2000));
+        let large = vec![b'x'; 4 << 20];
+        for _ in 0..30 {
+            client.publish(&queue, &large, BasicProperties::default()).await;
+        }
+        for _ in 0..30 {
+            reader.read(1).await;
+            reader.commit().await;
+        }
+        // When it is quiet another consumer takes over.
+        let polling = reader.source.poll(Limit { records: 1000, bytes: 1 << 20 });
+        timeout(Duration::from_secs(1), polling).await.expect_err("nothing more comes");
+        let fewer = reader.source.traits().unacknowledged_max.expect("it has a limit");
+        assert!(fewer <= 32, "{kind}: {fewer}");
+        client.publish_numbers(&queue, 40).await;
+        assert_eq!(payloads(&reader.read(fewer).await), numbers(0..fewer));
+        assert_eq!(client.ready(&queue).await as usize, 40 - fewer, "{kind}: no more than fits is handed out");
+        reader.source.close(true).await.expect("it closes");
+        assert_eq!(client.ready(&queue).await, 40, "{kind}: all large ones are acknowledged");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,17 +301,17 @@ async fn a_poll_that_is_cancelled_loses_nothing() {
     let queue = client.queue("classic").await;
     let mut reader = Reader::open(&format!("{{url: URL, queue: {queue}}}")).await;
     let (mut read, mut sent) = (Vec::new(), 0);
-    while read.len() < 50 {
-        if sent < 50 {
+    while read.len() < 16 {
+        if sent < 16 {
             client.publish(&queue, sent.to_string().as_bytes(), BasicProperties::default()).await;
             sent += 1;
         }
-        let polling = reader.source.poll(catchwater_sdk::Limit { records: 3, bytes: 1 << 20 });
-        match tokio::time::timeout(std::time::Duration::from_micros(200), polling).await {
+        let polling = reader.source.poll(Limit { records: 3, bytes: 1 << 20 });
+        match timeout(Duration::from_micros(200), polling).await {
             Ok(Ok(Polled::Records(batch))) => read.extend(payloads(&[batch])),
             Ok(other) => panic!("records are wanted, not {other:?}"),
             Err(_) => {}
         }
     }
-    assert_eq!(read, numbers(0..50));
+    assert_eq!(read, numbers(0..16));
 }

@@ -68,7 +68,7 @@ impl Task {
         let status = self.blueprint.status();
         status.read.fetch_add(batch.len() as u64, Relaxed);
         status.read_bytes.fetch_add(batch.iter().map(|record| record.size_bytes() as u64).sum(), Relaxed);
-        self.pace.read(batch.len() as u64);
+        self.pace.read(batch.len() as u64, self.upstream.unacknowledged_max());
     }
 
     /// Takes out the records that the source itself could not read.

@@ -105,8 +105,9 @@ impl Pace {
         }
     }
 
-    /// Records were read.
-    pub(super) fn read(&mut self, records: u64) {
+    /// Records were read, from a source that now hands out so many.
+    pub(super) fn read(&mut self, records: u64, unacknowledged_max: Option<usize>) {
+        self.unacknowledged_max = unacknowledged_max;
         self.records_since_cut += records;
         self.records_since_barrier += records;
         self.last_record = Instant::now();
@@ -158,7 +159,7 @@ mod tests {
 
     fn check(sink: SinkTraits, commit_within: Option<Duration>, records: u64, expected: BarrierKind) {
         let mut pace = Pace::new(&source(false, commit_within, None), &[sink], SECOND);
-        pace.read(records);
+        pace.read(records, None);
         assert_eq!(pace.due(HOUR, true), Some(expected));
         pace.sent(expected);
         pace.sent(BarrierKind::Cut);
@@ -191,7 +192,7 @@ mod tests {
     fn marks_hurry_while_something_waits_and_the_last_is_answered() {
         let mut pace = Pace::new(&source(false, Some(HOUR), None), &[hot(HOUR), PLAIN], HOUR);
         assert_eq!((pace.period(), pace.due(HOUR, true)), (MARK_INTERVAL, None));
-        pace.read(1);
+        pace.read(1, None);
         assert_eq!((pace.due(HOUR, false), pace.due(HOUR, true)), (None, Some(BarrierKind::Mark)));
         pace.sent(BarrierKind::Mark);
         assert_eq!(pace.due(HOUR, true), None);
@@ -207,9 +208,9 @@ mod tests {
     fn half_of_what_may_be_unacknowledged_presses() {
         let check = |source: SourceTraits, sink, expected| {
             let mut pace = Pace::new(&source, &[sink], SECOND);
-            pace.read(99);
+            pace.read(99, Some(400));
             assert_eq!(pace.pressing(), None);
-            pace.read(1);
+            pace.read(1, Some(200));
             assert_eq!(pace.pressing(), Some(expected));
             pace.sent(expected);
             assert_eq!(pace.pressing(), None);

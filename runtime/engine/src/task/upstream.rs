@@ -24,6 +24,11 @@ impl Upstream {
         &self.traits
     }
 
+    /// See [`SourceTraits::unacknowledged_max`]: the one of the traits that may change.
+    pub(super) fn unacknowledged_max(&self) -> Option<usize> {
+        self.source.traits().unacknowledged_max
+    }
+
     /// Connects; the first time also takes the positions file, where the source needs one.
     pub(crate) async fn open(&mut self, data_dir: &Path, pipeline: &str) -> Result<()> {
         if !self.traits.keeps_positions && self.file.is_none() {

@@ -24,7 +24,8 @@ pub struct SourceTraits {
     pub keeps_positions: bool,
     /// Whether several copies can run side by side, each with partitions of its own.
     pub shareable: bool,
-    /// How many records the other system hands out before it wants some of them committed. A barrier goes out at half.
+    /// How many records the other system hands out before it wants some of them committed. A barrier goes out at half. A source
+    /// may change its number, not whether it has one: it is asked after each batch.
     pub unacknowledged_max: Option<usize>,
     /// How long what was read may wait for a barrier through which all sinks are durable, where somebody waits for the
     /// commit, as the client of a webhook does. `None`: as long as the sinks like.

@@ -42,8 +42,10 @@ pub(crate) struct Config {
     #[schemars(extend("x-names" = ["bindings_declare", "binding"]))]
     pub(super) bindings: Vec<Binding>,
 
-    /// How many messages the broker hands out before it wants some acknowledged. They are held in memory: for large messages
-    /// take fewer. A sink is asked to store at half of it.
+    /// How many messages the broker hands out at most before it wants some acknowledged. They are held in memory, and it knows no
+    /// bound on bytes; so it is asked for 16 until the first are stored, and then for as many of their size as half of a sink's share
+    /// of the memory budget holds. Where that changes the source consumes anew. Where many large messages may follow small ones, take
+    /// fewer: so many may come before it is noticed. A sink is asked to store at half of it.
     #[serde(default = "prefetch")]
     #[schemars(range(min = 2, max = 65535), extend("x-names" = ["prefetch_count", "qos"]))]
     pub(super) prefetch: u16,

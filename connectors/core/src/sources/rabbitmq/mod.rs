@@ -5,6 +5,7 @@
 
 mod config;
 mod live;
+mod window;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use catchwater_sdk::{
 pub(crate) use self::config::Config;
 use self::config::Until;
 use self::live::Live;
+use self::window::Window;
 use crate::rabbitmq::connection::Address;
 use crate::rabbitmq::failure::{failure, is_unreadable};
 use crate::rabbitmq::message;
@@ -36,6 +38,8 @@ struct RabbitMq {
     partition: Arc<Partition>,
     /// The number of the next message.
     next: i64,
+    /// How many messages may be out.
+    window: Window,
     live: Option<Live>,
     was_open: bool,
     /// How often in a row something unreadable broke the connection.
@@ -60,6 +64,7 @@ impl RabbitMq {
             name: format!("catchwater {}", context.pipeline),
             partition: Arc::new(partition),
             next: 0,
+            window: Window::new(config.prefetch, context.memory_bytes / 2),
             live: None,
             was_open: false,
             unreadable: 0,
@@ -68,9 +73,13 @@ impl RabbitMq {
         })
     }
 
+    fn unacknowledged_max(&self) -> u16 {
+        self.live.as_ref().map_or(self.window.prefetch(), Live::unacknowledged_max)
+    }
+
     async fn connect(&mut self) -> Result<()> {
         self.live = None; // what came by it is forgotten, and comes again
-        match Live::open(&self.address, &self.config, &self.name).await {
+        match Live::open(&self.address, &self.config, &self.name, self.window.prefetch()).await {
             Ok(live) => {
                 (self.live, self.was_open) = (Some(live), true);
                 Ok(())
@@ -106,7 +115,7 @@ impl simple::Source for RabbitMq {
             rereadable: false,
             keeps_positions: false,
             shareable: false,
-            unacknowledged_max: Some(self.config.prefetch.into()),
+            unacknowledged_max: Some(self.unacknowledged_max().into()),
             commit_within: None,
             may_return: false,
         }
@@ -144,24 +153,30 @@ impl simple::Source for RabbitMq {
         let (mut next, mut last) = (self.next, None);
         let mut arrived = match self.config.until {
             None => Some(live.next().await),
-            Some(Until::Empty) => match live.next_unless_empty(&self.config.queue).await? {
-                None => return Ok(None),
-                some => some,
-            },
+            Some(Until::Empty) => live.next_unless_empty(&self.config.queue).await.transpose(),
         };
+        if arrived.is_none() {
+            return Ok(None);
+        }
         while let Some(delivery) = arrived {
             match delivery {
-                Some(Ok(delivery)) => {
+                Ok(Some(Ok(delivery))) => {
                     message::push(&mut batch, origin, next, &delivery);
+                    self.window.saw(delivery.data.len());
                     (next, last) = (next + 1, Some(delivery.delivery_tag));
                 }
                 // What is in the batch came by a connection that is gone: it comes again.
-                end => return Err(self.lost(end.and_then(Result::err))),
+                Ok(end) => return Err(self.lost(end.and_then(Result::err))),
+                Err(error) => {
+                    self.live = None;
+                    return Err(error);
+                }
             }
             arrived = if batch.is_full() { None } else { live.next_at_once() };
         }
         self.next = next;
         live.handed_on(next, last.expect("a batch has a message"));
+        live.want(self.window.prefetch());
         Ok(Some(batch.finish()))
     }
 
@@ -174,7 +189,10 @@ impl simple::Source for RabbitMq {
                 Ok(())
             }
             // They come again, and the next poll says so.
-            Err(error) => Err(self.lost(Some(error))),
+            Err(error) => {
+                self.live = None;
+                Err(error)
+            }
         }
     }
 
@@ -192,7 +210,7 @@ impl simple::Source for RabbitMq {
 
 /// The error behind all that a dead channel still holds.
 fn last_words(live: &mut Live) -> Option<lapin::Error> {
-    while let Some(Some(next)) = live.next_at_once() {
+    while let Some(Ok(Some(next))) = live.next_at_once() {
         if let Err(error) = next {
             return Some(error);
         }

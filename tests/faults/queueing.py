@@ -13,6 +13,7 @@ from harness.waiting import wait_until
 from harness.workspace import Workspace
 
 BURST = 20
+PREFETCH = 400
 CATCH_UP_SECONDS = 120
 
 
@@ -24,14 +25,19 @@ class Queueing:
         self.confirmed = 0
         self._rabbitmq, self._workspace, self._over = rabbitmq, workspace, threading.Event()
         self._queue = rabbitmq.queue("load", **queue)
-        source = from_rabbitmq(RabbitMQ(by or rabbitmq.url), self._queue, prefetch=400, heartbeat="2s")
+        source = from_rabbitmq(RabbitMQ(by or rabbitmq.url), self._queue, prefetch=PREFETCH, heartbeat="2s")
         self._pipeline = pipeline(source, workspace.lake(commit_interval="700ms"), idle="1h")
         self._thread = threading.Thread(target=self._publish_on, daemon=True)
-        self.process: Process | None = None
+        self._lives: list[Process] = []
+
+    @property
+    def process(self) -> Process:
+        """The life at hand."""
+        return self._lives[-1]
 
     def start(self, environment: dict[str, str] | None = None) -> Process:
         """The next life."""
-        self.process = self._workspace.start_run(self._pipeline, environment=environment)
+        self._lives.append(self._workspace.start_run(self._pipeline, environment=environment))
         if not self._thread.ident:
             self._thread.start()
         return self.process
@@ -68,7 +74,8 @@ class Queueing:
         time.sleep(0.02)
 
     def audit(self) -> str:
-        """None is lost. What is there more often than it was sent, the broker had marked as delivered before."""
+        """None is lost. What is there more often than it was sent, the broker had marked as delivered before; and each time that a
+        connection began, no more came again than may be unacknowledged when one breaks: all else was acknowledged."""
         rows = self._workspace.table().rows(["_payload", "_position", "_redelivered"])
         stored = Counter(int(row["_payload"]) for row in rows)
         fresh = Counter(int(row["_payload"]) for row in rows if not row["_redelivered"])
@@ -76,6 +83,8 @@ class Queueing:
         assert not lost, f"{len(lost)} of {self.confirmed} confirmed messages are lost: {lost[:5]}"
         doubled = [number for number, copies in fresh.items() if copies > self.sent[number]]
         assert not doubled, f"{len(doubled)} messages are there more often than they were sent, without a mark: {doubled[:5]}"
+        again, connections = len(rows) - sum(fresh.values()), sum(1 + life.err.count("source unavailable") for life in self._lives)
+        assert again <= connections * PREFETCH, f"{again} came again over at most {connections} connections"
         positions = [row["_position"] for row in rows]
         assert len(set(positions)) == len(positions), "a number was given out twice"
         return f"{self.confirmed} messages, {len(rows)} rows, {len(rows) - len(stored)} of them redelivered or sent twice"

@@ -14,6 +14,7 @@ use crate::shred::{Options, Pins};
 ///
 /// Records of a source that cannot, such as a webhook, are first written and synced to a hot log in the data folder
 /// (`--data-dir`), some 50 times a second; then the source is told that they are safe, long before they are in the table.
+/// While a commit is under way nothing is told: one that waits for its store to come back makes the source wait as well.
 /// What a crash leaves there is brought into the table exactly once when the pipeline starts again, under the same name and
 /// with the same data folder: keep that on a disk that stays. What is damaged there is told with file and place.
 ///

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 /// A request is answered `200` and `{"records": 3}` once its events are durable in every sink, and not before; events
 /// that went to the dead letters or were dropped on purpose count too. Whoever gets another answer, or none, sends again:
 /// nothing is lost, and an event may come twice. A client that hangs up takes back nothing of what it had sent whole.
-/// A lake makes them durable in its hot log, within some 20 ms, and stores them at its own pace. Sinks that have none are
-/// asked to store every quarter of a second while requests wait (`commit_within`).
+/// A lake makes them durable in its hot log, within some 20 ms, and stores them later; only while it is storing do requests
+/// wait for that, and so for as long as its store is away. Sinks that have no hot log are asked to store every quarter of a
+/// second while requests wait (`commit_within`).
 ///
 /// Each path is a stream. Events keep their order within a request. Every record has the request's headers, and the
 /// properties `method`, `path`, `query` and `remote_address`; its time is that of its arrival. Refusals say in JSON what

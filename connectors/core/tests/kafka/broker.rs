@@ -40,6 +40,13 @@ fn admin() -> AdminClient<DefaultClientContext> {
     client().create().expect("make an admin client")
 }
 
+/// How many members a consumer group has, those that have not joined wholly among them.
+pub(crate) fn members(group: &str) -> usize {
+    let client: BaseConsumer = client().create().expect("make a client");
+    let groups = client.fetch_group_list(Some(group), Duration::from_secs(10)).expect("ask for the group");
+    groups.groups().iter().map(|group| group.members().len()).sum()
+}
+
 /// Makes a topic with settings of its own.
 pub(crate) async fn make_topic(name: &str, partitions: i32, settings: &[(&str, &str)]) {
     let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));

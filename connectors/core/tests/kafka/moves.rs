@@ -53,6 +53,18 @@ async fn a_member_that_comes_back_has_its_partitions_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_leaves_while_it_joins_is_a_member_no_longer() {
+    let topic = new_topic(2).await;
+    for milliseconds in [0, 20, 100, 300] {
+        let group = unique("group");
+        let reader = Reader::open(&config(&topic, &group), "one").await;
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        reader.source.close(true).await.expect("close");
+        assert_eq!(members(&group), 0, "after {milliseconds} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recreated_topic_is_read_from_its_beginning() {
     let (topic, group) = (new_topic(1).await, unique("group"));
     write(&topic, 0, numbers("old", 50));

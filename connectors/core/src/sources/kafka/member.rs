@@ -24,6 +24,11 @@ pub(super) type Client = Arc<StreamConsumer<Report>>;
 
 /// How long a commit may take before it is left to the next checkpoint.
 const COMMIT_WITHIN: Duration = Duration::from_secs(10);
+/// How long a member that leaves waits for a join that is under way: the brokers count it, and it has no name yet to leave
+/// under. They may take three seconds over the first join of a group.
+const JOIN_WITHIN: Duration = Duration::from_secs(4);
+/// A join that takes longer is not waited for.
+const JOINING_AT_MOST: Duration = Duration::from_secs(15);
 /// How long others wait at most for us to leave.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// How long is waited for the client's end: it has the answers to its last commits to hear first, and with brokers that are
@@ -35,6 +40,7 @@ const TOPIC_ID: &str = "topic-id=";
 /// A member of the consumer group.
 pub(super) struct Member {
     client: Option<Client>,
+    joining_since: Instant,
     pub(super) moves: UnboundedReceiver<Move>,
     /// Which cluster this is: two of them may have a topic of one name.
     pub(super) cluster: Arc<str>,
@@ -46,10 +52,11 @@ impl Member {
         let (sender, moves) = unbounded_channel();
         let client: Result<StreamConsumer<Report>, _> = plan.client.create_with_context(Report::new(sender));
         let client = Arc::new(client.map_err(|error| Error::config("make a Kafka client").because(error))?);
-        let mut member = Member { client: Some(client), moves, cluster: "".into() };
+        let mut member = Member { client: Some(client), joining_since: Instant::now(), moves, cluster: "".into() };
         member.cluster = member.contact(plan).await?;
         let topics: Vec<&str> = plan.topics.iter().map(String::as_str).collect();
         let subscribed = member.client().subscribe(&topics);
+        member.joining_since = Instant::now();
         subscribed
             .map_err(|error| Error::config(format!("subscribe to {topics:?}")).at_key("topics").because(error))?;
         Ok(member)
@@ -133,15 +140,11 @@ impl Member {
         let client = Arc::clone(self.client());
         client.context().close();
         self.answer_open_moves();
+        if self.joining_since.elapsed() < JOINING_AT_MOST {
+            let _ = timeout(JOIN_WITHIN, until_member(&client, true)).await; // it may have been no member for long
+        }
         client.unsubscribe();
-        let left = async {
-            // The leave is sent from within polling; what still comes is nobody's to read.
-            while !ffi::is_no_member(client.client()) {
-                while client.stream().next().now_or_never().is_some() {}
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if timeout(LEAVE_WITHIN, left).await.is_err() {
+        if timeout(LEAVE_WITHIN, until_member(&client, false)).await.is_err() {
             debug!("the group did not confirm that we left");
         }
     }
@@ -181,6 +184,15 @@ impl Drop for Member {
         if let Some(client) = self.retire() {
             std::thread::spawn(move || drop(client));
         }
+    }
+}
+
+/// Waits until the client is a member of its group, or is none. Joins and leaves are sent from within polling; what still
+/// comes is nobody's to read.
+async fn until_member(client: &Client, is_member: bool) {
+    while ffi::is_no_member(client.client()) == is_member {
+        while client.stream().next().now_or_never().is_some() {}
+        sleep(Duration::from_millis(10)).await;
     }
 }
 

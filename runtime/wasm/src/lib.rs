@@ -41,6 +41,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod trial;
 mod wants;
 
 pub use ceiling::Ceiling;

@@ -3,18 +3,20 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use catchwater_sdk::Error;
 use catchwater_sdk::config::Role;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
+use crate::bindings::types::FailureKind;
 use crate::bindings::{clock, egress, host, lifecycle, random, state, types};
 use crate::config::Bounds;
 use crate::exports::{Places, interface_of, role_of};
 use crate::fault::Fault;
 use crate::instance::{Instance, State};
-use crate::journal::Journal;
+use crate::journal::{Journal, plain};
 use crate::outside::Outside;
 use crate::wants::Wants;
 
@@ -87,6 +89,17 @@ impl Plugin {
     ) -> Result<R, Fault> {
         let mut instance = Instance::new(self, bounds, Arc::new(Mutex::new(Journal::silent())), outside)?;
         question(&mut instance)
+    }
+
+    /// What it said of itself, as what the engine does about it.
+    pub(crate) fn failure(&self, failure: &types::Failure) -> Error {
+        let text = format!("plugin {}: {}", self.name, plain(&failure.message));
+        match failure.kind {
+            FailureKind::Config => Error::config(text).at_key("config"),
+            FailureKind::Unavailable => Error::unavailable(text),
+            FailureKind::Refused => Error::refused(text),
+            FailureKind::Data => Error::data(text),
+        }
     }
 
     /// What it does in a pipeline.

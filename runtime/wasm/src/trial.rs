@@ -1,0 +1,155 @@
+//! What a plugin must stand before it gets a place in a pipeline: it is found, granted what it wants, asked about its
+//! configuration, and a transform is opened.
+
+use std::sync::Arc;
+
+use catchwater_sdk::config::Role;
+use catchwater_sdk::{Context, Error, Result};
+use tracing::warn;
+
+use crate::bindings::lifecycle;
+use crate::config::Bounds;
+use crate::grants::Grants;
+use crate::journal::plain;
+use crate::kept::Kept;
+use crate::outside::Outside;
+use crate::plugin::Plugin;
+use crate::plugins::Plugins;
+
+/// A place in a pipeline that wants a plugin.
+pub(crate) struct Trial<'a> {
+    pub(crate) role: Role,
+    pub(crate) bounds: Bounds,
+    pub(crate) config: &'a str,
+    pub(crate) grants: &'a Grants,
+    pub(crate) context: &'a Context,
+}
+
+/// What stood it.
+pub(crate) struct Passed {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) opening: Opening,
+    pub(crate) outside: Outside,
+}
+
+/// What a plugin is told when it is opened.
+pub(crate) struct Opening {
+    pipeline: String,
+    step: String,
+    task: u32,
+    tasks: u32,
+    config: String,
+    /// The last snapshot of the instance before, and the version of who wrote it.
+    pub(crate) state: Option<Vec<u8>>,
+    pub(crate) state_version: u32,
+}
+
+// === impl Trial ===
+
+impl Trial<'_> {
+    /// The plugin, if this configuration opens it, and what it may do. A pipeline that runs already and builds its steps anew
+    /// goes on with the plugin that it had when the file has become a bad one meanwhile: whoever put it there was told so by
+    /// the reload.
+    pub(crate) fn find(&self, plugins: &Plugins, name: &str) -> Result<Passed> {
+        let found = plugins.load(name).map_err(|error| error.at_key("plugin"));
+        let found = found.and_then(|plugin| self.passes(plugin));
+        let Err(error) = &found else { return found };
+        let is_built_anew = self.context.format.is_some() && !self.context.takes_over;
+        let before = plugins.before(name).into_iter().filter(|_| is_built_anew);
+        match before.into_iter().find_map(|plugin| self.passes(plugin).ok()) {
+            Some(before) => {
+                warn!(plugin = name, error = %error.chain(), "the plugin's file is no good; the one before goes on");
+                Ok(before)
+            }
+            None => found,
+        }
+    }
+
+    fn passes(&self, plugin: Arc<Plugin>) -> Result<Passed> {
+        let (name, is, role) = (plugin.name(), plugin.role(), self.role);
+        if is != role {
+            return Err(Error::config(format!("{name} is a {is}, and this is the place of a {role}")).at_key("plugin"));
+        }
+        let outside = self.grant(&plugin)?;
+        let opening = Opening::new(&plugin, self.config, self.context);
+        if let (Some(keyed), Some(kept)) = (outside.keyed(), kept(&plugin, self.context)) {
+            keyed.read(kept.keyed);
+        }
+        self.check(&plugin, &opening, &outside)?;
+        Ok(Passed { plugin, opening, outside })
+    }
+
+    fn grant(&self, plugin: &Plugin) -> Result<Outside> {
+        if self.role == Role::Transform && !self.grants.egress.is_empty() {
+            return Err(Error::config("is for sources and sinks: a transform waits for nobody").at_key("grants.egress"));
+        }
+        if self.role != Role::Transform && self.grants.state {
+            return Err(Error::config("is for transforms").at_key("grants.state"));
+        }
+        match plugin.needs().beyond(self.grants.all()) {
+            Some(want) => {
+                let grant = if want == "egress" { "egress: [{to: https://HOST}]" } else { &format!("{want}: true") };
+                let text = format!("{} wants `{want}`, which is not granted: `grants: {{{grant}}}`", plugin.name());
+                Err(Error::config(text).at_key("grants"))
+            }
+            None => Outside::new(plugin.needs(), self.grants, self.context),
+        }
+    }
+
+    /// Names the first of the plugin's own complaints at its key, and the others behind it. A transform without a complaint
+    /// is opened, for trial and with the state that it will go on with: it has nothing that it could touch.
+    fn check(&self, plugin: &Plugin, opening: &Opening, outside: &Outside) -> Result<()> {
+        let broken = |fault| {
+            let text = format!("plugin {} breaks off while it checks its configuration: {fault}", plugin.name());
+            Error::config(text).at_key("plugin")
+        };
+        let issues =
+            plugin.ask(self.bounds, Outside::default(), |instance| instance.validate(self.config)).map_err(broken)?;
+        let Some(first) = issues.first() else {
+            if self.role != Role::Transform {
+                return Ok(());
+            }
+            let opened = plugin.ask(self.bounds, outside.clone(), |instance| instance.open(opening.lent()));
+            outside.settle(false);
+            return opened.map_err(broken)?.map_err(|failure| plugin.failure(&failure));
+        };
+        let (dot, key) = (if first.key.is_empty() || first.key.starts_with('[') { "" } else { "." }, plain(&first.key));
+        let messages: Vec<_> = issues.iter().map(|issue| plain(&issue.message)).collect();
+        Err(Error::config(messages.join("; ")).at_key(format!("config{dot}{key}")))
+    }
+}
+
+// === impl Opening ===
+
+impl Opening {
+    /// With the state that the plugin in this place was left with; that of another plugin is none of its.
+    fn new(plugin: &Plugin, config: &str, context: &Context) -> Opening {
+        let kept = kept(plugin, context).filter(|kept| plugin.state_version() > 0 && kept.version > 0);
+        Opening {
+            pipeline: context.pipeline.to_string(),
+            step: context.component.to_string(),
+            task: u32::from(context.task),
+            tasks: u32::from(context.tasks),
+            config: config.to_owned(),
+            state: kept.as_ref().map(|kept| kept.state.to_vec()),
+            state_version: kept.map_or(0, |kept| kept.version),
+        }
+    }
+
+    pub(crate) fn lent(&self) -> lifecycle::Opening<'_> {
+        lifecycle::Opening {
+            pipeline: &self.pipeline,
+            step: &self.step,
+            task: self.task,
+            tasks: self.tasks,
+            config: &self.config,
+            state: self.state.as_deref(),
+            state_version: self.state_version,
+            attributes: &[],
+        }
+    }
+}
+
+fn kept<'a>(plugin: &Plugin, context: &'a Context) -> Option<Kept<'a>> {
+    context.state.as_deref().and_then(Kept::unpack).filter(|kept| kept.name == plugin.title().0)
+}

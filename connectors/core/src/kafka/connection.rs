@@ -97,6 +97,10 @@ impl Connection {
     pub(crate) fn client_config(&self, defaults: &[(&str, String)], ours: &[(&str, &str)]) -> Result<ClientConfig> {
         self.check_features()?;
         properties::refuse_ours(&self.librdkafka, ours)?;
+        // Before librdkafka does it: OpenSSL would be torn down at the end of the process, under a client's threads that are
+        // in the midst of a handshake.
+        #[cfg(feature = "kafka-tls")]
+        openssl_sys::init();
         let mut client = ClientConfig::new();
         client.set_log_level(RDKafkaLogLevel::Warning);
         // With the default of 30 s a connection made to a server that is just starting, or by way of a proxy to none, keeps

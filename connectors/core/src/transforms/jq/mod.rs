@@ -92,6 +92,8 @@ struct Jq {
     /// Whether the program asks for `$record`.
     with_record: bool,
     process: Option<Process>,
+    /// A process died of the record that comes next, or was ended by somebody else while it had that.
+    is_suspect: bool,
     made_bytes: usize,
 }
 
@@ -112,7 +114,13 @@ impl Jq {
             outputs: config.records_max,
         };
         let with_record = config.program.contains(program::RECORD);
-        Ok(Jq { hello: Hello { program: config.program, bounds }, with_record, process: None, made_bytes: 0 })
+        Ok(Jq {
+            hello: Hello { program: config.program, bounds },
+            with_record,
+            process: None,
+            is_suspect: false,
+            made_bytes: 0,
+        })
     }
 
     fn request<'a>(&self, batch: &'a Batch, i: usize) -> Request<'a> {
@@ -150,11 +158,13 @@ impl Jq {
         Ok(process)
     }
 
-    /// Settles the first of these records, at least one; how many.
+    /// Settles the first of these records; how many. None only once: where a process is gone, the record that it had is the
+    /// first of the next one's, and to blame if that dies as well.
     fn settle(&mut self, batch: &Batch, records: &[usize], out: &mut Output<'_>) -> Result<usize> {
         let group = self.group(batch, records);
         let mut process = self.ask(&group)?;
         for (settled, i) in (1..).zip(&records[..group.len()]) {
+            let was_suspect = std::mem::take(&mut self.is_suspect);
             match process.answer() {
                 Ok(Answer::Made(payloads)) => self.made(batch, *i, payloads, out),
                 Ok(Answer::Failed(reason)) => out.reject(*i, reason),
@@ -163,9 +173,13 @@ impl Jq {
                     out.reject(*i, format!("the program takes longer than {time:?} (`time_max`): does it end?"));
                     return Ok(settled);
                 }
-                Err(_) => {
+                Err(_) if was_suspect => {
                     out.reject(*i, process.end(&self.hello.bounds));
                     return Ok(settled);
+                }
+                Err(_) => {
+                    self.is_suspect = true;
+                    return Ok(settled - 1);
                 }
             }
         }

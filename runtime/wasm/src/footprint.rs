@@ -9,7 +9,8 @@ const BYTES_MAX: usize = 4 << 20;
 const FUNCTION_BYTES: usize = 48;
 const GLOBAL_BYTES: usize = 16;
 const IMPORT_BYTES: usize = 48;
-const ELEMENT_BYTES: usize = 16;
+/// Also one of a table.
+pub(crate) const ELEMENT_BYTES: usize = 16;
 
 /// Refuses a component of whose modules an instance would take too much.
 pub(crate) fn check(component: &[u8]) -> std::result::Result<(), String> {

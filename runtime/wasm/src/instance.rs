@@ -10,6 +10,7 @@ use crate::bindings::{clock, egress, host, lifecycle, random, sink, source, stat
 use crate::config::Bounds;
 use crate::exports::{Exports, Work};
 use crate::fault::{Circumstances, Fault};
+use crate::footprint::ELEMENT_BYTES;
 use crate::journal::{Journal, plain};
 use crate::machine::{Machine, worked};
 use crate::outside::Outside;
@@ -20,8 +21,6 @@ pub(crate) type Answer<R> = Result<Result<R, types::Failure>, Fault>;
 
 /// Instances, tables and memories that a plugin may have; an interpreter with its libraries has the most.
 const PARTS_MAX: usize = 64;
-/// What an element of a table takes at most.
-const ELEMENT_BYTES: usize = 16;
 
 /// An instance. After a [`Fault`] it must not be called again.
 pub(crate) struct Instance {

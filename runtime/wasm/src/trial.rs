@@ -71,8 +71,11 @@ impl Trial<'_> {
             return Err(Error::config(format!("{name} is a {is}, and this is the place of a {role}")).at_key("plugin"));
         }
         let outside = self.grant(&plugin)?;
-        let opening = Opening::new(&plugin, self.config, self.context);
-        if let (Some(keyed), Some(kept)) = (outside.keyed(), kept(&plugin, self.context)) {
+        // What another plugin in this place was left with is none of its.
+        let kept = self.context.state.as_deref().and_then(Kept::unpack);
+        let kept = kept.filter(|kept| kept.name == plugin.title().0);
+        let opening = Opening::new(&plugin, self.config, self.context, kept.as_ref());
+        if let (Some(keyed), Some(kept)) = (outside.keyed(), kept) {
             keyed.read(kept.keyed);
         }
         self.check(&plugin, &opening, &outside)?;
@@ -122,16 +125,16 @@ impl Trial<'_> {
 // === impl Opening ===
 
 impl Opening {
-    /// With the state that the plugin in this place was left with; that of another plugin is none of its.
-    fn new(plugin: &Plugin, config: &str, context: &Context) -> Opening {
-        let kept = kept(plugin, context).filter(|kept| plugin.state_version() > 0 && kept.version > 0);
+    /// With the state that the plugin was left with.
+    fn new(plugin: &Plugin, config: &str, context: &Context, kept: Option<&Kept<'_>>) -> Opening {
+        let kept = kept.filter(|kept| plugin.state_version() > 0 && kept.version > 0);
         Opening {
             pipeline: context.pipeline.to_string(),
             step: context.component.to_string(),
             task: u32::from(context.task),
             tasks: u32::from(context.tasks),
             config: config.to_owned(),
-            state: kept.as_ref().map(|kept| kept.state.to_vec()),
+            state: kept.map(|kept| kept.state.to_vec()),
             state_version: kept.map_or(0, |kept| kept.version),
         }
     }
@@ -148,8 +151,4 @@ impl Opening {
             attributes: &[],
         }
     }
-}
-
-fn kept<'a>(plugin: &Plugin, context: &'a Context) -> Option<Kept<'a>> {
-    context.state.as_deref().and_then(Kept::unpack).filter(|kept| kept.name == plugin.title().0)
 }

@@ -5,6 +5,7 @@
 
 use catchwater_sdk::config::{Catalog, Role};
 use serde_json::Value;
+use twox_hash::XxHash3_64;
 
 use super::check::Sound;
 use super::class::Class;
@@ -41,10 +42,9 @@ pub(crate) fn document_in(text: &str) -> Option<Value> {
     serde_json::from_str(document).ok()
 }
 
-/// FNV-1a: the same in each version of this program.
+/// The same in each version of this program.
 fn fingerprint(text: &str) -> String {
-    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
+    format!("{:016x}", XxHash3_64::oneshot(text.as_bytes()))
 }
 
 /// The same with its secrets hidden.

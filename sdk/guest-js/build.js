@@ -14,6 +14,12 @@ const WANTS = ["clock", "random", "state", "egress"];
 /** Fails with what the author can do about it. */
 class Complaint extends Error {}
 
+/** The interface's version, where the host looks for it before it compiles anything: a section of the component. */
+function interfaceSection() {
+  const [name, version] = [Buffer.from("catchwater:interface"), Buffer.from("0.1.0")];
+  return Buffer.concat([Buffer.from([0, 1 + name.length + version.length, name.length]), name, version]);
+}
+
 async function build(project, component, tools) {
   const about = await readManifest(project);
   const { kind, wants } = about.catchwater;
@@ -23,7 +29,7 @@ async function build(project, component, tools) {
     await writeWorld(wit, kind, wants);
     const { componentize } = tools("componentize-qjs");
     const made = await componentize({ witPath: wit, world: "built", jsSource, sync: true, stubWasi: true });
-    await writeFile(component, made.component);
+    await writeFile(component, Buffer.concat([made.component, interfaceSection()]));
   } finally {
     await rm(wit, { recursive: true, force: true });
   }

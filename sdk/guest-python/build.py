@@ -39,6 +39,14 @@ def build(project: Path, component: Path) -> None:
         done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         sys.exit(f"{project}: no component can be made of it:\n{done.stdout.strip()}")
+    with open(component, "ab") as file:
+        file.write(interface_section())
+
+
+def interface_section() -> bytes:
+    """The interface's version, where the host looks for it before it compiles anything: a section of the component."""
+    name, version = b"catchwater:interface", b"0.1.0"
+    return bytes([0, 1 + len(name) + len(version), len(name)]) + name + version
 
 
 def read_manifest(project: Path) -> dict:

@@ -32,9 +32,9 @@ class Scene:
         kafka = {"type": "kafka", "brokers": self.kafka.address, "topics": [self.topic], "group": self.group, "start": "earliest", **source}
         return {"name": "crash", "checkpoint_interval": "200ms", "source": kafka, "sinks": sinks or [self.workspace.lake()]}
 
-    def start(self, pipeline: dict | None = None, failpoints: str | None = None) -> Process:
+    def start(self, pipeline: dict | None = None, failpoints: str | None = None, environment: dict[str, str] | None = None) -> Process:
         """One instance. All share the data folder, so that each takes the first free identity."""
-        environment = {"FAILPOINTS": failpoints} if failpoints else {}
+        environment = {**(environment or {}), **({"FAILPOINTS": failpoints} if failpoints else {})}
         return self.workspace.start_run(pipeline or self.pipeline(), environment=environment)
 
     def load(self, rate: float = EVENTS_PER_SECOND) -> Load:

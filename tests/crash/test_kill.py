@@ -1,6 +1,7 @@
 """SIGKILL at random moments under load. Invariant 8: nothing is lost and nothing doubled."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,44 +10,32 @@ from harness.bucket import BucketWorkspace
 from harness.workspace import Workspace
 
 ROUNDS_PER_LEG = 20
-BUCKET_ROUNDS = 10
 LIFE_SECONDS_MAX = 3.0
 SLACK_MAX = 10.0
-LEG_SECONDS_MAX = 400
 
 
-def legs(config) -> list[int]:
-    """The seeds of legs of 20 rounds each: a long run is many lakes, so that a failure can be repeated by one leg."""
-    seed, minutes = config.getoption("--seed"), config.getoption("--minutes")
-    if minutes:
-        return [seed]
-    rounds = config.getoption("--rounds")
-    return [seed + leg for leg in range(-(-rounds // ROUNDS_PER_LEG))]
-
-
-def pytest_generate_tests(metafunc):
-    if "leg_seed" in metafunc.fixturenames:
-        metafunc.parametrize("leg_seed", legs(metafunc.config))
+def legs(config, tmp_path, share: float = 1.0) -> Iterator[tuple]:
+    """Folder, seed and rounds of each leg: a long run is many lakes, so that a failure can be repeated by one leg. The two tests share
+    the minutes of a long run."""
+    seed, rounds, minutes = (config.getoption(option) for option in ("--seed", "--rounds", "--minutes"))
+    deadline, left = time.monotonic() + 30 * (minutes or 0), max(1, round(rounds * share))
+    while time.monotonic() < deadline if minutes else left > 0:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        yield folder, seed, ROUNDS_PER_LEG if minutes else min(ROUNDS_PER_LEG, left)
+        seed, left = seed + 1, left - ROUNDS_PER_LEG
 
 
 @pytest.mark.timeout(0)
-def test_sigkill_at_random_moments_loses_and_doubles_nothing(kafka, tmp_path, leg_seed, request):
-    minutes = request.config.getoption("--minutes")
-    rounds = request.config.getoption("--rounds")
-    deadline = time.monotonic() + 60 * (minutes or 0)
-    seed = leg_seed
-    while True:
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        run_leg(kafka, Workspace(folder), seed, min(ROUNDS_PER_LEG, rounds))
-        seed += 1
-        if time.monotonic() >= deadline:
-            return
+def test_sigkill_at_random_moments_loses_and_doubles_nothing(kafka, tmp_path, request):
+    for folder, seed, rounds in legs(request.config, tmp_path):
+        run_leg(kafka, Workspace(folder), seed, rounds)
 
 
 @pytest.mark.timeout(0)
 def test_sigkill_with_the_lake_in_a_bucket_loses_and_doubles_nothing(kafka, s3, tmp_path, request):
-    run_leg(kafka, BucketWorkspace(tmp_path, s3), request.config.getoption("--seed"), BUCKET_ROUNDS)
+    for folder, seed, rounds in legs(request.config, tmp_path, share=0.5):
+        run_leg(kafka, BucketWorkspace(folder, s3), seed, rounds)
 
 
 def run_leg(kafka, workspace: Workspace, seed: int, rounds: int) -> None:

@@ -14,7 +14,7 @@ from harness.kafka import Kafka
 from harness.workspace import Workspace
 
 # Tests with weather: the minutes of a long run are shared among them.
-WEATHERS = 5
+WEATHERS = 6
 DISK = "24m"
 
 

@@ -88,3 +88,7 @@ class Queueing:
         positions = [row["_position"] for row in rows]
         assert len(set(positions)) == len(positions), "a number was given out twice"
         return f"{self.confirmed} messages, {len(rows)} rows, {len(rows) - len(stored)} of them redelivered or sent twice"
+
+    def forget(self) -> None:
+        """Removes what a clean audit no longer needs: a long run must not fill the disk."""
+        self._workspace.remove_lake()

@@ -59,5 +59,6 @@ def test_rabbitmq_to_lake_loses_nothing_and_doubles_only_what_is_marked(own_rabb
             storm([*on_the_way(proxy), *on_the_server(own_rabbitmq), killed, killed], dice, load.grows)
             load.end()
             print(f"seed {seed}: {kind} queue, {load.audit()}", flush=True)
+            load.forget()
         finally:
             workspace.end()

@@ -7,7 +7,7 @@ import pytest
 
 from faults.queueing import Queueing
 from harness.workspace import Workspace
-from services.faketime import Clock
+from services.clock import Clock
 
 FULL_SECONDS = 3
 HOUR = 3600
@@ -59,9 +59,7 @@ def test_a_full_disk_under_the_hot_log_is_waited_for_and_nothing_is_lost(rabbitm
     print(load.audit(), flush=True)
 
 
-def test_a_clock_that_jumps_loses_nothing(rabbitmq, tmp_path, workspace):
-    """RabbitMQ's client waits by the clock that never jumps. Kafka's C library waits by the other one, and libfaketime between the
-    two makes it wait for what has passed long ago."""
+def test_a_clock_that_jumps_under_rabbitmq_loses_nothing(rabbitmq, tmp_path, workspace):
     clock = Clock(tmp_path / "clock")
     load = Queueing(rabbitmq, workspace)
     load.start(clock.environment)
@@ -71,4 +69,21 @@ def test_a_clock_that_jumps_loses_nothing(rabbitmq, tmp_path, workspace):
         load.grows(rows=200)
     load.end()
     print(load.audit(), flush=True)
-    assert len({row["_ingested_at"].date() for row in workspace.table().rows(["_ingested_at"])}) > 1, "the clock has jumped"
+    has_jumped(workspace)
+
+
+def test_a_clock_that_jumps_under_kafka_loses_and_doubles_nothing(kafka, tmp_path, workspace, seed, scene_of):
+    clock = Clock(tmp_path / "clock")
+    with scene_of(kafka, seed, workspace) as scene:
+        scene.load(rate=500)
+        process = scene.start(environment=clock.environment)
+        scene.grows(process)
+        for seconds in JUMPS:
+            clock.jump(seconds)
+            scene.grows(process, rows=1000)
+        scene.catch_up(process)
+        has_jumped(workspace)
+
+
+def has_jumped(workspace: Workspace) -> None:
+    assert len({row["_ingested_at"].date() for row in workspace.table().rows(["_ingested_at"])}) > 1, "the clock has not jumped"

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from faults.weather import on_the_way, storm
+from faults.queueing import Queueing
+from faults.weather import Harm, on_the_way, storm
 from harness.bucket import BucketWorkspace
 from services.fault_gateway import LOST_REPLY, RESET, FaultGateway
 
@@ -14,6 +15,7 @@ INTERNAL = b'<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We e
 FAULTS = [(500, INTERNAL), (503, SLOW_DOWN), RESET, LOST_REPLY]
 SHARE = 0.15
 ROWS = 6000
+KILLS = 4
 
 
 @pytest.mark.timeout(0)
@@ -48,6 +50,26 @@ def test_a_way_to_the_store_under_weather_loses_and_doubles_nothing(kafka, s3, t
             scene.grows(process)
             storm(on_the_way(proxy), scene.random, lambda: scene.grows(process))
             scene.catch_up(process)
+
+
+@pytest.mark.timeout(0)
+def test_rabbitmq_to_a_bucket_under_weather_and_kills_loses_nothing_and_doubles_only_what_is_marked(rabbitmq, s3, tmp_path, toxiproxy, seeds):
+    """What is acknowledged is in the hot log alone until the store has it."""
+    proxy = toxiproxy.proxy(s3.address)
+    for seed in seeds:
+        dice = random.Random(seed)
+        workspace = bucket(tmp_path, s3, seed).by(proxy.address)
+        try:
+            load = Queueing(rabbitmq, workspace)
+            load.start()
+            load.grows()
+            killed = Harm("the process is killed", lambda: load.process.kill(), load.start)
+            storm([*on_the_way(proxy), *[killed] * KILLS], dice, load.grows)
+            load.end()
+            print(f"seed {seed}: {load.audit()}", flush=True)
+            load.forget()
+        finally:
+            workspace.end()
 
 
 def bucket(tmp_path, s3, seed: int) -> BucketWorkspace:

@@ -271,7 +271,7 @@ impl LakeSink {
 #[async_trait]
 impl Sink for LakeSink {
     fn traits(&self) -> SinkTraits {
-        SinkTraits { cut_interval: Some(self.commit_interval), hot_log: self.has_hot_log }
+        SinkTraits { cut_interval: Some(self.commit_interval), hot_log: self.has_hot_log, beside: true }
     }
 
     async fn open(&mut self, source: &SourceTraits) -> Result<()> {

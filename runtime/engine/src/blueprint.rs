@@ -49,13 +49,15 @@ pub(crate) struct Blueprint {
     pub(crate) sink_memory_bytes: u64,
 }
 
-/// A sink with its branch, built and untouched.
+/// A sink with its branch, built and, unless it says so, untouched.
 pub(crate) struct Parts {
     pub(crate) step: Arc<str>,
     pub(crate) sink: BoxSink,
     pub(crate) stages: Vec<Stage>,
     pub(crate) on_error: OnError,
     pub(crate) dead_letters: bool,
+    /// Opened already.
+    pub(crate) is_open: bool,
 }
 
 impl Blueprint {
@@ -123,7 +125,7 @@ impl Blueprint {
         let sink = self.registry.build_sink(&component.type_name, &component.node, &context).map_err(built_before)?;
         // A dead letter that cannot be stored must not be lost: the pipeline stops instead.
         let on_error = if dead_letters { OnError::Fail } else { component.on_error };
-        Ok(Parts { step: component.name.as_str().into(), sink, stages, on_error, dead_letters })
+        Ok(Parts { step: component.name.as_str().into(), sink, stages, on_error, dead_letters, is_open: false })
     }
 
     fn build_stage(&self, component: &Component, context: &Context) -> Result<Stage> {
@@ -167,6 +169,7 @@ impl Blueprint {
             task: self.number,
             step: part.step,
             sink: part.sink,
+            is_open: part.is_open,
             stages: Stages::new(part.stages),
             on_error: part.on_error,
             source: self.named(source),

@@ -1,10 +1,12 @@
-//! Compiled plugins in the data folder, so that an interpreter that takes seconds to compile starts at once the next time.
+//! Compiled plugins in the data folder, so that an interpreter that takes seconds to compile starts at once the next time; and
+//! which files they were made of, so that its tens of megabytes need not be read to find that out.
 
 use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use catchwater_sdk::{Result, ResultExt};
 use wasmtime::component::Component;
@@ -13,13 +15,54 @@ use crate::machine::Machine;
 use crate::plugin::Plugin;
 
 /// So many files are kept, the newest. (Invariant 9)
-const FILES_MAX: usize = 32;
+const FILES_MAX: usize = 64;
+/// A file that changed later than so long ago may change once more without its times telling: not all file systems count in
+/// nanoseconds.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// The folder of compiled plugins. A file's name is made of what decides whether its code is the right one: the digest of
 /// the plugin, and the engine's version, settings and processor.
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
+}
+
+/// What a file system says of a file. It is another one after each change, and of each file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    /// When its bytes were written, and when anything about it was: in seconds and nanoseconds. Nobody can set the second.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+// === impl Stamp ===
+
+impl Stamp {
+    pub(crate) fn of(file: &Metadata) -> Stamp {
+        Stamp {
+            device: file.dev(),
+            inode: file.ino(),
+            bytes: file.len(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        }
+    }
+
+    /// Whether bytes that are read from now on are the ones that it stands for, as long as it is the file's.
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let changed = Duration::from_secs(self.changed.0.try_into().unwrap_or(u64::MAX));
+        changed.saturating_add(SETTLED_AFTER) < now
+    }
+
+    /// It, and what its file's digest is.
+    fn line(&self, digest: &str) -> String {
+        let Stamp { bytes, modified, changed, .. } = self;
+        format!("{bytes} {modified:?} {changed:?} {digest}\n")
+    }
 }
 
 // === impl Cache ===
@@ -39,30 +82,53 @@ impl Cache {
         if !is_ours(&self.folder.metadata().ok()?) || !is_ours(&path.metadata().ok()?) {
             return None;
         }
-        // Read and not mapped: a mapped file that somebody cuts ends the process.
-        let code = fs::read(path).ok()?;
-        // SAFETY: the bytes must be what `serialize` gave. Nobody but this user may write the file or its folder (checked
-        // above), `write` below is the one that makes files of this name, and one gets its name only once all of it is
-        // synced. Whoever can write here as this user, such as a pipeline whose sink is a file, could as well replace this
-        // program. The engine itself refuses code of another version or with other settings.
-        unsafe { Component::deserialize(&machine.engine, code) }.ok()
+        // SAFETY: the file must be what `serialize` gave, and stay so: it is mapped, as this program's own file is, since to
+        // copy an interpreter's tens of megabytes takes longer than all else. Nobody but this user may write it or its folder
+        // (checked above), and not even this user by accident (it is read-only); `write` below is the one that makes files of
+        // this name, and one gets its name only once all of it is synced, in a file of its own. Whoever changes it as this
+        // user could as well replace this program. The engine itself refuses code of another version or with other settings.
+        unsafe { Component::deserialize_file(&machine.engine, path) }.ok()
     }
 
-    /// Writes it, unless it is there.
-    pub(crate) fn write(&self, machine: &Machine, plugin: &Plugin) -> Result<()> {
-        let path = self.path(machine, plugin.digest());
-        if path.exists() {
-            return Ok(());
+    /// The digest of the file with this stamp, if an earlier process read all of it.
+    pub(crate) fn digest(&self, stamp: &Stamp) -> Option<String> {
+        let path = self.note(stamp);
+        if !is_ours(&self.folder.metadata().ok()?) || !is_ours(&path.metadata().ok()?) {
+            return None;
         }
-        let code = plugin.component().serialize();
-        let code = code.map_err(|error| error.to_string()).or_bug(|| "write compiled code".into())?;
+        let noted = fs::read_to_string(path).ok()?;
+        let digest = noted.trim_end().rsplit(' ').next()?;
+        (noted == stamp.line(digest)).then(|| digest.to_owned())
+    }
+
+    fn note(&self, stamp: &Stamp) -> PathBuf {
+        self.folder.join(format!("{:x}-{:x}.seen", stamp.device, stamp.inode))
+    }
+
+    /// Writes it, and of which file it was made if that can be told, unless it is there.
+    pub(crate) fn write(&self, machine: &Machine, plugin: &Plugin, file: Option<&Stamp>) -> Result<()> {
+        let path = self.path(machine, plugin.digest());
+        if !path.exists() {
+            let code = plugin.component().serialize();
+            let code = code.map_err(|error| error.to_string()).or_bug(|| "write compiled code".into())?;
+            self.put(&path, &code)?;
+        }
+        match file {
+            Some(stamp) if self.digest(stamp).is_none() => {
+                self.put(&self.note(stamp), stamp.line(plugin.digest()).as_bytes())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn put(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let doing = || format!("write {}", path.display());
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).or_refused(doing)?;
         // Tasks start side by side; each writes a file of its own, and the last rename wins.
         static WRITTEN: AtomicU32 = AtomicU32::new(0);
         let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
         let partial = path.with_extension(format!("partial-{}-{number}", std::process::id()));
-        write_synced(&partial, &code).and_then(|()| fs::rename(&partial, &path)).or_refused(doing)?;
+        write_synced(&partial, bytes).and_then(|()| fs::rename(&partial, path)).or_refused(doing)?;
         self.thin_out();
         Ok(())
     }
@@ -81,7 +147,8 @@ impl Cache {
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let _ = fs::remove_file(path); // a process of the same number may have left it
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -91,4 +158,38 @@ fn is_ours(metadata: &Metadata) -> bool {
     // SAFETY: asks the system for a number; there is nothing that it could break.
     let user = unsafe { libc::geteuid() };
     metadata.uid() == user && metadata.mode() & 0o022 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_again_until_anything_about_it_changes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (cache, file) = (Cache::new(folder.path()), folder.path().join("plugin.wasm"));
+        let stamp = || Stamp::of(&file.metadata().expect("it is there"));
+        fs::write(&file, "one").expect("it can be written");
+        let before = stamp();
+        let note = |stamp: &Stamp| cache.put(&cache.note(stamp), stamp.line("abc").as_bytes()).expect("it is noted");
+        assert_eq!(cache.digest(&before), None);
+        note(&before);
+        assert_eq!(cache.digest(&stamp()).as_deref(), Some("abc"));
+        let times = file.metadata().expect("it is there").modified().expect("it has one");
+        fs::write(&file, "two").expect("it can be written");
+        let written = OpenOptions::new().write(true).open(&file).expect("it can be opened");
+        written.set_modified(times).expect("it can be set back");
+        assert_eq!((stamp().bytes, stamp().modified), (before.bytes, before.modified));
+        assert_eq!(cache.digest(&stamp()), None);
+        note(&stamp());
+        assert_eq!(cache.digest(&stamp()).as_deref(), Some("abc"));
+    }
+
+    #[test]
+    fn a_file_that_changed_just_now_may_change_once_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stamp = Stamp::of(&folder.path().metadata().expect("it is there"));
+        assert!(!stamp.is_settled(SystemTime::now()));
+        assert!(stamp.is_settled(SystemTime::now() + 2 * SETTLED_AFTER));
+    }
 }

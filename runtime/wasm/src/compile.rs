@@ -13,6 +13,7 @@ use catchwater_sdk::config::{Duration, Size};
 use catchwater_sdk::worker;
 use wasmtime::component::Component;
 
+use crate::exports::check_version;
 use crate::footprint;
 use crate::machine::Machine;
 use crate::plugin::componentize;
@@ -144,6 +145,7 @@ fn work(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
 fn precompile(file: Vec<u8>) -> Result<Vec<u8>, String> {
     let machine = Machine::start().map_err(|error| error.to_string())?;
     let component = componentize(file)?;
+    check_version(&component)?;
     footprint::check(&component)?;
     let code = machine.engine.precompile_component(&component);
     code.map_err(|error| format!("is no sound WASM component, or a part of one: {error:#}"))
@@ -187,6 +189,20 @@ mod tests {
         let said = refused(b"\0asm\x0d\0\x01\0\xff", Effort::default());
         assert!(said.starts_with("is no sound WASM component, or a part of one: "), "{said}");
         assert_eq!(refused(b"text", Effort::default()), "is no WASM file");
+    }
+
+    #[test]
+    fn one_of_another_version_is_told_before_it_is_compiled() {
+        let with = |version: &str| {
+            let (mut module, name) = (Hand::default().module(), "catchwater:interface");
+            module.extend([0, (1 + name.len() + version.len()) as u8, name.len() as u8]);
+            [module, name.as_bytes().to_vec(), version.as_bytes().to_vec()].concat()
+        };
+        let machine = Machine::start().expect("it starts");
+        compile(&machine, &with("0.1.0"), Effort::default()).expect("it is this version");
+        let said = refused(&with("0.9.0"), Effort::default());
+        let expected = "speaks version 0.9.0 of the interface `catchwater:plugin`, and this Catchwater speaks 0.1.0";
+        assert_eq!(said, expected);
     }
 
     #[test]

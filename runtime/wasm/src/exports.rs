@@ -1,12 +1,17 @@
 //! What a plugin exports: the lifecycle, and what it does in a pipeline.
 
 use catchwater_sdk::config::Role;
+use wasmparser::{Parser, Payload};
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{AsContextMut, Result};
 
 use crate::bindings::{lifecycle, sink, source, transform};
 use crate::instance::State;
+use crate::journal::plain;
 
+/// The section in which a plugin's SDK says the version of the interface that it speaks.
+const SECTION: &str = "catchwater:interface";
+const VERSION: &str = "0.1.0";
 /// The interfaces of which a plugin exports one; their version is the plugin's.
 const INTERFACES: [(Role, &str); 3] = [
     (Role::Transform, "catchwater:plugin/transform@0.1.0"),
@@ -58,6 +63,24 @@ impl Places {
             WorkPlaces::Sink(places) => Work::Sink(places.load(&mut store, instance)?),
         };
         Ok(Exports { lifecycle: self.lifecycle.load(&mut store, instance)?, work })
+    }
+}
+
+/// Refuses a plugin of a version that is not spoken here, before anything is compiled. One that was made without an SDK says
+/// it by its exports alone.
+pub(crate) fn check_version(component: &[u8]) -> Result<(), String> {
+    // What is wrong with a file, the compiler says.
+    let mut payloads = Parser::new(0).parse_all(component).map_while(|payload| payload.ok());
+    let said = payloads.find_map(|payload| match payload {
+        Payload::CustomSection(section) if section.name() == SECTION => Some(section.data()),
+        _ => None,
+    });
+    match said.map(String::from_utf8_lossy) {
+        Some(version) if version != VERSION => Err(format!(
+            "speaks version {} of the interface `catchwater:plugin`, and this Catchwater speaks {VERSION}",
+            plain(&version)
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Plugin {
     description: lifecycle::Description,
     wants: Wants,
     imports: Vec<String>,
-    bytes: usize,
+    bytes: u64,
 }
 
 /// What every plugin of this version may import; the others it wants. [`Wants`] knows those.
@@ -46,7 +46,7 @@ impl Plugin {
         name: &str,
         digest: &str,
         component: &Component,
-        bytes: usize,
+        bytes: u64,
         when_asked: Bounds,
     ) -> Result<Plugin, String> {
         let engine = component.engine();
@@ -127,7 +127,7 @@ impl Plugin {
     }
 
     /// How many bytes its file has.
-    pub fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 

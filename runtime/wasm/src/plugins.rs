@@ -5,13 +5,14 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use catchwater_sdk::{Error, Result, nearest};
 use tracing::debug;
+use wasmtime::component::Component;
 
 use crate::aside::aside;
-use crate::cache::Cache;
+use crate::cache::{Cache, Stamp};
 use crate::ceiling::Ceiling;
 use crate::compile::compile;
 use crate::machine::Machine;
@@ -39,6 +40,8 @@ struct Known {
     machine: Option<Arc<Machine>>,
     /// The last used ones, the newest first.
     plugins: Vec<Arc<Plugin>>,
+    /// Files that were read, and their digests, the newest first.
+    files: Vec<(Stamp, String)>,
 }
 
 /// So many are kept compiled while no pipeline runs them: between `check` and the start, and over a reload.
@@ -64,18 +67,41 @@ impl Plugins {
         &self.ceiling
     }
 
-    /// The plugin of that name or at that path. Reads its file each time, compiles it once, and changes nothing.
+    /// The plugin of that name or at that path. Reads its file once for each change of it, compiles it once, and changes nothing.
     pub fn load(&self, plugin: &str) -> Result<Arc<Plugin>> {
         let path = self.path_of(plugin);
-        let bytes = read(&path).map_err(|error| self.unreadable(plugin, &path, error))?;
-        let digest = digest(&bytes);
+        let unreadable = |error| self.unreadable(plugin, &path, error);
+        let file = File::open(&path).map_err(unreadable)?;
+        let stamp = Stamp::of(&file.metadata().map_err(unreadable)?);
+        let is_settled = stamp.is_settled(SystemTime::now());
+        let seen = self.known().digest(&stamp).or_else(|| self.cache.digest(&stamp));
+        let (digest, bytes) = match seen {
+            Some(digest) => (digest, None),
+            None => {
+                let bytes = read(&file).map_err(unreadable)?;
+                (digest(&bytes), Some(bytes))
+            }
+        };
+        if is_settled {
+            self.known().note(stamp, &digest);
+        }
         if let Some(plugin) = self.known().find(plugin, &digest) {
             return Ok(plugin);
         }
         // Not under the lock: a plugin that takes long to compile would keep others from starting again.
         let machine = self.known().machine()?;
-        let made = aside(|| self.make(&machine, plugin, &digest, bytes));
-        let made = made.map_err(|what| Error::config(format!("{} {what}", path.display())))?;
+        let wrong = |what| Error::config(format!("{} {what}", path.display()));
+        let made = aside(|| {
+            let component = match self.cache.read(&machine, &digest) {
+                Some(component) => component,
+                None => {
+                    let bytes = bytes.map_or_else(|| read(&file).map_err(unreadable), Ok)?;
+                    self.compile(&machine, plugin, &bytes).map_err(wrong)?
+                }
+            };
+            let bytes = file.metadata().map_err(unreadable)?.len();
+            Plugin::new(plugin, &digest, &component, bytes, self.ceiling.when_asked()).map_err(wrong)
+        })?;
         Ok(self.known().keep(made))
     }
 
@@ -88,24 +114,18 @@ impl Plugins {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn make(&self, machine: &Machine, name: &str, digest: &str, bytes: Vec<u8>) -> Result<Plugin, String> {
-        let size = bytes.len();
-        let component = match self.cache.read(machine, digest) {
-            Some(component) => component,
-            None => {
-                let started = Instant::now();
-                let component = compile(machine, &bytes, self.ceiling.effort())?;
-                debug!(plugin = name, milliseconds = started.elapsed().as_millis(), "compiled a plugin");
-                component
-            }
-        };
-        Plugin::new(name, digest, &component, size, self.ceiling.when_asked())
+    fn compile(&self, machine: &Machine, name: &str, bytes: &[u8]) -> Result<Component, String> {
+        let started = Instant::now();
+        let component = compile(machine, bytes, self.ceiling.effort())?;
+        debug!(plugin = name, milliseconds = started.elapsed().as_millis(), "compiled a plugin");
+        Ok(component)
     }
 
     /// Keeps the compiled code for the next process. That it cannot be kept costs that one time, and nothing else.
     pub fn keep_compiled(&self, plugin: &Plugin) {
+        let file = self.known().stamp(plugin.digest());
         let machine = self.known().machine();
-        let kept = machine.and_then(|machine| self.cache.write(&machine, plugin));
+        let kept = machine.and_then(|machine| self.cache.write(&machine, plugin, file.as_ref()));
         if let Err(error) = kept {
             debug!(plugin = plugin.name(), error = %error.chain(), "cannot keep the compiled plugin");
         }
@@ -172,11 +192,26 @@ impl Known {
         self.plugins.truncate(KNOWN_MAX);
         plugin
     }
+
+    fn note(&mut self, stamp: Stamp, digest: &str) {
+        self.files.retain(|(known, _)| *known != stamp);
+        self.files.insert(0, (stamp, digest.to_owned()));
+        self.files.truncate(KNOWN_MAX);
+    }
+
+    fn digest(&self, stamp: &Stamp) -> Option<String> {
+        self.files.iter().find(|(known, _)| known == stamp).map(|(_, digest)| digest.clone())
+    }
+
+    /// The newest file with that digest.
+    fn stamp(&self, digest: &str) -> Option<Stamp> {
+        self.files.iter().find(|(_, known)| known == digest).map(|(stamp, _)| stamp.clone())
+    }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > FILE_BYTES_MAX {
         true => Err(io::Error::other(format!("it is larger than {} MiB", FILE_BYTES_MAX >> 20))),
         false => Ok(bytes),

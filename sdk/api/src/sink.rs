@@ -19,6 +19,18 @@ pub struct SinkTraits {
     /// Whether a `Mark` makes records safe that wait for a `Cut` here, where their source needs it
     /// ([`SourceTraits::needs_hot_log`]): they survive a crash, and get into their place after it.
     pub hot_log: bool,
+    /// Whether it may be opened while the one that it replaces still stores: nothing that it opens bears one user only. Then a
+    /// change of a running pipeline begins with that, and ends with it where it does not go well.
+    pub beside: bool,
+}
+
+// === impl SinkTraits ===
+
+impl SinkTraits {
+    /// Whether it may be opened beside the one that it replaces, behind such a source. A hot log bears one user.
+    pub fn may_be_beside(&self, source: &SourceTraits) -> bool {
+        self.beside && !(self.hot_log && source.needs_hot_log())
+    }
 }
 
 /// Whether a sink can take more before the next `Cut`.

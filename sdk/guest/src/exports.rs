@@ -97,6 +97,12 @@ macro_rules! lifecycle {
     ($plugin:ty) => {
         use $crate::bindings::exports::catchwater::plugin::lifecycle;
 
+        // The interface's version, where the host looks for it before it compiles anything.
+        #[cfg(target_family = "wasm")]
+        #[unsafe(link_section = "catchwater:interface")]
+        #[used]
+        static INTERFACE: [u8; 5] = *b"0.1.0";
+
         ::std::thread_local! {
             static PLUGIN: ::std::cell::RefCell<Option<$plugin>> = const { ::std::cell::RefCell::new(None) };
         }

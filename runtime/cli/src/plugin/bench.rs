@@ -4,32 +4,47 @@ use std::time::{Duration, Instant};
 
 use catchwater_sdk::config::Role;
 use catchwater_sdk::transform::Output;
-use catchwater_sdk::{Error, Registry, Result};
+use catchwater_sdk::{Batch, Registry, Result};
 
-use super::cases::{Case, batch, build};
-use super::ends;
+use super::cases::{Case, Payload, batch, build};
+use super::ends::{self, Flow};
 
 const RECORDS: usize = 1000;
 const TIME: Duration = Duration::from_secs(3);
 
 /// Hands the case's records over again and again, or has a source read, and answers how many went through in a second.
 pub(super) fn measure(case: &Case, plugin: &str, role: Role, registry: &Registry) -> Result<String> {
-    match role {
-        Role::Transform => measure_transform(case, plugin, registry),
-        Role::Source => {
-            let (last, records, seconds) = ends::measure(case, plugin, registry, TIME)?;
-            let rate = records as f64 / seconds;
-            Ok(format!("{plugin}, {}: {rate:.0} records/s, {} in the last batch\n", case.name, last.len()))
-        }
-        _ => Err(Error::config("a sink is as fast as what it stores in: run a pipeline to measure it")),
+    let title = format!("{plugin}, {}", case.name);
+    if role != Role::Source && case.input.is_empty() {
+        return Ok(format!("{title}: there is no record in it\n"));
     }
+    let flow = match role {
+        Role::Transform => flow_through(case, plugin, registry)?,
+        role => ends::measure(case, plugin, role, registry, TIME)?,
+    };
+    Ok(format!("{title}: {}\n", describe(&flow, (role != Role::Source).then(|| bytes_of(case)))))
 }
 
-fn measure_transform(case: &Case, plugin: &str, registry: &Registry) -> Result<String> {
+/// With the mean size of a record, where it is known.
+fn describe(flow: &Flow, record_bytes: Option<f64>) -> String {
+    let rate = flow.records as f64 / flow.seconds;
+    let bytes = record_bytes.map(|bytes| format!(", {:.1} MB/s", rate * bytes / 1e6)).unwrap_or_default();
+    format!("{rate:.0} records/s, {:.0} ns a record{bytes}, {} records a batch", 1e9 / rate, flow.in_batch)
+}
+
+fn bytes_of(case: &Case) -> f64 {
+    let batch = full(&case.input);
+    batch.iter().map(|record| record.size_bytes()).sum::<usize>() as f64 / batch.len() as f64
+}
+
+/// A batch as large as those of a pipeline under load.
+pub(super) fn full(payloads: &[Payload]) -> Batch {
+    batch(&payloads.iter().cycle().take(RECORDS).cloned().collect::<Vec<_>>())
+}
+
+fn flow_through(case: &Case, plugin: &str, registry: &Registry) -> Result<Flow> {
     let mut transform = build(case, plugin, registry)?;
-    let payloads: Vec<_> = case.input.iter().cycle().take(RECORDS).cloned().collect();
-    let batch = batch(&payloads);
-    let bytes: usize = batch.iter().map(|record| record.size_bytes()).sum();
+    let batch = full(&case.input);
     let (mut rounds, mut started) = (0, Instant::now());
     while started.elapsed() < TIME {
         let mut output = Output::new(&batch);
@@ -40,14 +55,5 @@ fn measure_transform(case: &Case, plugin: &str, registry: &Registry) -> Result<S
             started = Instant::now(); // the first one opened the plugin
         }
     }
-    let (seconds, rounds) = (started.elapsed().as_secs_f64(), f64::from(rounds - 1));
-    let records = rounds * batch.len() as f64;
-    Ok(format!(
-        "{plugin}, {}: {:.0} records/s, {:.0} ns a record, {:.1} MB/s, {} records a batch\n",
-        case.name,
-        records / seconds,
-        seconds / records * 1e9,
-        rounds * bytes as f64 / seconds / 1e6,
-        batch.len(),
-    ))
+    Ok(Flow { records: (rounds - 1) * batch.len(), seconds: started.elapsed().as_secs_f64(), in_batch: batch.len() })
 }

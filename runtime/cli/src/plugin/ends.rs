@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catchwater_sdk::config::{Node, Role};
+use catchwater_sdk::config::{Mistake, Node, Role};
 use catchwater_sdk::conformance::doubles::upstream;
 use catchwater_sdk::sink::{BoxSink, Durable};
 use catchwater_sdk::source::{BoxSource, Polled};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+use super::bench;
 use super::cases::{Came, Case, batch, keys, payloads_of};
 use super::server::Server;
 
@@ -30,7 +31,6 @@ pub(super) fn run(case: &Case, plugin: &str, role: Role, registry: &Registry) ->
     runtime()?.block_on(async {
         let server = Server::start(&case.answers).await?;
         let (node, context) = (step(case, plugin, &server), Context::unattached("test", PathBuf::new()));
-        let refused = |mistake: catchwater_sdk::config::Mistake| Error::config(mistake.to_string());
         let came = match role {
             Role::Source => read(registry.build_source("wasm", &node, &context).map_err(refused)?).await?,
             _ => store(registry.build_sink("wasm", &node, &context).map_err(refused)?, case).await?,
@@ -39,21 +39,55 @@ pub(super) fn run(case: &Case, plugin: &str, role: Role, registry: &Registry) ->
     })
 }
 
-/// How many records, and bytes, a source gives within a time, or until it ends.
-pub(super) fn measure(case: &Case, plugin: &str, registry: &Registry, time: Duration) -> Result<(Batch, usize, f64)> {
+/// How many records went through within a time, and in how long exactly.
+pub(super) struct Flow {
+    pub(super) records: usize,
+    pub(super) seconds: f64,
+    /// How many were in the last batch.
+    pub(super) in_batch: usize,
+}
+
+/// How fast a source reads, or a sink stores, with a server that gives the answers of the case over and over.
+pub(super) fn measure(case: &Case, plugin: &str, role: Role, registry: &Registry, time: Duration) -> Result<Flow> {
     runtime()?.block_on(async {
-        let server = Server::start(&case.answers).await?;
+        let server = Server::endless(&case.answers).await?;
         let (node, context) = (step(case, plugin, &server), Context::unattached("test", PathBuf::new()));
-        let source = registry.build_source("wasm", &node, &context);
-        let mut source = source.map_err(|mistake| Error::config(mistake.to_string()))?;
-        source.open().await?;
-        let (started, mut records, mut last) = (Instant::now(), 0, batch(&[]));
-        while let Some(polled) = next(&mut source).await?.filter(|_| started.elapsed() < time) {
-            records += polled.len();
-            last = polled;
+        match role {
+            Role::Source => flow_from(registry.build_source("wasm", &node, &context).map_err(refused)?, time).await,
+            _ => flow_into(registry.build_sink("wasm", &node, &context).map_err(refused)?, case, time).await,
         }
-        Ok((last, records, started.elapsed().as_secs_f64()))
     })
+}
+
+/// Until the time is over, or the source ends.
+async fn flow_from(mut source: BoxSource, time: Duration) -> Result<Flow> {
+    source.open().await?;
+    let (started, mut flow) = (Instant::now(), Flow { records: 0, seconds: 0.0, in_batch: 0 });
+    while let Some(polled) = next(&mut source).await?.filter(|_| started.elapsed() < time) {
+        flow.records += polled.len();
+        flow.in_batch = polled.len();
+    }
+    flow.seconds = started.elapsed().as_secs_f64();
+    Ok(flow)
+}
+
+/// Each batch is stored before the next is written.
+async fn flow_into(mut sink: BoxSink, case: &Case, time: Duration) -> Result<Flow> {
+    sink.open(&upstream()).await?;
+    let records = bench::full(&case.input);
+    let (started, mut rounds) = (Instant::now(), 0);
+    while started.elapsed() < time {
+        rounds += 1;
+        // What it rejects is a matter of the cases.
+        let _ = put(&mut sink, &records, rounds).await?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    sink.close().await?;
+    Ok(Flow { records: rounds as usize * records.len(), seconds, in_batch: records.len() })
+}
+
+fn refused(mistake: Mistake) -> Error {
+    Error::config(mistake.to_string())
 }
 
 fn runtime() -> Result<Runtime> {
@@ -115,23 +149,26 @@ async fn next(source: &mut BoxSource) -> Result<Option<Batch>> {
 /// Writes the records of the case and has them stored.
 async fn store(mut sink: BoxSink, case: &Case) -> Result<Came> {
     sink.open(&upstream()).await?;
-    let records = batch(&case.input);
-    let barrier = Barrier { number: 1, kind: BarrierKind::Cut, positions: Arc::new(records.positions()), last: true };
-    let mut attempts = 1;
-    while let Err(error) = sink.write(&records).await {
-        again(error, &mut attempts)?;
-    }
-    let durable: Durable = loop {
-        match sink.barrier(&barrier).await {
-            Ok(durable) => break durable,
-            Err(error) => again(error, &mut attempts)?,
-        }
-    };
+    let durable = put(&mut sink, &batch(&case.input), 1).await?;
     sink.close().await?;
     let rejected = durable.rejected.into_iter();
     let rejected =
         rejected.flat_map(|bad| payloads_of(&bad.records).into_iter().map(move |one| (one, bad.reason.clone())));
     Ok(Came { out: Vec::new(), rejected: rejected.collect() })
+}
+
+async fn put(sink: &mut BoxSink, records: &Batch, number: u64) -> Result<Durable> {
+    let barrier = Barrier { number, kind: BarrierKind::Cut, positions: Arc::new(records.positions()), last: false };
+    let mut attempts = 1;
+    while let Err(error) = sink.write(records).await {
+        again(error, &mut attempts)?;
+    }
+    loop {
+        match sink.barrier(&barrier).await {
+            Ok(durable) => return Ok(durable),
+            Err(error) => again(error, &mut attempts)?,
+        }
+    }
 }
 
 fn again(error: Error, attempts: &mut u32) -> Result<()> {

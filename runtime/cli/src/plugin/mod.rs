@@ -53,7 +53,8 @@ pub(crate) enum What {
         #[arg(long)]
         plugin: Option<String>,
     },
-    /// Measure a transform with the records of each case in a project's `tests.yaml`, or how fast a source reads.
+    /// Measure a plugin with each case in a project's `tests.yaml`: how fast a transform is with its records, how fast a source
+    /// reads, and a sink stores them, with a server that gives the case's answers over and over.
     Bench {
         /// The project's folder.
         #[arg(default_value = ".")]

@@ -45,30 +45,59 @@ pub(super) struct Server {
 
 struct Script {
     answers: VecDeque<Answer>,
-    sent: Vec<String>,
+    /// Nothing is noted where the answers come over and over.
+    sent: Option<Vec<String>>,
 }
 
 // === impl Server ===
 
 impl Server {
+    /// Gives each answer once.
     pub(super) async fn start(answers: &[Answer]) -> Result<Server> {
+        Server::with(Script { answers: answers.iter().cloned().collect(), sent: Some(Vec::new()) }).await
+    }
+
+    /// Gives the answers over and over, or an empty one where there are none.
+    pub(super) async fn endless(answers: &[Answer]) -> Result<Server> {
+        let mut answers: VecDeque<_> = answers.iter().cloned().collect();
+        if answers.is_empty() {
+            answers.push_back(Answer { status: status(), body: String::new() });
+        }
+        Server::with(Script { answers, sent: None }).await
+    }
+
+    async fn with(script: Script) -> Result<Server> {
         let doing = || "start a server for the case".to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.or_refused(doing)?;
         let address = format!("http://{}", listener.local_addr().or_refused(doing)?);
-        let script = Arc::new(Mutex::new(Script { answers: answers.iter().cloned().collect(), sent: Vec::new() }));
+        let script = Arc::new(Mutex::new(script));
         let serving = tokio::spawn(serve(listener, Arc::clone(&script)));
         Ok(Server { address, script, serving })
     }
 
     /// The bodies of the requests so far.
     pub(super) fn sent(&self) -> Vec<String> {
-        lock(&self.script).sent.clone()
+        lock(&self.script).sent.clone().unwrap_or_default()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.serving.abort();
+    }
+}
+
+// === impl Script ===
+
+impl Script {
+    fn answer(&mut self, body: &[u8]) -> Answer {
+        let none = Answer { status: 404, body: "the case has no more `answers`".into() };
+        let answer = self.answers.pop_front().unwrap_or(none);
+        match &mut self.sent {
+            Some(sent) => sent.push(String::from_utf8_lossy(body).into_owned()),
+            None => self.answers.push_back(answer.clone()),
+        }
+        answer
     }
 }
 
@@ -82,10 +111,7 @@ async fn serve(listener: TcpListener, script: Arc<Mutex<Script>>) {
 
 async fn answer(script: Arc<Mutex<Script>>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let mut script = lock(&script);
-    script.sent.push(String::from_utf8_lossy(&body).into_owned());
-    let none = Answer { status: 404, body: "the case has no more `answers`".into() };
-    let Answer { status, body } = script.answers.pop_front().unwrap_or(none);
+    let Answer { status, body } = lock(&script).answer(&body);
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status.try_into().unwrap_or_default();
     Ok(response)

@@ -77,6 +77,7 @@ pub(crate) struct Driver {
     pub(crate) task: u16,
     pub(crate) step: Arc<str>,
     pub(crate) sink: BoxSink,
+    pub(crate) is_open: bool,
     pub(crate) stages: Stages,
     pub(crate) on_error: OnError,
     pub(crate) source: SourceTraits,
@@ -211,10 +212,12 @@ impl Running {
     }
 
     async fn open(&mut self) -> Result<()> {
-        let source = self.driver.source.clone();
-        match self.driver.sink.open(&source).await {
-            Err(error) if error.kind() == ErrorKind::Unavailable => self.reopen("connect", error).await?,
-            opened => opened?,
+        if !self.driver.is_open {
+            let source = self.driver.source.clone();
+            match self.driver.sink.open(&source).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable => self.reopen("connect", error).await?,
+                opened => opened?,
+            }
         }
         self.worked();
         self.driver.status.opened(self.driver.task, &self.driver.step);

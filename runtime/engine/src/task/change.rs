@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::Task;
+use super::ahead::Ahead;
 use super::barriers::left_to_the_next;
 use super::branch::{Branch, Item};
 use super::flow::Flow;
@@ -20,7 +21,7 @@ use crate::backoff::Backoff;
 use crate::blueprint::{Blueprint, Parts};
 use crate::plan::Planned;
 
-/// What is new, built and untouched; none in the place of what stays.
+/// What is new, built, and open where it could be; none in the place of what stays.
 struct Built {
     /// The transforms in order, where any of them changes.
     stages: Option<Vec<Option<Stage>>>,
@@ -39,10 +40,39 @@ impl Task {
         }
     }
 
-    /// Becomes what was ordered, or stays as it is and says why.
+    /// Whether its sinks connect already.
+    pub(super) fn is_preparing(&self, order: &Arc<Order>) -> bool {
+        self.ahead.as_ref().is_some_and(|ahead| Arc::ptr_eq(&ahead.order, order))
+    }
+
+    /// Has those sinks connect that are new and can, and then becomes what was ordered; or stays as it is and says why. At a full
+    /// stop they had their chance.
     pub(super) async fn obey(&mut self, order: Arc<Order>) -> Result<()> {
+        let (after, before) = (&order.blueprint, &self.blueprint.planned);
+        let after = Blueprint { number: self.blueprint.number, ..after.clone() };
+        let changed = || after.build_changed_sinks(before);
+        let sinks = (!after.planned.has_same_sinks(before)).then(changed).transpose();
+        match sinks {
+            Ok(Some(sinks)) if self.full_stop.is_none() => {
+                self.ahead = Some(Ahead::new(order, sinks, self.upstream.traits()));
+                Ok(())
+            }
+            sinks => self.change(order, sinks).await,
+        }
+    }
+
+    /// Those that could connect have, or one of them cannot.
+    pub(super) async fn go_ahead(&mut self, connected: Result<()>) -> Result<()> {
+        match self.ahead.take() {
+            Some(ahead) => self.change(ahead.order, connected.map(|()| Some(ahead.sinks))).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn change(&mut self, order: Arc<Order>, sinks: Result<Option<Vec<Option<Parts>>>>) -> Result<()> {
         let after = Blueprint { number: self.blueprint.number, ..order.blueprint.clone() };
-        let turned = match (self.build(&after), self.places(&after)) {
+        let built = sinks.and_then(|sinks| Ok(Built { stages: self.changed_stages(&after)?, sinks }));
+        let turned = match (built, self.places(&after)) {
             (Ok(Built { stages: None, sinks: Some(parts) }), Some(places)) => {
                 return self.begin_handover(order, Change { after, parts, places }).await;
             }
@@ -83,7 +113,7 @@ impl Task {
         (self.full_stop.is_none() && can_go_back).then(places).flatten()
     }
 
-    /// Everything is built before anything is touched. Answers why nothing was.
+    /// Everything is built, and has connected if it could, before anything is touched. Answers why nothing was.
     async fn turn_into(&mut self, after: Blueprint, built: Built, patience: Duration) -> Result<Option<Error>> {
         if built.sinks.is_some()
             && let Some(why_not) = self.settle().await?
@@ -108,14 +138,11 @@ impl Task {
         Ok(None)
     }
 
-    fn build(&self, after: &Blueprint) -> Result<Built> {
+    /// The transforms, where any of them changes.
+    fn changed_stages(&self, after: &Blueprint) -> Result<Option<Vec<Option<Stage>>>> {
         let before = &self.blueprint.planned;
-        let stages = || after.build_changed_stages(before, &self.stages.remembered());
-        let sinks = || after.build_changed_sinks(before);
-        Ok(Built {
-            stages: (!after.planned.has_same_transforms(before)).then(stages).transpose()?,
-            sinks: (!after.planned.has_same_sinks(before)).then(sinks).transpose()?,
-        })
+        let changed = || after.build_changed_stages(before, &self.stages.remembered());
+        (!after.planned.has_same_transforms(before)).then(changed).transpose()
     }
 
     /// Nothing is on its way through them: it is between two batches.

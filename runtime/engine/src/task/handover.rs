@@ -1,7 +1,7 @@
 //! Sinks that change or go while the other sinks flow on.
 //!
 //! Those that leave get a last barrier. What is theirs behind it is held, while everybody else goes on. Once they are durable
-//! through it they close, and who follows them connects and takes over what was held. Until the first of them closes there is
+//! through it they close, and who follows them connects, unless it did so ahead, and takes over what was held. Until the first of them closes there is
 //! a way back: what was held goes to those who were to leave. Whatever comes between (a stop, partitions that move, a failure)
 //! takes that way, or sees the handover through. An order that was disturbed so is obeyed at a full stop.
 

@@ -6,6 +6,7 @@
 //! Barriers travel with the data. When all sinks, and then the dead letters, are durable through a barrier, its positions
 //! are committed upstream. (Invariant 1)
 
+mod ahead;
 mod barriers;
 mod branch;
 mod change;
@@ -33,6 +34,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, sleep};
 use tracing::{info, warn};
 
+use self::ahead::{Ahead, connected};
 use self::branch::Branch;
 pub(crate) use self::branch::{Driver, Report};
 use self::checkpoint::Checkpoints;
@@ -71,6 +73,7 @@ pub(crate) struct Task {
     wish: watch::Receiver<Wish>,
     /// What was last ordered.
     heard: Arc<Planned>,
+    ahead: Option<Ahead>,
     handover: Option<Handover>,
     /// What is ordered is obeyed at a full stop, that long at the most: the handover was disturbed.
     full_stop: Option<Instant>,
@@ -114,6 +117,7 @@ impl Task {
             owned: Owned::default(),
             wish,
             heard: Arc::clone(&blueprint.planned),
+            ahead: None,
             handover: None,
             full_stop: None,
             backoff: Backoff::new(blueprint.retry(), blueprint.random()),
@@ -176,7 +180,7 @@ impl Task {
         if self.pending.is_some() {
             return self.assign().await.map(|()| Next::Step);
         }
-        if let Some(order) = self.order() {
+        if let Some(order) = self.order().filter(|order| !self.is_preparing(order)) {
             return self.obey(order).await.map(|()| Next::Step);
         }
         let next_at = self.flow.next_at(Instant::now());
@@ -187,6 +191,7 @@ impl Task {
             biased;
             Ok(()) = self.wish.changed() => Ok(Next::Step),
             Some(report) = self.reports.recv() => self.note(report).map(|()| Next::Step),
+            connected = connected(&mut self.ahead) => self.go_ahead(connected).await.map(|()| Next::Step),
             came = due(&mut self.handover, &self.checkpoints) => self.go_on(came).await.map(|()| Next::Step),
             _ = self.ticks.tick() => self.tick().await.map(|()| Next::Step),
             () = hand_on(&mut self.branches) => Ok(Next::Step),

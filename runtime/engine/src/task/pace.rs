@@ -135,7 +135,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
     const HOUR: Duration = Duration::from_secs(3600);
-    const PLAIN: SinkTraits = SinkTraits { cut_interval: None, hot_log: false };
+    const PLAIN: SinkTraits = SinkTraits { cut_interval: None, hot_log: false, beside: false };
 
     fn source(rereadable: bool, commit_within: Option<Duration>, unacknowledged_max: Option<usize>) -> SourceTraits {
         SourceTraits {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn lake(cut_interval: Duration) -> SinkTraits {
-        SinkTraits { cut_interval: Some(cut_interval), hot_log: false }
+        SinkTraits { cut_interval: Some(cut_interval), ..PLAIN }
     }
 
     fn hot(cut_interval: Duration) -> SinkTraits {

@@ -99,7 +99,7 @@ impl Running {
     /// Makes it another while it runs. Sinks that are new may take so long to connect.
     async fn adapt(&mut self, after: Blueprint, patience: Duration) -> Adapted {
         let (planned, before) = (Arc::clone(&after.planned), &self.planned.spec.settings);
-        let limit = before.drain_timeout.get() + 2 * patience;
+        let limit = before.drain_timeout.get() + 3 * patience;
         let (order, answers) = Order::new(after, patience);
         let _ = self.wish.send(Wish::Run(order)); // what has ended is told of by its condition
         let adapted = tokio::select! {

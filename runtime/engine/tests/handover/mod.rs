@@ -1,5 +1,7 @@
 //! One sink changes while the others flow on, and what may come between.
 
+mod ahead;
+
 use std::cell::Cell;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;

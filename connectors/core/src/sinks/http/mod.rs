@@ -135,7 +135,7 @@ impl Http {
 #[async_trait]
 impl Sink for Http {
     fn traits(&self) -> SinkTraits {
-        SinkTraits::default()
+        SinkTraits { beside: true, ..SinkTraits::default() }
     }
 
     /// Contacts nobody: whether the server takes anything shows with the first request.

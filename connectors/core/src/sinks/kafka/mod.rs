@@ -92,7 +92,7 @@ impl Kafka {
 #[async_trait]
 impl Sink for Kafka {
     fn traits(&self) -> SinkTraits {
-        SinkTraits::default()
+        SinkTraits { beside: true, ..SinkTraits::default() }
     }
 
     async fn open(&mut self, source: &SourceTraits) -> Result<()> {

@@ -50,7 +50,7 @@ struct RabbitMq {
 #[async_trait]
 impl Sink for RabbitMq {
     fn traits(&self) -> SinkTraits {
-        SinkTraits::default()
+        SinkTraits { beside: true, ..SinkTraits::default() }
     }
 
     async fn open(&mut self, source: &SourceTraits) -> Result<()> {

@@ -187,7 +187,7 @@ impl S3Sink {
 #[async_trait]
 impl Sink for S3Sink {
     fn traits(&self) -> SinkTraits {
-        SinkTraits { cut_interval: Some(self.every), hot_log: false }
+        SinkTraits { cut_interval: Some(self.every), hot_log: false, beside: true }
     }
 
     async fn open(&mut self, source: &SourceTraits) -> Result<()> {

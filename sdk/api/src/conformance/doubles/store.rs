@@ -19,6 +19,7 @@ pub struct MemoryStore {
     state: Arc<Mutex<State>>,
     cut_interval: Option<Duration>,
     hot_log: bool,
+    beside: bool,
     /// What goes wrong.
     pub faults: Faults,
 }
@@ -78,8 +79,13 @@ impl MemoryStore {
         MemoryStore { hot_log: true, ..MemoryStore::new(Some(Duration::from_secs(3600))) }
     }
 
+    /// The same, but its sinks may be opened beside others.
+    pub fn beside(self) -> MemoryStore {
+        MemoryStore { beside: true, ..self }
+    }
+
     fn new(cut_interval: Option<Duration>) -> MemoryStore {
-        MemoryStore { state: Arc::default(), cut_interval, hot_log: false, faults: Faults::default() }
+        MemoryStore { state: Arc::default(), cut_interval, hot_log: false, beside: false, faults: Faults::default() }
     }
 
     /// What was safe at the last `Mark` and waits for a `Cut`.
@@ -144,7 +150,8 @@ impl From<RecordRef<'_>> for Stored {
 #[async_trait]
 impl Sink for MemorySink {
     fn traits(&self) -> SinkTraits {
-        SinkTraits { cut_interval: self.store.cut_interval, hot_log: self.store.hot_log }
+        let MemoryStore { cut_interval, hot_log, beside, .. } = self.store;
+        SinkTraits { cut_interval, hot_log, beside }
     }
 
     async fn open(&mut self, _: &SourceTraits) -> Result<()> {

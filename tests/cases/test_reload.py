@@ -278,6 +278,23 @@ def test_a_change_that_does_not_start_is_put_back(server, kafka):
     server.until("it is what is wanted again", lambda: not server.status("orders").get("put_back"))
 
 
+def test_a_sink_that_cannot_connect_leaves_what_runs_untouched(server, kafka):
+    topic = kafka.topic()
+    good = pipeline(following(kafka, topic), server.workspace.lake(), name="orders")
+    server.write(good)
+    server.start()
+    server.until_state("orders", "running")
+    server.write({**good, "sinks": [*good["sinks"], {"type": "kafka", "brokers": "127.0.0.1:1", "topic": "copy"}]})
+    server.until("it is seen", lambda: "files have changed" in server.process.err)
+    kafka.produce(topic, ORDERS)
+    server.until("what runs flows on", lambda: server.workspace.table().count() == len(ORDERS))
+    server.until("it is given up", lambda: server.status("orders").get("put_back"))
+    assert "it had not connected after 4 s; kafka-2 " in server.status("orders")["put_back"]
+    assert server.state("orders") == "running" and "closing" not in server.process.err and server.process.err.count("starting pipeline=orders") == 1
+    kafka.produce(topic, ORDERS)
+    server.until("what runs flows on", lambda: server.workspace.table().count() == 2 * len(ORDERS))
+
+
 def test_an_exclusive_port_is_handed_over(server):
     """The new pipeline listens where the old one did."""
     with socket.socket() as taken:

@@ -58,7 +58,7 @@ fn connect(
     let (source, mut backoff) = (after.named(source), Backoff::new(after.retry(), after.random()));
     let until = Instant::now() + patience;
     async move {
-        let mut waits = String::new();
+        let mut waits = format!("; {} has no answer", part.step);
         let connecting = async {
             loop {
                 match part.sink.open(&source).await {

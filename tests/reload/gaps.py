@@ -9,6 +9,9 @@ from confluent_kafka import Consumer
 from harness.kafka import Kafka
 
 POLL_SECONDS = 0.02
+# The members of a group that has just begun share its partitions out anew a second later, and are silent for a second.
+EVEN_FOR_SECONDS = 3
+EVEN_SECONDS_MAX = 0.5
 
 
 class Gaps:
@@ -29,6 +32,12 @@ class Gaps:
     def forget(self) -> None:
         """What was until now does not count."""
         self.longest = 0.0
+
+    def is_even(self) -> bool:
+        """Whether it flows without a silence for a while."""
+        self.forget()
+        time.sleep(EVEN_FOR_SECONDS)
+        return self.longest < EVEN_SECONDS_MAX
 
     def stop(self) -> float:
         self._stopping.set()

@@ -33,6 +33,7 @@ def test_reloads_lose_and_double_nothing_and_unchanged_pipelines_flow_on(kafka, 
     try:
         scene.load(EVENTS_PER_SECOND)
         server.until("both flow", lambda: min(scene.stored("turned"), scene.stored("steady"), gaps["steady"].arrived) > 100)
+        server.until("the unchanged pipeline flows evenly", gaps["steady"].is_even)
         members = set(kafka.members(steady["source"]["group"]))
         [gap.forget() for gap in gaps.values()]
         seconds, kinds = turn(scene, server, turned, rounds)

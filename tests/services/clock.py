@@ -1,6 +1,7 @@
 """A clock that can be made to jump, for one process: a library of a few lines, loaded before the C library's own."""
 
 import hashlib
+import os
 import struct
 import subprocess
 from pathlib import Path
@@ -28,7 +29,7 @@ def library() -> Path:
     """Compiled once: a changed source is another file."""
     made = cache() / f"clock-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}.so"
     if not made.exists():
-        partial = made.with_suffix(".partial")
+        partial = made.with_suffix(f".partial-{os.getpid()}")
         subprocess.run(["cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", partial, SOURCE], check=True)
         partial.rename(made)
     return made

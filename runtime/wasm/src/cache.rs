@@ -78,10 +78,7 @@ impl Cache {
 
     /// What an earlier process compiled; nothing where there is no such file, or it could be another's.
     pub(crate) fn read(&self, machine: &Machine, digest: &str) -> Option<Component> {
-        let path = self.path(machine, digest);
-        if !is_ours(&self.folder.metadata().ok()?) || !is_ours(&path.metadata().ok()?) {
-            return None;
-        }
+        let path = self.ours(self.path(machine, digest))?;
         // SAFETY: the file must be what `serialize` gave, and stay so: it is mapped, as this program's own file is, since to
         // copy an interpreter's tens of megabytes takes longer than all else. Nobody but this user may write it or its folder
         // (checked above), and not even this user by accident (it is read-only); `write` below is the one that makes files of
@@ -92,13 +89,15 @@ impl Cache {
 
     /// The digest of the file with this stamp, if an earlier process read all of it.
     pub(crate) fn digest(&self, stamp: &Stamp) -> Option<String> {
-        let path = self.note(stamp);
-        if !is_ours(&self.folder.metadata().ok()?) || !is_ours(&path.metadata().ok()?) {
-            return None;
-        }
+        let path = self.ours(self.note(stamp))?;
         let noted = fs::read_to_string(path).ok()?;
         let digest = noted.trim_end().rsplit(' ').next()?;
         (noted == stamp.line(digest)).then(|| digest.to_owned())
+    }
+
+    /// A file of the folder, if it is there and nobody else can have written it.
+    fn ours(&self, path: PathBuf) -> Option<PathBuf> {
+        (is_ours(&self.folder.metadata().ok()?) && is_ours(&path.metadata().ok()?)).then_some(path)
     }
 
     fn note(&self, stamp: &Stamp) -> PathBuf {

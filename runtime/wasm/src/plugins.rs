@@ -72,7 +72,8 @@ impl Plugins {
         let path = self.path_of(plugin);
         let unreadable = |error| self.unreadable(plugin, &path, error);
         let file = File::open(&path).map_err(unreadable)?;
-        let stamp = Stamp::of(&file.metadata().map_err(unreadable)?);
+        let about = file.metadata().map_err(unreadable)?;
+        let stamp = Stamp::of(&about);
         let is_settled = stamp.is_settled(SystemTime::now());
         let seen = self.known().digest(&stamp).or_else(|| self.cache.digest(&stamp));
         let (digest, bytes) = match seen {
@@ -99,8 +100,7 @@ impl Plugins {
                     self.compile(&machine, plugin, &bytes).map_err(wrong)?
                 }
             };
-            let bytes = file.metadata().map_err(unreadable)?.len();
-            Plugin::new(plugin, &digest, &component, bytes, self.ceiling.when_asked()).map_err(wrong)
+            Plugin::new(plugin, &digest, &component, about.len(), self.ceiling.when_asked()).map_err(wrong)
         })?;
         Ok(self.known().keep(made))
     }

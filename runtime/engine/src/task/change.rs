@@ -48,8 +48,7 @@ impl Task {
     /// Has those sinks connect that are new and can, and then becomes what was ordered; or stays as it is and says why. At a full
     /// stop they had their chance.
     pub(super) async fn obey(&mut self, order: Arc<Order>) -> Result<()> {
-        let (after, before) = (&order.blueprint, &self.blueprint.planned);
-        let after = Blueprint { number: self.blueprint.number, ..after.clone() };
+        let (after, before) = (self.ordered(&order), &self.blueprint.planned);
         let changed = || after.build_changed_sinks(before);
         let sinks = (!after.planned.has_same_sinks(before)).then(changed).transpose();
         match sinks {
@@ -69,8 +68,13 @@ impl Task {
         }
     }
 
+    /// What this copy is to become.
+    fn ordered(&self, order: &Order) -> Blueprint {
+        Blueprint { number: self.blueprint.number, ..order.blueprint.clone() }
+    }
+
     async fn change(&mut self, order: Arc<Order>, sinks: Result<Option<Vec<Option<Parts>>>>) -> Result<()> {
-        let after = Blueprint { number: self.blueprint.number, ..order.blueprint.clone() };
+        let after = self.ordered(&order);
         let built = sinks.and_then(|sinks| Ok(Built { stages: self.changed_stages(&after)?, sinks }));
         let turned = match (built, self.places(&after)) {
             (Ok(Built { stages: None, sinks: Some(parts) }), Some(places)) => {

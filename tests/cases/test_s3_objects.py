@@ -13,6 +13,7 @@ from harness.http import client_of
 from harness.kafka import Message
 from harness.pipelines import following, from_file, from_kafka, pipeline, to_file
 from harness.waiting import holds_for
+from services.fault_gateway import FaultGateway
 
 LINES = [b'{"id":%d}' % number for number in range(3000)]
 
@@ -170,6 +171,24 @@ def test_an_endpoint_away_for_a_while_is_waited_for_by_source_and_sink(bucket, s
     process.wait_until("the second is put", lambda: len(put_lines(bucket)) >= len(LINES))
     process.stop().succeeded()
     assert Counter(put_lines(bucket)) == Counter(LINES)
+
+
+CONFLICT = b'<?xml version="1.0"?><Error><Code>ConditionalRequestConflict</Code><Message>Another request is under way.</Message></Error>'
+
+
+@pytest.mark.parametrize("answer", [CONFLICT, b""], ids=["with its code", "with nothing"])
+def test_a_name_that_is_said_to_be_in_use_is_not_taken_for_stored(bucket, s3, answer):
+    """A conflict may be with a request of which nothing comes. The records are of a source that cannot be read again."""
+    conflicts = iter([(409, answer)] * 2)
+
+    def fault(method: str, path: str, headers: dict):
+        return next(conflicts, None) if method == "PUT" and "/outgoing/" in path and "/_catchwater/" not in path else None
+    with FaultGateway(s3.address, fault) as gateway:
+        through = pipeline({"type": "stdin"}, outgoing(bucket))
+        with bucket.write("lines", b"one\ntwo\n").open() as lines:
+            bucket.by(gateway.address).run(through, stdin=lines).succeeded()
+    assert next(conflicts, None) is None, "there were conflicts"
+    assert put_lines(bucket) == [b"one", b"two"]
 
 
 def test_mistakes_are_found_before_anything_starts(bucket):

@@ -40,16 +40,21 @@ impl fmt::Display for Trouble {
 
 impl StdError for Trouble {}
 
+/// What a store says while another request for the same name is under way, as the one whose answer did not come in time may be:
+/// whether the name will be taken is open. The client makes no difference between this and a name that is taken.
+const OPEN: [&str; 2] = ["ConditionalRequestConflict", "OperationAborted"];
+
 /// The same error in a line, and as a [`Refusal`] where waiting is of no use. What callers tell apart, a name that is taken or
 /// that nothing has, stays what it is.
 pub(super) fn explained(error: Error) -> Error {
-    match &error {
-        Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. } => return error,
-        _ => {}
-    }
     let text = innermost(&error);
     let (code, message) = (tag(&text, "Code"), tag(&text, "Message"));
     let said = said(code, message, &text);
+    match &error {
+        Error::AlreadyExists { .. } if code.is_some_and(|code| OPEN.contains(&code)) => return trouble(said),
+        Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. } => return error,
+        _ => {}
+    }
     if let Some(advice) = code.and_then(advice).or_else(|| advice_on_status(&text)) {
         let reason = format!("{said}: {advice}");
         return if is_last_word(&error, advice) { Refusal::of(reason) } else { trouble(reason) };
@@ -175,5 +180,8 @@ mod tests {
     fn a_name_that_is_taken_stays_just_that() {
         let taken = Error::AlreadyExists { path: "x".into(), source: answered("PreconditionFailed", "At least one.") };
         assert!(matches!(explained(taken), Error::AlreadyExists { .. }));
+        let open = answered("ConditionalRequestConflict", "The conditional request cannot succeed.");
+        let open = explained(Error::AlreadyExists { path: "x".into(), source: open });
+        assert!(!is_refusal(&open) && open.to_string().contains("ConditionalRequestConflict"), "{open}");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
@@ -63,7 +63,8 @@ fn watched(body: HttpResponseBody, silence: Duration) -> HttpResponseBody {
             Err(error) => Some((Err(error), None)),
         }
     });
-    HttpResponseBody::new(StreamBody::new(frames))
+    // Whoever reads an error's body asks once more behind its end.
+    HttpResponseBody::new(StreamBody::new(frames.fuse()))
 }
 
 async fn heard<T>(within: Duration, answer: impl Future<Output = T>) -> Result<T, HttpError> {
@@ -127,6 +128,14 @@ mod tests {
     async fn silence_ends_a_request() {
         assert_eq!(ask(SILENCE * 2, SHORT, 0).await, Err(HttpErrorKind::Timeout));
         assert_eq!(ask(SHORT, SILENCE * 2, 0).await, Err(HttpErrorKind::Timeout));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_body_stays_its_end() {
+        let mut body = watched(HttpResponseBody::from(String::new()), SILENCE);
+        for _ in 0..3 {
+            assert!(body.frame().await.is_none());
+        }
     }
 
     #[tokio::test]

@@ -50,13 +50,15 @@ pub(super) async fn create(store: &Store, name: &str, object: &Object) -> Result
     let options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
     match objects.put_opts(&path, object.bytes.clone().into(), options).await {
         Ok(_) => return Ok(Outcome::Stored),
-        // It is this one, whose answer was lost.
-        Err(StoreError::AlreadyExists { .. }) if object.id.is_some() => return Ok(Outcome::Stored),
+        // Some stores say so while another request for the name is under way, of which nothing may come: it is looked for.
         Err(StoreError::AlreadyExists { .. }) => {}
         Err(error) => return Err(failed(store, name, error)),
     }
     let head = GetOptions { head: true, ..GetOptions::default() };
     let found = objects.get_opts(&path, head).await.map_err(|error| failed(store, name, error))?;
+    if object.id.is_some() {
+        return Ok(Outcome::Stored); // it is this one, whose answer was lost
+    }
     let last = found.attributes.get(&Attribute::Metadata(LAST.into())).and_then(|last| last.parse().ok());
     last.map(Outcome::Has).ok_or_else(|| {
         Error::refused(format!(

@@ -261,6 +261,26 @@ def test_a_sink_whose_broker_is_killed_publishes_the_rest(workspace, own_rabbitm
     assert arrived == list(dict.fromkeys(workspace.table().payloads())), "lost or out of order"
 
 
+def test_a_sink_whose_exchange_is_deleted_waits_for_it(rabbitmq, workspace):
+    """It was there: it is on its way back, as behind a node that starts later."""
+    queue = rabbitmq.queue()
+    exchange = rabbitmq.exchange("direct", **{queue: "key"})
+    sink = {"type": "rabbitmq", "url": rabbitmq.url, "exchange": exchange, "routing_key": "key"}
+    through = pipeline(generated(1500, rate="300/s"), sink, workspace.lake(), dead_letters=workspace.lake("dead"))
+    process = workspace.start_run(through)
+    process.wait_until("some has arrived", lambda: rabbitmq.ready(queue) > 100)
+    with rabbitmq.channel() as channel:
+        channel.exchange_delete(exchange)
+    process.wait_until("it says so", lambda: f"exchange `{exchange}` is not there" in process.err)
+    with rabbitmq.channel() as channel:
+        channel.exchange_declare(exchange, "direct", durable=True)
+        channel.queue_bind(queue, exchange, "key")
+    process.wait(60).succeeded()
+    # What comes before the binding is there finds no queue.
+    arrived = {*rabbitmq.bodies(queue), *(workspace.table("dead").payloads() if workspace.table("dead").path.exists() else [])}
+    assert arrived == set(workspace.table().payloads())
+
+
 def test_a_queue_that_is_deleted_is_made_again_where_that_was_said(rabbitmq, workspace):
     queue = rabbitmq.name("made")
     process = workspace.start_run(pipeline(from_rabbitmq(rabbitmq, queue, declare={"kind": "quorum"}), workspace.lake()))

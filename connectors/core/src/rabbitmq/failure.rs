@@ -9,6 +9,15 @@ pub(crate) fn failure(doing: impl Into<String>, cause: lapin::Error) -> Error {
     Error::new(kind, format!("{}{advice}", doing.into())).because(cause)
 }
 
+/// The same where it was open before: what was there is on its way back. A queue's node, or who knows the users, may start later
+/// than the node that answers.
+pub(crate) fn passing(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Refused => Error::unavailable(error.to_string()).because(error),
+        _ => error,
+    }
+}
+
 /// The code of the broker's answer, if it is one.
 pub(crate) fn code(cause: &lapin::Error) -> Option<u16> {
     match cause.kind() {

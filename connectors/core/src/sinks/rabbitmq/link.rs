@@ -1,7 +1,8 @@
 //! A connection with a channel that publishes, and what was published by it and is not answered yet.
 //!
 //! A returned message hangs on some confirmation of its group, not always its own. So confirmations are awaited all
-//! together, and returned messages are found again by what is in them; equal ones are interchangeable.
+//! together, and returned messages are found again by what is in them; equal ones are interchangeable. A broker may have changed
+//! what it returns: its interceptors write headers and times into messages before they look for a queue.
 
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub(super) struct Settlement {
     pub(super) again: Vec<Row>,
     /// Why nobody knows.
     pub(super) cause: Option<lapin::Error>,
+    /// A message came back, and it is not known which.
+    pub(super) unclear: bool,
 }
 
 /// A channel that publishes.
@@ -166,30 +169,44 @@ fn sort(sent: Vec<Sent>) -> Settlement {
             None => settlement.again.push(row),
         }
     }
+    let mut strays = 0;
     for returned in returns {
-        let found = answered.iter().position(|(row, message, _)| is_same(&returned, row, message));
-        // One that is found nowhere was returned for a record that is published again.
-        let Some(found) = found else { continue };
-        let (row, ..) = answered.remove(found);
-        settlement.returned.push((row, reason(&returned)));
+        let sent: Vec<_> = answered.iter().map(|(row, message, _)| (row.payload(), message)).collect();
+        match whose(&returned, &sent) {
+            Some(found) => settlement.returned.push((answered.remove(found).0, reason(&returned))),
+            None => strays += 1,
+        }
     }
-    let taken_back: Vec<Row> = answered.into_iter().filter(|(.., taken)| !taken).map(|(row, ..)| row).collect();
-    settlement.again.splice(0..0, taken_back);
+    // One that is found nowhere was returned for a record that is published again. Where there are more of them, it may have
+    // been for any.
+    settlement.unclear = strays > settlement.again.len();
+    let again = answered.into_iter().filter(|(.., taken)| settlement.unclear || !taken).map(|(row, ..)| row);
+    settlement.again.splice(0..0, again.collect::<Vec<_>>());
     settlement
 }
 
-fn is_same(returned: &BasicReturnMessage, row: &Row, message: &Message) -> bool {
+/// Which of these was sent and came back: the one that is the same, else the one that a broker could have made it of.
+fn whose(returned: &BasicReturnMessage, sent: &[(&[u8], &Message)]) -> Option<usize> {
     let delivery = &returned.delivery;
-    delivery.exchange == message.exchange
-        && delivery.routing_key == message.routing_key
-        && delivery.data == row.payload()
-        && is_same_but_for_bcc(&delivery.properties, &message.properties)
+    let is_there = |(payload, message): &(&[u8], &Message)| {
+        delivery.exchange == message.exchange
+            && delivery.routing_key == message.routing_key
+            && delivery.data == *payload
+    };
+    let find = |is_same: fn(&BasicProperties, &BasicProperties) -> bool| {
+        sent.iter().position(|one| is_there(one) && is_same(&delivery.properties, &one.1.properties))
+    };
+    find(|returned, sent| returned == sent).or_else(|| find(has_headers)).or_else(|| find(|_, _| true)).or(match sent {
+        [_] => Some(0),
+        _ => None,
+    })
 }
 
-/// The broker takes the header `BCC` out.
-fn is_same_but_for_bcc(returned: &BasicProperties, sent: &BasicProperties) -> bool {
-    let has_bcc = sent.headers().as_ref().is_some_and(|headers| headers.contains_key("BCC"));
-    has_bcc || returned == sent
+/// Every header that was sent, but for `BCC`, which each broker takes out.
+fn has_headers(returned: &BasicProperties, sent: &BasicProperties) -> bool {
+    let none = FieldTable::default();
+    let [returned, sent] = [returned, sent].map(|properties| properties.headers().as_ref().unwrap_or(&none).inner());
+    sent.iter().all(|(name, value)| name.as_str() == "BCC" || returned.get(name) == Some(value))
 }
 
 fn reason(returned: &BasicReturnMessage) -> String {
@@ -197,4 +214,49 @@ fn reason(returned: &BasicReturnMessage) -> String {
     let through =
         if exchange.is_empty() { "the default exchange".to_owned() } else { format!("exchange `{exchange}`") };
     format!("no queue takes it: {through} with routing key `{key}` ({} {})", returned.reply_code, returned.reply_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::message::Delivery;
+    use lapin::types::AMQPValue;
+
+    use super::*;
+
+    fn message(header: i32) -> Message {
+        let mut headers = FieldTable::default();
+        headers.insert("n".into(), AMQPValue::LongInt(header));
+        Message {
+            exchange: "e".into(),
+            routing_key: "k".into(),
+            properties: BasicProperties::default().with_headers(headers),
+        }
+    }
+
+    fn returned(payload: &[u8], properties: BasicProperties) -> BasicReturnMessage {
+        let delivery = Delivery::mock(1, "e".into(), "k".into(), false, payload.to_vec());
+        BasicReturnMessage {
+            delivery: Delivery { properties, ..delivery },
+            reply_code: 312,
+            reply_text: "NO_ROUTE".into(),
+        }
+    }
+
+    #[test]
+    fn what_a_broker_changed_is_found_by_what_it_left() {
+        let (one, two) = (message(1), message(2));
+        let sent: [(&[u8], &Message); 3] = [(b"a", &one), (b"a", &two), (b"b", &one)];
+        let stamped = |message: &Message| {
+            let mut headers = message.properties.headers().clone().expect("it has some");
+            headers.insert("timestamp_in_ms".into(), AMQPValue::LongLongInt(7));
+            message.properties.clone().with_headers(headers).with_timestamp(7)
+        };
+        let check = |payload, properties, expected| assert_eq!(whose(&returned(payload, properties), &sent), expected);
+        check(b"a", two.properties.clone(), Some(1));
+        check(b"a", stamped(&two), Some(1));
+        check(b"a", BasicProperties::default(), Some(0));
+        check(b"b", stamped(&two), Some(2));
+        check(b"c", one.properties.clone(), None);
+        assert_eq!(whose(&returned(b"c", stamped(&one)), &sent[..1]), Some(0), "it went alone");
+    }
 }

@@ -21,7 +21,7 @@ use self::link::{Link, Row, Settlement};
 use self::message::{Message, Settled};
 use self::origins::Origins;
 use crate::rabbitmq::connection::answered;
-use crate::rabbitmq::failure::{blames_a_message, failure};
+use crate::rabbitmq::failure::{blames_a_message, failure, is_not_found, passing};
 
 /// Makes the sink known.
 pub(crate) fn register(registry: &mut Registry) {
@@ -32,6 +32,7 @@ pub(crate) fn register(registry: &mut Registry) {
 struct RabbitMq {
     plan: Plan,
     link: Option<Link>,
+    was_open: bool,
     /// Where `to` leads.
     settled: Option<Settled>,
     /// Taken and not on their way, in order.
@@ -101,6 +102,7 @@ impl RabbitMq {
         RabbitMq {
             plan,
             link: None,
+            was_open: false,
             settled: None,
             waiting: VecDeque::new(),
             exchanges: HashSet::new(),
@@ -117,6 +119,17 @@ impl RabbitMq {
             return Ok(());
         }
         self.recover_rows();
+        match self.reach().await {
+            Ok(link) => {
+                (self.link, self.was_open) = (Some(link), true);
+                Ok(())
+            }
+            Err(error) if self.was_open => Err(passing(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn reach(&mut self) -> Result<Link> {
         let link = Link::open(&self.plan.address, &self.plan.name).await?;
         let constant = match &self.plan.way {
             Way::To(name) => {
@@ -135,8 +148,7 @@ impl RabbitMq {
             );
             return Err(Error::refused(text).at_key("exchange"));
         }
-        self.link = Some(link);
-        Ok(())
+        Ok(link)
     }
 
     /// What was on its way by a connection that is gone is published again.
@@ -221,25 +233,37 @@ impl RabbitMq {
             true => Ok(()),
             false => {
                 self.recover_rows();
-                Err(failure(format!("publish to RabbitMQ at {}", self.plan.address.shown), error))
+                Err(self.failure(error))
             }
         }
+    }
+
+    /// An exchange was there before anything was published to it.
+    fn failure(&self, cause: lapin::Error) -> Error {
+        let is_gone = is_not_found(&cause);
+        let error = failure(format!("publish to RabbitMQ at {}", self.plan.address.shown), cause);
+        if is_gone { passing(error) } else { error }
     }
 
     /// Waits for the answers to what is on its way, and does what follows from them.
     async fn settle(&mut self) -> Result<()> {
         let Some(link) = &mut self.link else { return Ok(()) };
-        let Settlement { returned, again, cause } = link.settle().await?;
+        let Settlement { returned, again, cause, unclear } = link.settle().await?;
         returned.into_iter().for_each(|(row, reason)| self.reject(row, reason));
         let (count, last) = (again.len(), again.last().cloned());
         again.into_iter().rev().for_each(|row| self.waiting.push_front(row));
+        if unclear {
+            warn!("the broker returned a message that is not as it was sent: its group is published one by one");
+            self.careful = true;
+            return Ok(());
+        }
         let Some(cause) = cause else {
             let text = format!("the broker took {count} messages back: is a queue full?");
             return if count == 0 { Ok(()) } else { Err(Error::unavailable(text)) };
         };
         self.link = None;
         if !blames_a_message(&cause) {
-            return Err(failure(format!("publish to RabbitMQ at {}", self.plan.address.shown), cause));
+            return Err(self.failure(cause));
         }
         match last {
             Some(_) if self.careful && count == 1 => {

@@ -10,16 +10,14 @@ mod window;
 use std::sync::Arc;
 
 use catchwater_sdk::source::{SourceTraits, simple};
-use catchwater_sdk::{
-    Batch, BatchBuilder, Context, Error, ErrorKind, Limit, Partition, Positions, Registry, Result, async_trait,
-};
+use catchwater_sdk::{Batch, BatchBuilder, Context, Error, Limit, Partition, Positions, Registry, Result, async_trait};
 
 pub(crate) use self::config::Config;
 use self::config::Until;
 use self::live::Live;
 use self::window::Window;
 use crate::rabbitmq::connection::Address;
-use crate::rabbitmq::failure::{failure, is_unreadable};
+use crate::rabbitmq::failure::{failure, is_unreadable, passing};
 use crate::rabbitmq::message;
 
 /// So often in a row a message that the client cannot read may break the connection.
@@ -84,10 +82,7 @@ impl RabbitMq {
                 (self.live, self.was_open) = (Some(live), true);
                 Ok(())
             }
-            // What was there is on its way back: a queue's node may start later than the one that answers.
-            Err(error) if self.was_open && error.kind() == ErrorKind::Refused => {
-                Err(Error::unavailable(error.to_string()).because(error))
-            }
+            Err(error) if self.was_open => Err(passing(error)),
             Err(error) => Err(error),
         }
     }

@@ -1,8 +1,8 @@
 //! What a log holds when it is opened: records that were safe, and of which nobody knows yet whether they are stored.
 //!
 //! What is torn or damaged is found out by checksums, and by the numbers of the records, which have no gaps. A torn tail is
-//! a write that a crash cut short: nobody was told that it is safe. Anything else that is missing was promised, so it is
-//! told loudly, the file is kept, and the good frames behind it are brought in all the same.
+//! a write that a crash cut short: nobody was told that it is safe, and no number is missing behind it. Anything else that is
+//! missing was promised, so it is told loudly, the file is kept, and the good frames behind it are brought in all the same.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ pub(crate) struct Leftovers {
     segments: Vec<u64>,
     read: usize,
     damaged: Vec<u64>,
+    /// What the last one that was read ends with, if that is no good frame. What stands behind it tells what that was.
+    tail: Option<(u64, Range<usize>)>,
     /// Whether all that was ever written is there. If not its numbers cannot be gone on with.
     whole: bool,
     /// The number of the next record, once a frame has told it.
@@ -58,7 +60,7 @@ impl Leftovers {
             }
         }
         let (whole, log) = (log.is_some(), log.unwrap_or_else(Uuid::new_v4));
-        Ok(Leftovers { slot, log, segments, read: 0, damaged: Vec::new(), whole, next: None })
+        Ok(Leftovers { slot, log, segments, read: 0, damaged: Vec::new(), tail: None, whole, next: None })
     }
 
     /// The log's name among the positions of a table: the number of the next record stands there.
@@ -68,7 +70,10 @@ impl Leftovers {
 
     /// What the next segment holds; none behind the last.
     pub(crate) fn read_segment(&mut self) -> Result<Option<Vec<Numbered>>> {
-        let Some(number) = self.segments.get(self.read).copied() else { return Ok(None) };
+        let Some(number) = self.segments.get(self.read).copied() else {
+            self.tell_torn();
+            return Ok(None);
+        };
         let bytes = segments::read(self.slot.folder(), number)?;
         let scan = frame::scan(&bytes, Place { log: self.log, segment: number });
         let mut chunks = Vec::new();
@@ -85,12 +90,18 @@ impl Leftovers {
         Ok(Some(chunks))
     }
 
-    /// Tells of what is missing before a good frame.
+    /// Tells of what is missing before a good frame: here, or at the end of the segment before.
     fn note_gap(&mut self, segment: u64, damage: Option<Range<usize>>, frame: &Frame<'_>) {
         let missing = self.next.map(|next| frame.first.saturating_sub(next));
-        if damage.is_some() || missing.is_some_and(|missing| missing > 0) {
-            self.tell_damage(segment, damage.unwrap_or(0..0), missing);
+        let is_whole = damage.is_none() && missing.is_none_or(|missing| missing == 0);
+        if !is_whole {
+            let (segment, bytes) = match damage {
+                Some(damage) => (segment, damage),
+                None => self.tail.take().unwrap_or((segment, 0..0)),
+            };
+            self.tell_damage(segment, bytes, missing);
         }
+        self.tell_torn();
     }
 
     fn note_tail(&mut self, segment: u64, scan: &Scan<'_>) {
@@ -104,11 +115,14 @@ impl Leftovers {
         if let Some((damage, _)) = scan.damage.iter().find(|(_, before)| *before == scan.frames.len()) {
             self.tell_damage(segment, damage.clone(), None);
         }
-        let (file, offset) = (self.path(segment).display().to_string(), scan.torn.start);
+        self.tail = Some((segment, scan.torn.clone()));
+    }
+
+    /// Tells of a tail behind which nothing is missing.
+    fn tell_torn(&mut self) {
+        let Some((segment, tail)) = self.tail.take() else { return };
         info!(
-            file,
-            offset,
-            bytes = scan.torn.len(),
+            file = %self.path(segment).display(), offset = tail.start, bytes = tail.len(),
             "hot log cut at its last good checksum: a write was torn by a crash"
         );
     }

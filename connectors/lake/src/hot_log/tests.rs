@@ -251,6 +251,31 @@ async fn a_damaged_middle_is_kept_aside_and_the_rest_brought_in() {
     assert!(left(folder.path()).is_empty());
 }
 
+/// Nobody writes to a segment behind the next one: its last frame was whole, and who sent its records was told so.
+#[tokio::test]
+async fn a_last_frame_before_another_segment_is_damaged_and_not_torn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(started(folder.path(), 1 << 30));
+    let slot = slot::folder(&context(folder.path())).join("0");
+    let segment = *segments::list(&slot).expect("lists").last().expect("a segment");
+    let log = frame::log_of(&segments::read(&slot, segment).expect("reads"), segment).expect("its log");
+    let written = |segment, first: u64| {
+        let mut body = Vec::new();
+        put_chunk(&mut body, 2, &chunk(&batch(first as i64, 2)).finish().1);
+        let place = Place { log, segment };
+        [frame::encode(place, first, 0, &[]), frame::encode(place, first, 2, &body)].concat()
+    };
+    let mut bad = [written(segment, 0), frame::encode(Place { log, segment }, 2, 3, b"lost")].concat();
+    *bad.last_mut().expect("it has bytes") ^= 1;
+    fs::write(segments::path(&slot, segment), &bad).expect("writes");
+    fs::write(segments::path(&slot, segment + 1), written(segment + 1, 5)).expect("writes");
+    assert_eq!(left(folder.path()), [(0, 0), (1, 1), (5, 5), (6, 6)]);
+    drop(started(folder.path(), 1 << 30));
+    let kept = files(folder.path(), "damaged");
+    assert_eq!(kept.len(), 1);
+    assert_eq!(fs::read(&kept[0]).expect("reads"), bad, "it is the damaged one that is kept");
+}
+
 #[tokio::test]
 async fn a_frame_that_was_written_twice_counts_once() {
     let folder = tempfile::tempdir().expect("a folder");

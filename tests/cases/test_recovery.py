@@ -211,13 +211,24 @@ def test_a_damaged_file_is_named_and_the_rest_is_sent(workspace, grown, damage):
     finished.says(file.name, "what only it holds is not sent", "rows may be missing")
 
 
-def test_damage_that_shows_when_a_file_is_read_stops_until_the_file_is_moved_away(kafka, workspace, grown):
+def emptied(chunk: bytes) -> bytes:
+    return bytes(len(chunk))
+
+
+def with_a_bit_flipped(chunk: bytes) -> bytes:
+    """Of a payload, most likely: it can be unpacked as before."""
+    middle = len(chunk) * 2 // 3
+    return chunk[:middle] + bytes([chunk[middle] ^ 1]) + chunk[middle + 1:]
+
+
+@pytest.mark.parametrize("damage", [emptied, with_a_bit_flipped])
+def test_damage_that_shows_when_a_file_is_read_stops_until_the_file_is_moved_away(kafka, workspace, grown, damage):
     file = by_commit(workspace)[1][0]
     content = bytearray(file.read_bytes())
     group = parquet.read_metadata(file).row_group(0)
     payload = next(column for column in map(group.column, range(group.num_columns)) if column.path_in_schema == "_payload")
-    start = payload.data_page_offset
-    content[start:start + payload.total_compressed_size] = bytes(payload.total_compressed_size)
+    chunk = slice(payload.data_page_offset, payload.data_page_offset + payload.total_compressed_size)
+    content[chunk] = damage(bytes(content[chunk]))
     file.write_bytes(bytes(content))
     lose_log(workspace)
     target = kafka.topic("again", 1)

@@ -18,7 +18,7 @@ use super::events::EventBatch;
 use super::reader::Reader;
 use super::snapshot::LiveFile;
 use crate::rows::envelope::envelope_fields;
-use crate::writer::FileFooter;
+use crate::writer::{Checksums, FileFooter};
 
 /// How many rows a batch has at most.
 const BATCH_ROWS_MAX: usize = 8192;
@@ -69,6 +69,7 @@ impl DataFile {
             Ok(metadata) => metadata,
             Err(error) => return Err(reader.not_opened(error).await),
         };
+        reader.expect(Checksums::of(metadata.metadata()));
         Ok(DataFile { reader, metadata, format: Arc::clone(format), has_pages: false })
     }
 

@@ -16,6 +16,8 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
+use crate::writer::Checksums;
+
 /// How much of a file's end is read at once: most footers are shorter.
 const FOOTER_BYTES: usize = 64 << 10;
 
@@ -27,6 +29,7 @@ pub(crate) struct Reader {
     shown: Arc<str>,
     size: u64,
     bytes_read: Arc<AtomicU64>,
+    checksums: Arc<Checksums>,
 }
 
 impl Reader {
@@ -37,7 +40,13 @@ impl Reader {
             shown: format!("{}/{path}", store.url()).into(),
             size,
             bytes_read: Arc::default(),
+            checksums: Arc::default(),
         }
+    }
+
+    /// Checks from now on what it reads.
+    pub(super) fn expect(&mut self, checksums: Checksums) {
+        self.checksums = checksums.into();
     }
 
     /// The file as a URL.
@@ -87,6 +96,16 @@ impl Reader {
         }
     }
 
+    fn check(&self, at: &Range<u64>, bytes: &Bytes) -> Result<(), ParquetError> {
+        match self.checksums.contradict(at, bytes) {
+            true => Err(ParquetError::General(format!(
+                "bytes {} to {} are not those that were written there: their checksum is another",
+                at.start, at.end
+            ))),
+            false => Ok(()),
+        }
+    }
+
     fn count(&self, bytes: u64) {
         self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -103,12 +122,22 @@ fn external(error: StoreError) -> ParquetError {
 impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
         self.count(range.end - range.start);
-        self.objects.get_range(&self.path, range).map(|read| read.map_err(external)).boxed()
+        async move {
+            let bytes = self.objects.get_range(&self.path, range.clone()).await.map_err(external)?;
+            self.check(&range, &bytes)?;
+            Ok(bytes)
+        }
+        .boxed()
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         self.count(ranges.iter().map(|range| range.end - range.start).sum());
-        async move { self.objects.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+        async move {
+            let read = self.objects.get_ranges(&self.path, &ranges).await.map_err(external)?;
+            ranges.iter().zip(&read).try_for_each(|(at, bytes)| self.check(at, bytes))?;
+            Ok(read)
+        }
+        .boxed()
     }
 
     fn get_metadata<'a>(

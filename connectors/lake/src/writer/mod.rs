@@ -1,6 +1,7 @@
 //! Rows become a Parquet file, in memory: a file is at most what the buffers held, compressed, and it must be whole before
 //! it can be put where nothing was before.
 
+mod checksums;
 mod footer;
 mod properties;
 mod stats;
@@ -13,6 +14,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
+pub(crate) use self::checksums::Checksums;
 pub(crate) use self::footer::Footer;
 pub use self::footer::{Covered, FileFooter};
 use self::properties::{Profile, properties};
@@ -57,6 +59,11 @@ impl<'a> Encoder<'a> {
         for rows in bucket.selections(|rows| self.cut.payload_bytes(rows)) {
             writer.write(&self.cut.batch(&self.shape, &rows)?)?;
         }
+        // All of it but the footer is then in the bytes.
+        writer.flush()?;
+        writer.sync()?;
+        let checksums = checksums::to_key_value(writer.flushed_row_groups(), writer.inner());
+        writer.append_key_value_metadata(checksums);
         let metadata = writer.close()?;
         Ok((bytes, metadata))
     }

@@ -15,6 +15,7 @@ use catchwater_engine::topology::Topology;
 use catchwater_sdk::ErrorKind;
 use catchwater_sdk::conformance::doubles::{Call, MemoryLog, MemoryStore};
 use catchwater_sdk::source::SourceTraits;
+use tokio::time::timeout;
 
 use self::scene::{Scene, all, ended, positions, until};
 
@@ -153,6 +154,20 @@ async fn a_refusal_stops_the_pipeline_and_commits_nothing_more() {
     assert_eq!(committed(&scene.log, 0), Some(0));
     scene.run(LAKE).await.expect("ends well");
     assert_eq!(positions(&scene.lake, 0), all(10));
+}
+
+#[tokio::test]
+async fn a_sink_that_panics_fails_its_pipeline_and_nobody_waits_for_it() {
+    for call in [Call::Open, Call::Write, Call::Barrier] {
+        let scene = Scene::new(MemoryLog::of(1, 10));
+        scene.topic.faults.panic(call);
+        let ended = timeout(Duration::from_secs(60), scene.run(LAKE_AND_TOPIC)).await.expect("it ends");
+        let error = ended.expect_err("it fails");
+        assert!(error.kind() == ErrorKind::Bug && error.to_string() == "sink topic panicked", "{error}");
+        assert_eq!(committed(&scene.log, 0).unwrap_or(0), 0);
+        scene.run(LAKE_AND_TOPIC).await.expect("ends well");
+        assert_eq!(positions(&scene.topic, 0), all(10));
+    }
 }
 
 #[tokio::test]
@@ -372,6 +387,17 @@ async fn a_stop_while_a_sink_hangs_ends_in_time_and_commits_nothing() {
     let error = ended(topology).await.expect_err("it says that it could not finish");
     assert!(error.to_string().contains("drain_timeout"), "{error}");
     assert_eq!(committed(&scene.log, 0), Some(0));
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_no_sink_that_has_not_connected_and_was_given_nothing() {
+    let scene = Scene::new(MemoryLog::of(1, 10));
+    (0..10_000).for_each(|_| scene.topic.faults.fail(Call::Open, ErrorKind::Unavailable));
+    let topology = scene.start(&format!("{LAKE_AND_TOPIC}drain_timeout: 1h\n")).await;
+    until("it waits", || topology.statuses()[0].1.troubles().iter().any(|(step, _)| step == "topic")).await;
+    topology.stop_all();
+    timeout(Duration::from_secs(20), ended(topology)).await.expect("it ends soon").expect("ends well");
+    assert_eq!(committed(&scene.log, 0), None);
 }
 
 /// Invariant 1: sinks that are new know nothing of what was read for those that were dropped.

@@ -1,6 +1,7 @@
 //! One sink with its own transforms, driven on its own: a slow sink holds back the source by its full channel, and an
 //! absent one is tried again here without anyone else noticing before that.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use catchwater_sdk::sink::{BoxSink, Durable, Rejected, Room, SinkTraits};
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Barrier, BarrierKind, Batch, Error, ErrorKind, Partition, Positions, Result};
+use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -115,9 +117,15 @@ impl Branch {
         !self.waiting.is_held() && !self.load.has_room()
     }
 
-    /// Starts it.
+    /// Starts it. That it panics is a report like any other end: else its task would wait for answers for ever.
     pub(super) fn run(&mut self, running: Running) {
-        self.driver.spawn(running.run());
+        let (reports, branch, step) = (running.driver.reports.clone(), self.number, Arc::clone(&self.step));
+        self.driver.spawn(async move {
+            if AssertUnwindSafe(running.run()).catch_unwind().await.is_err() {
+                let said = Said::Failed(Error::bug(format!("sink {step} panicked")));
+                let _ = reports.send(Report { branch, said }).await; // a task that is gone needs no report
+            }
+        });
     }
 
     /// Lets the branch close its sink and end.

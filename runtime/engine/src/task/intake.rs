@@ -17,7 +17,7 @@ use super::outlet::{report, reports};
 use super::owned::Owned;
 use super::router::Routed;
 use super::stages::{Stages, StepRejected, failure};
-use super::wish::overdue;
+use super::wish::given_up;
 use crate::spec::OnError;
 
 impl Task {
@@ -133,7 +133,7 @@ impl Task {
             tokio::select! {
                 biased;
                 Some(report) = report(&mut self.reports, &mut self.branches) => self.note(report)?,
-                error = overdue(&mut self.wish) => return Err(error),
+                error = given_up(&mut self.wish, self.owned.is_unread()) => return Err(error),
                 answer = &mut answer => return match answer {
                     Ok(answer) => Ok(answer),
                     // It lets go of the question first, and then says why.

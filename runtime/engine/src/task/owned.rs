@@ -61,6 +61,11 @@ impl Owned {
         self.read = Positions::new();
     }
 
+    /// Whether the sinks were given nothing since they were built.
+    pub(super) fn is_unread(&self) -> bool {
+        self.read.is_empty()
+    }
+
     /// These partitions belong to someone else now.
     pub(super) fn give_up(&mut self, partitions: &[Arc<Partition>]) {
         for partition in partitions {

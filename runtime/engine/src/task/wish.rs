@@ -64,3 +64,20 @@ pub(super) async fn overdue(wish: &mut watch::Receiver<Wish>) -> Error {
     sleep_until(deadline.into()).await;
     Error::refused("the sinks were not done before `drain_timeout`; nothing is lost, what is not stored is read again")
 }
+
+/// Waits for the same, or where sinks were given nothing, until a stop is wished: they may still be connecting, and nobody
+/// waits for that.
+pub(super) async fn given_up(wish: &mut watch::Receiver<Wish>, is_unread: bool) -> Error {
+    match is_unread {
+        true => {
+            stop_wished(wish).await;
+            unread()
+        }
+        false => overdue(wish).await,
+    }
+}
+
+/// A stop that has nothing to wait for.
+pub(super) fn unread() -> Error {
+    Error::ended("nothing was under way")
+}

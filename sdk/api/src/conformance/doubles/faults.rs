@@ -39,12 +39,18 @@ struct State {
     next: VecDeque<(Call, ErrorKind)>,
     held: Vec<Call>,
     waiting: Vec<(Call, Waker)>,
+    panicking: Vec<Call>,
 }
 
 impl Faults {
     /// The next such call fails with that kind. Said twice, the next two do.
     pub fn fail(&self, call: Call, kind: ErrorKind) {
         self.state().next.push_back((call, kind));
+    }
+
+    /// The next such call panics: a bug of the connector.
+    pub fn panic(&self, call: Call) {
+        self.state().panicking.push(call);
     }
 
     /// Such calls wait from now on: a system that is slow or hangs.
@@ -76,6 +82,10 @@ impl Faults {
         })
         .await;
         let mut state = self.state();
+        if let Some(i) = state.panicking.iter().position(|panicking| *panicking == call) {
+            state.panicking.remove(i);
+            panic!("{call:?} was told to panic");
+        }
         let Some(i) = state.next.iter().position(|(failing, _)| *failing == call) else { return Ok(()) };
         let (call, kind) = state.next.remove(i).expect("its place was just found");
         Err(Error::new(kind, format!("{call:?} was told to fail")))

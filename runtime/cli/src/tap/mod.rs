@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// `amqp://.../vhost/queue` with --consume, or a pipeline: NAME for what its source reads, NAME/STEP for what comes out of
     /// a transform of it, or goes to a sink. A topic that begins with `^` is a regular expression for those that are there
     /// when it begins. Keys are those by which the source reaches its brokers, such as `tls.ca`; values may be `${env:NAME}`.
+    /// An exchange gets one more queue while it is tapped: one that gives each message to a single queue
+    /// (`x-consistent-hash`, `x-random`) gives it some, and one with an alternate exchange counts as routed what it takes; use
+    /// --consume there.
     #[arg(value_name = "URL|NAME[/STEP]")]
     what: String,
     /// Where pipelines are looked for by name: files, or folders of them.

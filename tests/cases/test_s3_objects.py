@@ -191,6 +191,17 @@ def test_a_name_that_is_said_to_be_in_use_is_not_taken_for_stored(bucket, s3, an
     assert put_lines(bucket) == [b"one", b"two"]
 
 
+ODD = b"""<?xml version="1.0"?><ListBucketResult><Name>b</Name><KeyCount>1</KeyCount><IsTruncated>false</IsTruncated><Contents>
+<Key>incoming//odd.ndjson</Key><LastModified>2026-11-29T00:00:00.000Z</LastModified><ETag>"x"</ETag><Size>1</Size></Contents></ListBucketResult>"""
+
+
+def test_a_key_that_is_no_path_is_named(bucket, s3):
+    def fault(method: str, path: str, headers: dict):
+        return (200, ODD) if method == "GET" and "list-type=2" in path else None
+    with FaultGateway(s3.address, fault) as gateway:
+        bucket.by(gateway.address).run(pipeline(incoming(bucket), to_file("out"))).failed().says("incoming//odd.ndjson", "must not be empty")
+
+
 def test_mistakes_are_found_before_anything_starts(bucket):
     path = bucket.write("broken.yaml", pipeline({"type": "s3", "url": "incoming", "access_key_id": "a"}, {"type": "s3", "url": "s3://bucket?region=x"}))
     bucket.command("check", path).failed().says("source.secret_access_key", "sinks[0].url", "AWS_REGION")

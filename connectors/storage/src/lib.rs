@@ -306,6 +306,7 @@ pub fn kind(error: &StoreError) -> ErrorKind {
         error,
         StoreError::PermissionDenied { .. }
             | StoreError::Unauthenticated { .. }
+            | StoreError::InvalidPath { .. }
             | StoreError::NotSupported { .. }
             | StoreError::NotImplemented { .. }
     );

@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Connection {
-    /// The bucket, and what the keys of its objects begin with: `s3://bucket/prefix`.
+    /// The bucket, and the folder of the objects in it, whose keys begin with it and a `/`: `s3://bucket/folder`.
     #[schemars(extend("examples" = ["s3://bucket/events"], "x-names" = ["bucket", "path", "prefix"]))]
     pub(crate) url: String,
 

@@ -69,6 +69,13 @@ impl Listing {
     }
 
     fn failed(&self, error: object_store::Error) -> Error {
+        if let object_store::Error::InvalidPath { source } = &error {
+            return Error::refused(format!(
+                "list {}: {source}: the parts of a key, between `/`, must not be empty, `.` or `..`; rename the object, or let \
+                 `url` name a folder without it",
+                self.store.url()
+            ));
+        }
         Error::new(catchwater_storage::kind(&error), format!("list {}", self.store.url())).because(error)
     }
 }

@@ -31,7 +31,8 @@ use crate::s3::{Compression, Connection};
 /// goes on at the line where it was. The property `key` of a record names its object.
 ///
 /// How far each object is read is kept in the data folder for as long as the object is there, so that 20,000 objects at most
-/// can be read by one pipeline; divide larger archives by `url` and `pattern`.
+/// can be read by one pipeline; divide larger archives by `url` and `pattern`. A key with an empty part, such as `a//b`, is no
+/// path here: a folder with such an object in it is refused.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {

@@ -68,7 +68,7 @@ impl Topology {
     ///
     /// What leaves is stopped, what can change while it runs does, and what has to be replaced drains, all at once, so that
     /// what bears one user is free; then what is new starts. A changed pipeline that does not drain in time, or does not
-    /// connect, is put back as it was.
+    /// connect, is put back as it was, if it worked then.
     pub async fn apply(&mut self, plan: &Plan) -> Vec<Turned> {
         let running = self.running.iter().map(|(name, running)| (name.clone(), Arc::clone(&running.planned))).collect();
         let Changes { stop, adapt, mut replace, start } = diff(&running, plan);
@@ -80,13 +80,13 @@ impl Topology {
         turned.extend(self.adapt_each(adapt, pipelines).await);
         let replaced = self.drain_each(replace).await;
         let mut waiting = Vec::new();
-        for (before, after, trouble) in replaced {
+        for Replaced { before, after, worked, trouble } in replaced {
             let name = after.spec.name.clone();
             let planned = if trouble.is_some() { &before } else { &after };
             self.start(Arc::clone(planned), pipelines);
             match trouble {
-                Some(trouble) => turned.push(Turned::new(name, Change::Replace, Some(trouble))),
-                None => waiting.push((before, name)),
+                None if worked => waiting.push((before, name)),
+                trouble => turned.push(Turned::new(name, Change::Replace, trouble)),
             }
         }
         for planned in start {
@@ -224,7 +224,7 @@ impl Topology {
 
     /// Drains what is to be replaced. One that still works and cannot drain in time has a reason to stay as it was; one that
     /// did not work has none: what it has not stored is read again.
-    async fn drain_each(&mut self, replace: Vec<Arc<Planned>>) -> Vec<(Arc<Planned>, Arc<Planned>, Option<Error>)> {
+    async fn drain_each(&mut self, replace: Vec<Arc<Planned>>) -> Vec<Replaced> {
         let mut drains = JoinSet::new();
         for after in replace {
             let running = self.running.remove(&after.spec.name).expect("the diff replaces what runs");
@@ -240,7 +240,7 @@ impl Topology {
                         None
                     }
                 };
-                (before, after, trouble)
+                Replaced { before, after, worked, trouble }
             });
         }
         drains.join_all().await
@@ -265,6 +265,15 @@ impl Topology {
         }
         turned
     }
+}
+
+/// A pipeline that makes room for what it is to be, unless there is trouble.
+struct Replaced {
+    before: Arc<Planned>,
+    after: Arc<Planned>,
+    /// Whether it had connected, and waited for nobody.
+    worked: bool,
+    trouble: Option<Error>,
 }
 
 /// Whether brokers are better told that the copies which ran before do not come back: they would wait for them.

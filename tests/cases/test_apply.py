@@ -72,6 +72,38 @@ def test_a_plan_shows_what_a_change_does_component_by_component(server, kafka):
     check("replace orders", "  ~ settings: restart", "  it drains, and goes on where it was", tasks=3)
 
 
+def test_every_document_is_a_pipeline_that_check_takes_for_one(server):
+    one, two, three = (json.dumps(pipeline(generated(1), to_file(server.workspace.folder / name), name=name)) for name in ("one", "two", "three"))
+    file = server.workspace.write("all.yaml", f"# first\n{one}\n...\n# second\n{two}\n--- # third\n{three}\n...\n# end\n")
+    assert server.workspace.command("check", file).succeeded().out == "one: ok\ntwo: ok\nthree: ok\n"
+    out, plan = planned(server, file)
+    assert [line for line in out.splitlines() if line.startswith("create ")] == ["create one", "create three", "create two"]
+    tell(server, "apply", file, "--plan", plan).succeeded()
+    assert "0 to change, 3 unchanged" in planned(server, file, "--prune")[0]
+    assert "# second" in server.get("/v1/pipelines/two")["document"]
+
+
+def test_a_destination_is_passed_over_with_a_word(server):
+    made = json.dumps(pipeline(generated(1), to_file(server.workspace.folder / "made"), name="made"))
+    file = server.workspace.write("all.yaml", f"destination: cold\ntype: file\npath: cold.ndjson\n---\n{made}\n")
+    out, plan = planned(server, file)
+    assert f"create made\ndestination cold at {file}:1:" in out and "is no pipeline" in out and "1 to change, 0 unchanged" in out
+    assert tell(server, "apply", file, "--plan", plan).succeeded().out == "made: started\n"
+
+
+def test_the_last_pipelines_are_pruned_with_an_empty_folder(server):
+    folder, made = server.workspace.folder / "mine", pipeline(generated(1), to_file(server.workspace.folder / "made"), name="made")
+    file = server.workspace.write("mine/made.yaml", made)
+    tell(server, "apply", folder, "--plan", planned(server, folder)[1]).succeeded()
+    file.unlink()
+    tell(server, "plan", folder).failed().says("mine", "holds no", "--prune")
+    out, plan = planned(server, folder, "--prune")
+    assert "delete made\n1 to change" in out
+    tell(server, "apply", folder, "--prune", "--plan", plan).succeeded()
+    assert server.get("/v1/pipelines") == []
+    tell(server, "plan", server.workspace.folder / "none", "--prune").failed().says("none")
+
+
 def test_apply_refuses_when_the_server_or_the_files_moved_on(server, kafka):
     file = server.workspace.write("orders.yaml", pipeline(following(kafka, kafka.topic()), to_file(server.workspace.folder / "out"), name="orders"))
     _, plan = planned(server, file)
@@ -80,6 +112,10 @@ def test_apply_refuses_when_the_server_or_the_files_moved_on(server, kafka):
     _, plan = planned(server, file)
     file.write_text(file.read_text() + "idle: 5s\n")
     tell(server, "apply", file, "--plan", plan).failed().says("plan again")
+    for ask in ("pause", "stop", "resume"):
+        _, plan = planned(server, file)
+        server.do("another", ask).says(200)
+        tell(server, "apply", file, "--plan", plan).failed().says("plan again")
     assert [one["name"] for one in server.get("/v1/pipelines")] == ["another"]
 
 
@@ -169,6 +205,8 @@ def test_offsets_are_shown_and_a_stopped_pipeline_is_moved(server, kafka):
     shown = tell(server, "pipelines", "offsets", "orders").succeeded().out
     assert re.search(rf"^{topic} +1 +10  committed$", shown, re.M), shown
     tell(server, "pipelines", "offsets", "orders", "--set", f"{topic}/7=0").failed().says(f"{topic}[7]", f"{topic}[0], {topic}[1]")
+    tell(server, "pipelines", "offsets", "orders", "--set", f"{topic}/1=3", "--set", f"{topic}/0=-5").failed().says(f"{topic}[0] cannot go on at -5", "0 or more")
+    assert at() == {0: 10, 1: 10}
     shown = tell(server, "pipelines", "offsets", "orders", "--set", f"{topic}/0=4").succeeded().out
     assert re.search(rf"^{topic} +0 +4  committed$", shown, re.M), shown
     tell(server, "pipelines", "resume", "orders").succeeded()
@@ -209,6 +247,7 @@ def test_offsets_of_a_source_that_keeps_none_itself_are_moved_as_well(server):
     [offset] = server.get("/v1/pipelines/lines/offsets")
     assert offset["position"] == lines.stat().st_size and offset["committed"]
     tell(server, "pipelines", "offsets", "lines", "--to", "earliest").failed().says("a file source", "set numbers instead")
+    tell(server, "pipelines", "offsets", "lines", "--set", f"{offset['stream']}/{offset['partition']}=-1").failed().says("cannot go on at -1")
     tell(server, "pipelines", "offsets", "lines", "--set", f"{offset['stream']}/{offset['partition']}=0").succeeded()
     tell(server, "pipelines", "resume", "lines").succeeded()
     server.until("all come again", lambda: len(out.read_bytes().splitlines()) == 20)

@@ -103,6 +103,25 @@ def test_a_path_that_does_not_exist_is_named(workspace):
     workspace.command("check", "no/such.yaml").failed().says("no/such.yaml")
 
 
+def test_the_settings_of_a_server_are_checked_and_are_no_pipeline(workspace):
+    workspace.write("served/orders.yaml", GOOD)
+    settings = workspace.write("served/catchwater.yaml", "kafka: {brokerz: x}\n")
+    for path in ("served", "served/catchwater.yaml"):
+        workspace.command("check", path).failed().says("served/catchwater.yaml", "brokers")
+    workspace.command("check", "catchwater.yaml").failed().says("catchwater.yaml")
+    settings.write_text("kafka: {brokers: 'localhost:9092'}\n")
+    assert workspace.command("check", "served").succeeded().out == "orders: ok\nserved/catchwater.yaml: ok, a server's settings\n"
+    assert workspace.command("check", settings).succeeded().out == f"{settings}: ok, a server's settings\n"
+    workspace.command("run", settings, "--data-dir", workspace.data_dir).failed().says("the settings of a server")
+
+
+def test_a_hidden_file_of_a_folder_is_not_read(workspace):
+    workspace.write("pipelines/orders.yaml", GOOD)
+    workspace.write("pipelines/.orders.yaml", "name: [")
+    assert workspace.command("check", "pipelines").succeeded().out == "orders: ok\n"
+    workspace.command("check", "pipelines/.orders.yaml").failed().says(".orders.yaml:1:")
+
+
 def test_an_empty_folder_is_named(workspace):
     (workspace.folder / "nothing").mkdir()
     workspace.command("check", "nothing").failed().says("nothing")

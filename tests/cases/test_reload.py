@@ -1,5 +1,6 @@
 """Hot reload: a folder, a signal or the API changes what runs, and nothing else."""
 
+import json
 import os
 import signal
 import socket
@@ -242,8 +243,83 @@ def test_a_mistake_in_the_servers_settings_is_told(server):
     settings.write_text("kafak: {}\n")
     server.start()
     server.process.says("catchwater.yaml", "kafak")
-    settings.write_text("kafka: {broker: there}\n")
-    server.until("it is told anew", lambda: "`kafka` is a map with `brokers`" in server.process.err)
+    assert "kafak" in server.reloaded()["error"] and server.metric("catchwater_config_reloads_total", outcome="refused") == 1
+    settings.write_text("kafka: {brokerz: there}\n")
+    server.until("it is told anew", lambda: "brokers" in server.reloaded()["error"])
+    server.write(pipeline(generated(1), to_file(server.workspace.folder / "out"), name="orders"))
+    server.until("a pipeline has nothing to do with it", lambda: len(server.get("/v1/pipelines")) == 1)
+    assert "catchwater.yaml" in server.ask("POST", "/v1/reload").says(200).json["error"]
+    refused = server.metric("catchwater_config_reloads_total", outcome="refused")
+    assert refused >= 4 and server.metric("catchwater_config_reloads_total", outcome="done") == 0
+    server.ask("POST", "/v1/pipelines", pipeline(generated(1), to_file(server.workspace.folder / "made"), name="made")).says(201)
+    assert "catchwater.yaml" in server.reloaded()["error"], "it still is one"
+    assert server.metric("catchwater_config_reloads_total", outcome="refused") == refused, "and no matter of a pipeline's"
+    settings.write_text("kafka: {brokers: 'there:9092'}\n")
+    server.until("it is over", lambda: server.reloaded()["error"] is None)
+
+
+def test_a_draft_that_an_editor_hides_is_no_pipeline(server):
+    document = pipeline(generated(1), to_file(server.workspace.folder / "out"), name="orders")
+    server.write({**document, "source": {"type": "kafak"}}, name=".orders")
+    server.write(document)
+    server.start()
+    server.write({**document, "idle": "5s"})
+    server.until("what is not hidden is served", lambda: generation(server) == 2)
+    assert server.reloaded()["error"] is None
+
+
+def test_a_file_that_a_pipeline_made_by_api_names_is_no_change_before_it_changes(server):
+    out = server.workspace.write("secret", str(server.workspace.folder / "out"))
+    server.start()
+    server.ask("POST", "/v1/pipelines", pipeline(generated(1), to_file(f"${{file:{out}}}"), name="made")).says(201)
+    time.sleep(2)
+    assert [change["pipeline"] for change in server.reloaded()["changes"]] == ["made"]
+    assert "files have changed" not in server.process.err
+    server.workspace.write("draft", str(server.workspace.folder / "other")).rename(out)
+    server.until("it is a change", lambda: "files have changed" in server.process.err)
+    server.until("it is made", lambda: (server.workspace.folder / "other").exists())
+
+
+def test_a_wish_goes_with_its_pipeline_and_stays_with_its_file(server):
+    document = pipeline(generated(1), to_file(server.workspace.folder / "out"), name="orders")
+    file = server.write(document)
+    server.start()
+    server.do("orders", "stop").says(200)
+    server.write({**document, "idle": "5s"})
+    server.until("the edit is seen", lambda: "idle" in server.get("/v1/pipelines/orders")["document"])
+    assert server.state("orders") == "stopped"
+    server.stop().succeeded()
+    draft = file.rename(server.workspace.folder / "aside")
+    server.start()
+    assert server.get("/v1/pipelines") == []
+    draft.rename(file)
+    server.until("its folder comes late", lambda: server.get("/v1/pipelines"))
+    assert server.state("orders") == "stopped"
+    file.unlink()
+    server.until("it is gone", lambda: server.get("/v1/pipelines") == [])
+    server.write(document)
+    server.until("another of its name comes", lambda: server.get("/v1/pipelines"))
+    server.until_state("orders", "ended")
+
+
+def test_what_is_made_by_api_runs_whatever_was_wanted_of_another_of_its_name(server):
+    """The wish of the old one is still kept: its file went while no server looked on."""
+    for name in ("put", "applied"):
+        server.write(pipeline(generated(1), to_file(server.workspace.folder / name), name=name))
+    server.start()
+    for name in ("put", "applied"):
+        server.do(name, "stop").says(200)
+    server.stop().succeeded()
+    texts = {path.stem: path.read_text() for path in server.folder.iterdir()}
+    for path in server.folder.iterdir():
+        path.unlink()
+    server.start()
+    server.ask("PUT", "/v1/pipelines/put", texts["put"]).says(200)
+    server.until_state("put", "ended")
+    wish = json.dumps({"files": [{"name": "a.yaml", "text": texts["applied"]}]})
+    ask = lambda path: server.ask("POST", path, wish, {"content-type": "application/json"}).says(200).json
+    ask(f"/v1/apply?hash={ask('/v1/plan')['hash']}")
+    server.until_state("applied", "ended")
 
 
 def test_a_change_that_does_not_start_is_put_back(server, kafka):

@@ -1,8 +1,10 @@
 """`catchwater serve`: pipelines of a folder and of the API, kept running, looked at and told what to do over HTTP."""
 
 import json
+import re
 import socket
 import time
+import urllib.request
 
 import pytest
 
@@ -50,7 +52,7 @@ def test_the_process_tells_how_it_is(server, kafka):
 
 def test_a_mistake_at_the_start_ends_it_with_the_place(server):
     server.write({"name": "wrong", "source": {"type": "generate", "cuont": 3}, "sinks": [{"type": "file", "path": "x"}]})
-    server._start().wait().failed().says("wrong.yaml:", "cuont", "count")
+    server._start().wait().failed().says("wrong.yaml:", "cuont", "count", "nothing was started")
 
 
 def test_an_empty_folder_is_a_good_one_to_begin_with(server):
@@ -256,6 +258,13 @@ def test_others_need_a_token(server):
     guarded.ask("GET", "/metrics").says(401, "token")
     guarded.ask("GET", "/v1/pipelines", headers={"authorization": "Bearer open sesam"}).says(401)
     assert guarded.ask("GET", "/livez").status == guarded.ask("GET", "/readyz").status == 200
+    url = f"http://127.0.0.1:{guarded.port}/v1/pipelines"
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    passwords.add_password(None, url, "anybody", "open sesame")
+    # It shows its password only where it is asked for one.
+    with urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords)).open(url, timeout=30) as answer:
+        assert json.load(answer) == []
+    assert guarded.ask("GET", "/v1/pipelines", headers={"authorization": "bearer open sesame"}).status == 200
     guarded.headers = {"authorization": "Bearer open sesame"}
     assert guarded.get("/v1/pipelines") == []
     assert "open sesame" not in guarded.process.err
@@ -285,6 +294,35 @@ def test_the_api_describes_itself(server):
     assert {"get", "put", "delete"} <= set(document["paths"]["/v1/pipelines/{name}"])
 
 
+JSON = {"content-type": "application/json"}
+LARGE = b"#" * (5 << 20)
+
+
+@pytest.mark.parametrize("status, method, path, body, headers", [
+    (400, "POST", "/v1/plan", "{bad", JSON), (422, "POST", "/v1/plan", '{"files": 1}', JSON), (415, "POST", "/v1/plan", "{}", {}),
+    (413, "POST", "/v1/plan", LARGE, JSON), (400, "POST", "/v1/apply", '{"files": []}', JSON), (415, "POST", "/v1/apply?hash=x", "{}", {}),
+    (400, "POST", "/v1/pipelines", b"\xff", {}), (413, "POST", "/v1/pipelines", LARGE, {}), (422, "POST", "/v1/pipelines", "name: x", {}),
+    (400, "POST", "/v1/pipelines?wanted=gone", "name: x", {}), (413, "PUT", "/v1/pipelines/x", LARGE, {}),
+    (400, "PUT", "/v1/pipelines/x", b"\xff", {}), (400, "GET", "/v1/pipelines/%ff", None, {}), (400, "PUT", "/v1/pipelines/%ff", "x", {}),
+    (400, "DELETE", "/v1/pipelines/%ff", None, {}), (404, "DELETE", "/v1/pipelines/x", None, {}), (404, "GET", "/v1/pipelines/x", None, {}),
+    (400, "GET", "/v1/pipelines/%ff/status", None, {}), (400, "POST", "/v1/pipelines/%ff/pause", None, {}),
+    (404, "POST", "/v1/pipelines/x/restart", None, {}), (400, "GET", "/v1/pipelines/%ff/offsets", None, {}),
+    (422, "PATCH", "/v1/pipelines/x/offsets", "{}", JSON), (400, "PATCH", "/v1/pipelines/x/offsets", "{", JSON),
+    (415, "PATCH", "/v1/pipelines/x/offsets", "{}", {}), (404, "PATCH", "/v1/pipelines/x/offsets", '{"to": "earliest"}', JSON),
+    (403, "GET", "/v1/reload", None, {"origin": "https://evil.example"}),
+    (405, "DELETE", "/v1/pipelines", None, {}), (405, "POST", "/v1/openapi.json", None, {}), (404, "GET", "/v1/none", None, {}),
+])
+def test_what_is_refused_is_refused_as_the_api_says_of_itself(server, status, method, path, body, headers):
+    server.start()
+    answer = server.ask(method, path, body, headers)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/json"), answer.body
+    assert isinstance(answer.json["error"], str) and answer.json["error"] and set(answer.json) <= {"error", "mistakes"}
+    document = server.get("/v1/openapi.json")
+    described = re.sub(r"/pipelines/[^/?]+", "/pipelines/{name}", path.partition("?")[0])
+    operation = document["paths"].get(described, {}).get(method.lower())
+    assert operation is None if status == 405 or described == "/v1/none" else str(status) in operation["responses"], operation
+
+
 def test_secrets_are_not_shown(server, kafka):
     sink = {"type": "http", "url": "http://127.0.0.1:1", "token": "hunter2"}
     document = pipeline(following(kafka, kafka.topic()), sink, name="orders")
@@ -292,6 +330,22 @@ def test_secrets_are_not_shown(server, kafka):
     server.ask("POST", "/v1/pipelines", document).says(201)
     said = json.dumps([server.get("/v1/pipelines/orders"), server.get("/v1/pipelines"), server.status("orders")])
     assert "hunter2" not in said + server.process.err
+
+
+def test_what_the_server_keeps_is_its_own_to_read(server):
+    sink = {"type": "http", "url": "http://127.0.0.1:1", "token": "hunter2"}
+    kept = server.workspace.data_dir / "server"
+    old = kept / "pipelines" / "old.new"
+    old.parent.mkdir(parents=True)
+    old.write_text("token: hunter2\n")
+    for path, mode in ((kept, 0o755), (old.parent, 0o755), (old, 0o644)):
+        path.chmod(mode)
+    server.start()
+    server.ask("POST", "/v1/pipelines", pipeline(generated(1), sink, name="made")).says(201)
+    server.do("made", "stop").says(200)
+    modes = {path: path.stat().st_mode & 0o777 for path in [kept, *kept.rglob("*")]}
+    assert "hunter2" in (kept / "pipelines" / "made.yaml").read_text() and len(modes) >= 5
+    assert all(mode == (0o700 if path.is_dir() else 0o600) for path, mode in modes.items()), modes
 
 
 def test_a_client_that_hangs_up_stops_nothing_half_way(server, kafka):

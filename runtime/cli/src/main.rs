@@ -237,7 +237,7 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
 #[cfg_attr(not(feature = "server"), allow(unused_variables))]
 fn let_levels_change<S: 'static>(handle: reload::Handle<EnvFilter, S>, begun_with: String) {
     #[cfg(feature = "server")]
-    catchwater_server::on_level_change(move |directives| {
+    catchwater_server::on_level_change(&begun_with.clone(), move |directives| {
         let filter = EnvFilter::try_new(format!("{begun_with},{directives}")).map_err(|error| error.to_string())?;
         handle.reload(filter).map_err(|error| error.to_string())
     });

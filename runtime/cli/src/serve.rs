@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use crate::output::complain;
+use crate::output::{complain, note};
 use crate::run::{Means, Signals, exit_at_once, host, runtime};
 
 #[derive(clap::Args)]
@@ -45,7 +45,11 @@ pub(crate) fn serve(arguments: &Arguments, registry: Registry) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
             complain(&wrong.to_string());
-            ExitCode::from(if matches!(wrong, Wrong::Mistakes(_)) { 2 } else { 1 })
+            if !matches!(wrong, Wrong::Mistakes(_)) {
+                return ExitCode::FAILURE;
+            }
+            note("nothing was started: mend what is wrong or take it out of the folder, and start again");
+            ExitCode::from(2)
         }
     }
 }

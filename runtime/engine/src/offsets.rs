@@ -41,7 +41,7 @@ pub struct Move {
     pub stream: String,
     /// The number of the partition.
     pub partition: i32,
-    /// Its next position; `None` forgets what was committed.
+    /// Its next position, 0 or more; `None` forgets what was committed.
     pub position: Option<i64>,
 }
 
@@ -70,6 +70,7 @@ pub(crate) async fn read(blueprint: &Blueprint) -> Result<Vec<Offset>> {
 
 /// Moves partitions, backward too (Invariant 2: this is an operator's reset). Refused where that would have no effect.
 pub(crate) async fn set(blueprint: &Blueprint, moves: &[Move]) -> Result<()> {
+    moves.iter().try_for_each(Move::refuse_negative)?;
     let (mut upstream, assignments) = take(blueprint).await?;
     let moved = move_to(blueprint, &mut upstream, &assignments, moves).await;
     let closed = upstream.close(true).await;
@@ -188,6 +189,17 @@ impl Offset {
 // === impl Move ===
 
 impl Move {
+    /// Some sources would take it for their beginning, and read all of it again.
+    fn refuse_negative(&self) -> Result<()> {
+        match self.position {
+            Some(position @ ..0) => Err(Error::refused(format!(
+                "{}[{}] cannot go on at {position}: a position counts from the beginning, which is 0 or more",
+                self.stream, self.partition
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn means(&self, offset: &Offset) -> bool {
         let names = [offset.called(), &offset.partition.stream];
         offset.partition.number == self.partition && names.contains(&self.stream.as_str())
@@ -208,5 +220,21 @@ impl Move {
             true => format!("{asked} is none of its partitions: {}", names(&all)),
             false => format!("{asked} may be any of these, name one: {}", names(&found)),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_position_is_refused_by_name() {
+        let check = |position: Option<i64>| {
+            let to = Move { stream: "orders".into(), partition: 3, position };
+            to.refuse_negative().map_err(|error| error.to_string())
+        };
+        assert_eq!((check(Some(0)), check(None)), (Ok(()), Ok(())));
+        let refused = check(Some(-5)).expect_err("it is refused");
+        assert!(refused.contains("orders[3] cannot go on at -5"), "{refused}");
     }
 }

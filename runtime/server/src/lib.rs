@@ -21,7 +21,13 @@ pub use access::{Access, Token};
 pub use connect::brokers::{Brokers, GroupOffset};
 pub use connect::on_level_change;
 pub use server::{
-    Described, Differs, Expected, Origin, Outlook, Reload, Reloaded, Server, Settings, Wanted, Wish, WishedFile,
+    Described, Differs, Expected, Origin, Outlook, PassedOver, Reload, Reloaded, Server, Settings, Wanted, Wish,
+    WishedFile,
 };
 pub use watch::Watch;
 pub use wrong::Wrong;
+
+/// Looks for a mistake in the settings that are in the folder of a server, without one that runs.
+pub fn check_settings(folder: &std::path::Path) -> Result<(), String> {
+    connect::settings::kafka(folder).map(drop).map_err(|failure| failure.into_message())
+}

@@ -1,14 +1,20 @@
 //! What the server keeps on its disk: the pipelines that were made through its API, and which pipelines are not to run.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use catchwater_sdk::files::{file_name, replace};
 use catchwater_sdk::{Error, Result, ResultExt};
+use tracing::warn;
 
 use crate::server::Wanted;
+
+/// Passwords stand in pipelines: whoever shares the machine, or the volume, has no business with them.
+const OWNERS_FOLDER: u32 = 0o700;
+const OWNERS_FILE: u32 = 0o600;
 
 /// A folder of a server's own, locked as long as this lives.
 #[derive(Debug)]
@@ -28,6 +34,7 @@ impl Store {
         let pipelines = folder.join("pipelines");
         fs::create_dir_all(&pipelines).or_refused(|| format!("create {}", pipelines.display()))?;
         let lock = lock(&folder.join("lock"), data_dir)?;
+        tighten_all(&folder, &pipelines);
         Ok(Store { pipelines, wanted: folder.join("wanted.json"), _lock: lock })
     }
 
@@ -104,8 +111,33 @@ fn lock(path: &Path, data_dir: &Path) -> Result<File> {
     }
 }
 
+/// Also what a server of an older version left, drafts included.
+fn tighten_all(folder: &Path, pipelines: &Path) {
+    tighten(folder, OWNERS_FOLDER);
+    tighten(pipelines, OWNERS_FOLDER);
+    for entry in [folder, pipelines].into_iter().flat_map(fs::read_dir).flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            tighten(&entry.path(), OWNERS_FILE);
+        }
+    }
+}
+
+/// A volume without such rights, or of another owner, is no reason not to serve.
+fn tighten(path: &Path, mode: u32) {
+    let is_open = fs::metadata(path).is_ok_and(|found| found.mode() & 0o777 & !mode != 0);
+    if let Some(error) =
+        is_open.then(|| fs::set_permissions(path, Permissions::from_mode(mode))).and_then(|set| set.err())
+    {
+        warn!(path = %path.display(), %error, "others can read what the server keeps, and that cannot be changed");
+    }
+}
+
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(path, |file| file.write_all(bytes)).or_refused(|| format!("write {}", path.display()))
+    let fill = |file: &mut File| {
+        let _ = file.set_permissions(Permissions::from_mode(OWNERS_FILE)); // told at the start
+        file.write_all(bytes)
+    };
+    replace(path, fill).or_refused(|| format!("write {}", path.display()))
 }
 
 fn sync_folder(path: &Path) -> std::io::Result<()> {
@@ -129,6 +161,30 @@ mod tests {
         assert_eq!(store.name_of(&store.path("a+b/ü%41&c=d")), "a+b/ü%41&c=d");
         store.remove("a/b").expect("removes");
         assert!(store.texts().expect("reads").is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_the_owners_alone_also_what_was_there_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode =
+            |path: &str| fs::metadata(folder.path().join("server").join(path)).map(|found| found.mode() & 0o777).ok();
+        let pipelines = folder.path().join("server/pipelines");
+        fs::create_dir_all(&pipelines).expect("makes it");
+        for path in [folder.path().join("server"), pipelines.clone()] {
+            fs::set_permissions(path, Permissions::from_mode(0o755)).expect("opens it to all");
+        }
+        for name in ["old.yaml", "draft.new"] {
+            fs::write(pipelines.join(name), "name: old").expect("writes");
+            fs::set_permissions(pipelines.join(name), Permissions::from_mode(0o644)).expect("opens it to all");
+        }
+        let store = Store::open(folder.path()).expect("opens");
+        store.keep("made", "name: made").expect("keeps");
+        store.keep_wishes(&Wishes::from([("made".into(), Wanted::Paused)])).expect("keeps");
+        assert_eq!([mode(""), mode("pipelines")], [Some(0o700); 2]);
+        let files = ["pipelines/old.yaml", "pipelines/draft.new", "pipelines/made.yaml", "wanted.json"];
+        assert_eq!(files.map(mode), [Some(0o600); 4]);
+        store.keep("made", "name: made # again").expect("keeps");
+        assert_eq!(mode("pipelines/made.yaml"), Some(0o600));
     }
 
     #[test]

@@ -31,31 +31,30 @@ pub struct Watch {
 impl Watch {
     /// Looks for the first time.
     pub fn new(server: Server) -> Watch {
-        Watch { seen: Seen::of(&server), server }
+        Watch { seen: Seen::of(server.folder()), server }
     }
 
     /// Reloads whenever files have changed; never ends.
     pub async fn watch(self) {
-        let Watch { server, seen } = self;
-        let mut seen = Seen::after(seen, &server);
+        let Watch { server, mut seen } = self;
         loop {
+            seen = seen.naming(&server.view().files);
             sleep(EVERY).await;
-            let now = Seen::of(&server);
+            let now = seen.again();
             if now != seen {
-                let now = quiet(&server, now).await;
+                seen = quiet(now).await;
                 info!(folder = %server.folder().display(), "files have changed");
                 let _ = server.reload(Reload::File).await; // it has said itself what is wrong
-                seen = Seen::after(now, &server);
             }
         }
     }
 }
 
 /// Waits until two looks find the same.
-async fn quiet(server: &Server, mut seen: Seen) -> Seen {
+async fn quiet(mut seen: Seen) -> Seen {
     for _ in 0..LOOKS_MAX {
         sleep(QUIET).await;
-        let now = Seen::of(server);
+        let now = seen.again();
         if now == seen {
             return now;
         }
@@ -68,8 +67,14 @@ async fn quiet(server: &Server, mut seen: Seen) -> Seen {
 #[derive(PartialEq, Eq)]
 struct Seen {
     folder: PathBuf,
-    files: BTreeMap<PathBuf, Option<Look>>,
+    /// The YAML of the folder.
+    yaml: Looks,
+    /// The files that pipelines name.
+    named: Looks,
 }
+
+/// What files looked like, or that they were not there.
+pub(crate) type Looks = BTreeMap<PathBuf, Option<Look>>;
 
 /// Enough to tell that a file is not the same: a link that points elsewhere has another inode.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,22 +86,29 @@ pub(crate) struct Look {
 }
 
 impl Seen {
-    fn of(server: &Server) -> Seen {
-        let named = server.view().files.keys().cloned().collect::<Vec<_>>();
-        let files = yaml_in(server.folder()).chain(named).map(|path| (look(&path), path));
-        Seen { folder: server.folder().to_owned(), files: files.map(|(look, path)| (path, look)).collect() }
+    fn of(folder: &Path) -> Seen {
+        Seen { folder: folder.to_owned(), yaml: looks(yaml_in(folder)), named: Looks::new() }
     }
 
-    /// The same, with the files that a reload since then has come to know, as they were before it read them.
-    fn after(before: Seen, server: &Server) -> Seen {
-        let named = server.view().files.clone();
-        let mut files = before.files;
-        files.retain(|path, _| path.parent() == Some(&before.folder) || named.contains_key(path));
-        for (path, look) in named {
-            files.entry(path).or_insert(look);
-        }
-        Seen { folder: before.folder, files }
+    /// What is seen now of the same folder and files.
+    fn again(&self) -> Seen {
+        Seen { named: looks(self.named.keys().cloned()), ..Seen::of(&self.folder) }
     }
+
+    /// The same with the files that pipelines name by now, each as it was seen last, or else as it was before it was read. That
+    /// it is named, or no more, is not that it has changed.
+    fn naming(mut self, named: &Looks) -> Seen {
+        let look = |(path, look): (&PathBuf, &Option<Look>)| {
+            let seen = self.named.remove(path).unwrap_or_else(|| look.clone());
+            (path.clone(), seen)
+        };
+        let named = named.iter().map(look).collect();
+        Seen { named, ..self }
+    }
+}
+
+fn looks(paths: impl Iterator<Item = PathBuf>) -> Looks {
+    paths.map(|path| (look(&path), path)).map(|(look, path)| (path, look)).collect()
 }
 
 fn yaml_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
@@ -114,11 +126,6 @@ pub(crate) fn look(path: &Path) -> Option<Look> {
 mod tests {
     use super::*;
 
-    fn seen(folder: &Path) -> Seen {
-        let files = yaml_in(folder).map(|path| (path.clone(), look(&path))).collect();
-        Seen { folder: folder.to_owned(), files }
-    }
-
     /// Whether `change` is noticed in a folder that holds `a.yaml`.
     fn check(expected: bool, change: impl FnOnce(&Path)) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -129,9 +136,9 @@ mod tests {
         }
         std::os::unix::fs::symlink("one", path.join("..data")).expect("links");
         std::os::unix::fs::symlink("..data/a.yaml", path.join("a.yaml")).expect("links");
-        let before = seen(path);
+        let before = Seen::of(path);
         change(path);
-        assert_eq!(seen(path) != before, expected);
+        assert_eq!(before.again() != before, expected);
     }
 
     #[test]
@@ -153,5 +160,24 @@ mod tests {
     #[test]
     fn what_is_no_pipeline_is_no_change() {
         check(false, |folder| std::fs::write(folder.join("notes.txt"), "a").expect("writes"));
+        check(false, |folder| std::fs::write(folder.join(".a.yaml"), "a").expect("writes"));
+    }
+
+    #[test]
+    fn a_file_that_is_named_is_no_change_until_it_is_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (secret, later) = (folder.path().join("secret"), folder.path().join("later"));
+        std::fs::write(&secret, "a").expect("writes");
+        let named = looks([secret.clone(), later.clone()].into_iter());
+        let seen = Seen::of(folder.path()).naming(&named);
+        assert!(seen.again() == seen);
+        std::fs::write(&later, "b").expect("writes");
+        assert!(seen.again() != seen, "it was not there");
+        let seen = seen.again();
+        std::fs::write(&secret, "changed").expect("writes");
+        let seen = seen.naming(&looks([secret, later].into_iter()));
+        assert!(seen.again() != seen, "it was another when it was seen last");
+        let seen = seen.naming(&Looks::new());
+        assert!(seen.again() == seen, "nobody names it any more");
     }
 }

@@ -81,7 +81,7 @@ impl Arguments {
     fn wish(&self) -> Result<Value> {
         let mut files = Vec::new();
         for path in &self.paths {
-            for file in files_in(path)? {
+            for file in files_in(path, self.prune)? {
                 let text = std::fs::read_to_string(&file).or_refused(|| format!("read {}", file.display()))?;
                 files.push(json!({ "name": file.display().to_string(), "text": text }));
             }
@@ -90,14 +90,18 @@ impl Arguments {
     }
 }
 
-/// The files of a folder in their order, as `run` reads them; or the file itself.
-fn files_in(path: &Path) -> Result<Vec<PathBuf>> {
+/// The files of a folder in their order, as `run` reads them; or the file itself. Without any, nothing is wanted that is not
+/// there, which is worth asking only where that is to go.
+fn files_in(path: &Path, prune: bool) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let files = pipelines_in(path).or_refused(|| format!("read the folder {}", path.display()))?;
-    match files.is_empty() {
-        true => Err(Error::refused(format!("the folder {} holds no `*.yaml` or `*.yml` file", path.display()))),
+    match files.is_empty() && !prune {
+        true => Err(Error::refused(format!(
+            "the folder {} holds no `*.yaml` or `*.yml` file; with --prune, what the server was given before would go",
+            path.display()
+        ))),
         false => Ok(files),
     }
 }
@@ -115,6 +119,10 @@ fn described(outlook: &Value) -> String {
         if change["change"] == "replace" {
             said.push_str("  it drains, and goes on where it was\n");
         }
+    }
+    for passed_over in list(outlook, "passed_over") {
+        let (name, place) = (text(passed_over, "destination"), text(passed_over, "place"));
+        let _ = writeln!(said, "destination {name} at {place} is no pipeline: only replays use it, and it stays here");
     }
     let _ = writeln!(said, "{} to change, {} unchanged", changes.len(), outlook["unchanged"]);
     let _ = writeln!(said, "plan {}", text(outlook, "hash"));

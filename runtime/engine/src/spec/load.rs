@@ -38,7 +38,8 @@ enum Tests {
     PassedOver,
 }
 
-/// Reads the pipelines in `paths`: YAML files, or folders of them (`*.yaml`, `*.yml`, sorted, not those within).
+/// Reads the pipelines in `paths`: YAML files, or folders of them (`*.yaml`, `*.yml`, sorted, neither hidden ones nor those of
+/// folders within).
 pub fn load(paths: &[PathBuf], catalog: &dyn Catalog) -> Result<Vec<Pipeline>, Mistakes> {
     load_with(paths, catalog, &ProcessEnvironment)
 }
@@ -150,7 +151,7 @@ impl<'a> Loader<'a> {
             return self.file(path);
         }
         match yaml_files(path) {
-            Ok((pipelines, _)) if pipelines.is_empty() && !path.join(SETTINGS).is_file() => {
+            Ok((pipelines, _)) if pipelines.is_empty() && !is_settings(&path.join(SETTINGS)) => {
                 self.about(path, Problem::new("the folder holds no `*.yaml` or `*.yml` file"));
             }
             Ok((pipelines, tests)) => {
@@ -162,6 +163,11 @@ impl<'a> Loader<'a> {
     }
 
     fn file(&mut self, path: &Path) {
+        if is_settings(path) {
+            let help = "name the folder to run its pipelines; if this is one, call its file otherwise";
+            return self
+                .about(path, Problem::new("the file holds the settings of a server, and no pipeline").help(help));
+        }
         if trial::is_beside(path) {
             let owner = trial::owners(path).find(|owner| owner.is_file()).or_else(|| trial::owners(path).next());
             let help = owner.map(|owner| format!("name the file of their pipelines: {}", owner.display()));
@@ -315,9 +321,15 @@ pub fn pipelines_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     yaml_files(folder).map(|(pipelines, _)| pipelines)
 }
 
-/// Whether a file's name says that it holds YAML.
+/// Whether the name of a file in a folder says that it holds YAML. A hidden one is a draft, as editors leave them, or a backup.
 pub fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+    let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    !is_hidden && path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// Whether a file is that of a server's settings.
+pub fn is_settings(path: &Path) -> bool {
+    path.ends_with(SETTINGS) && path.is_file()
 }
 
 /// The files of pipelines in a folder, and those of tests.
@@ -325,7 +337,7 @@ fn yaml_files(folder: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if is_yaml(&path) && path.is_file() && !path.ends_with(SETTINGS) {
+        if is_yaml(&path) && path.is_file() && !is_settings(&path) {
             files.push(path);
         }
     }

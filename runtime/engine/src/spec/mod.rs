@@ -27,8 +27,8 @@ pub use component::{Component, OnError, Place, When};
 pub use destination::Destination;
 pub use editor::editor_schema;
 pub use load::{
-    Documents, SETTINGS, is_yaml, load, load_beside, load_documents, load_tested, load_texts, load_with, outline,
-    pipelines_in,
+    Documents, SETTINGS, is_settings, is_yaml, load, load_beside, load_documents, load_tested, load_texts, load_with,
+    outline, pipelines_in,
 };
 pub use mistakes::{Located, Mistakes, SourceFile};
 pub use pipeline::{Pipeline, Sink};

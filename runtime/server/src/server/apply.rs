@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
 
 use catchwater_engine::diff::{Difference, Effect, Kind, differences};
-use catchwater_engine::plan::{Plan, plan_texts};
+use catchwater_engine::plan::Plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::documents::Documents;
 use super::plan::{Edit, Intended};
 use super::view::Shown;
 use super::{Origin, Reloaded, Server};
@@ -44,6 +44,17 @@ pub struct Outlook {
     pub changes: Vec<Expected>,
     /// How many would not.
     pub unchanged: usize,
+    /// What the files hold besides pipelines: it changes nothing.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A destination: replays of whoever has its file can be sent to it, and a server has no use for it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PassedOver {
+    /// Its name.
+    pub destination: String,
+    /// Where it stands: file, line and column.
+    pub place: String,
 }
 
 /// What would become of a pipeline.
@@ -92,6 +103,7 @@ impl Server {
                     let text = "what runs, or what is wanted, is no longer what the plan was made of: plan again";
                     return Err(Wrong::Conflict(text.into()));
                 }
+                edit.documents.keys().try_for_each(|name| server.wish_at_first(name, None))?;
                 server.carry_out(topology, &edit, intended).await
             })
         })
@@ -99,7 +111,8 @@ impl Server {
     }
 
     fn weigh(&self, wish: &Wish) -> Result<Weighed, Wrong> {
-        let documents = self.documents(wish)?;
+        let Documents { pipelines: documents, passed_over } = Documents::read(&wish.files, &self.0.registry)?;
+        documents.keys().try_for_each(|name| self.own_or_new(name))?;
         let gone = if wish.prune { self.not_among(&documents) } else { Vec::new() };
         let edit = Edit { documents, gone };
         let intended = self.intend_edit(&edit)?;
@@ -107,25 +120,7 @@ impl Server {
         let others = intended.plan.pipelines.len() + intended.unsound.len() + edit.gone.len();
         let unchanged = others - changes.len();
         let hash = self.hash(wish, &changes)?;
-        Ok(Weighed { edit, intended, outlook: Outlook { hash, changes, unchanged } })
-    }
-
-    /// Each pipeline's own document. Mistakes are named in the files as they were sent.
-    fn documents(&self, wish: &Wish) -> Result<BTreeMap<String, String>, Wrong> {
-        let files: Vec<_> = wish.files.iter().map(|file| (Path::new(&file.name), file.text.as_str())).collect();
-        let plan = plan_texts(&files, &self.0.registry)?;
-        for planned in &plan.pipelines {
-            self.own_or_new(&planned.spec.name)?;
-        }
-        let documents = wish.files.iter().flat_map(|file| documents_in(&file.text));
-        let mut named = BTreeMap::new();
-        for document in documents {
-            let plan = plan_texts(&[(Path::new("document"), &document)], &self.0.registry)?;
-            if let [planned] = plan.pipelines.as_slice() {
-                named.insert(planned.spec.name.clone(), document);
-            }
-        }
-        Ok(named)
+        Ok(Weighed { edit, intended, outlook: Outlook { hash, changes, unchanged, passed_over } })
     }
 
     fn not_among(&self, documents: &BTreeMap<String, String>) -> Vec<String> {
@@ -151,11 +146,11 @@ impl Server {
         changes
     }
 
-    /// Another one after every change of what runs or of what would be done, and after a restart of the server.
+    /// Another one after every change of what runs, of what is to run or of what would be done, and after a restart of the server.
     fn hash(&self, wish: &Wish, changes: &[Expected]) -> Result<String, Wrong> {
         let mut hasher = DefaultHasher::new();
-        let texts = self.0.store.texts()?;
-        (wish, changes, texts, self.0.started_micros, self.view().last.generation).hash(&mut hasher);
+        let (texts, wishes) = (self.0.store.texts()?, self.0.store.wishes()?);
+        (wish, changes, texts, wishes, self.0.started_micros, self.view().last.generation).hash(&mut hasher);
         Ok(format!("{:016x}", hasher.finish()))
     }
 }
@@ -186,39 +181,5 @@ impl From<Difference> for Differs {
             Effect::Restart => "restart",
         };
         Differs { component, kind, effect }
-    }
-}
-
-/// The documents of a file: at the beginning of a line, `---` begins one wherever it stands.
-fn documents_in(text: &str) -> Vec<String> {
-    let mut documents = vec![String::new()];
-    for line in text.split_inclusive('\n') {
-        let is_marker =
-            line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
-        if is_marker {
-            documents.push(String::new());
-        }
-        documents.last_mut().expect("there is one").push_str(line);
-    }
-    documents.retain(|document| {
-        document.lines().any(|line| !matches!(line.trim(), "" | "---") && !line.trim().starts_with('#'))
-    });
-    documents
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str, expected: &[&str]) {
-        assert_eq!(documents_in(text), expected);
-    }
-
-    #[test]
-    fn documents_are_told_apart() {
-        check("a: 1\n", &["a: 1\n"]);
-        check("---\na: 1\n---\nb: |\n  ---\n", &["---\na: 1\n", "---\nb: |\n  ---\n"]);
-        check("# only a comment\n--- \n---a: 1\n", &["--- \n---a: 1\n"]);
-        check("", &[]);
     }
 }

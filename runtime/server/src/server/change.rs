@@ -128,9 +128,7 @@ impl Server {
     ) -> Result<Described, Wrong> {
         let edit = Edit { documents: [(name.clone(), text)].into(), ..Edit::default() };
         let intended = self.intend_edit(&edit)?;
-        if let Some(wanted) = wanted {
-            self.wish(&name, wanted)?;
-        }
+        self.wish_at_first(&name, wanted)?;
         self.carry_out(topology, &edit, intended).await?;
         self.get(&name)
     }
@@ -149,6 +147,15 @@ impl Server {
         match self.view().pipelines.get(name).map(|shown| &shown.origin) {
             Some(Origin::File(file)) => Err(Wrong::FromFile { name: name.to_owned(), file: file.clone() }),
             Some(Origin::Api) | None => Ok(()),
+        }
+    }
+
+    /// What is new runs where nobody says otherwise: one of that name that is gone may have been stopped.
+    pub(super) fn wish_at_first(&self, name: &str, wanted: Option<Wanted>) -> Result<(), Wrong> {
+        let is_new = !self.view().pipelines.contains_key(name);
+        match wanted.or(is_new.then_some(Wanted::Running)) {
+            Some(wanted) => self.wish(name, wanted),
+            None => Ok(()),
         }
     }
 

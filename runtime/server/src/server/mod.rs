@@ -2,6 +2,7 @@
 
 mod apply;
 mod change;
+mod documents;
 mod offsets;
 mod plan;
 mod reload;
@@ -15,7 +16,7 @@ use catchwater_engine::topology::Topology;
 use catchwater_sdk::clock::{Clock, SystemClock};
 use catchwater_sdk::{Registry, Result};
 
-pub use self::apply::{Differs, Expected, Outlook, Wish, WishedFile};
+pub use self::apply::{Differs, Expected, Outlook, PassedOver, Wish, WishedFile};
 pub use self::reload::{Reload, Reloaded};
 pub use self::shapes::{Described, Origin, Wanted};
 pub(crate) use self::view::View;

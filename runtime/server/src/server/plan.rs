@@ -13,7 +13,7 @@ use catchwater_sdk::config::{Environment, Problem, ProcessEnvironment};
 use super::Server;
 use super::shapes::Origin;
 use crate::store::Store;
-use crate::watch::{Look, look};
+use crate::watch::{Looks, look};
 use crate::wrong::Wrong;
 
 /// What should run, and the files that it was read from.
@@ -24,10 +24,15 @@ pub(super) struct Intended {
     /// What is wrong with what stays as it was.
     pub(super) error: Option<String>,
     pub(super) files: Named,
+    /// What it is counted as, unless something is put back.
+    pub(super) outcome: &'static str,
 }
 
+/// How it is counted that what should run was made to.
+const DONE: &str = "done";
+
 /// The files that pipelines name, such as those of passwords and certificates, as they were before they were read.
-pub(crate) type Named = BTreeMap<PathBuf, Option<Look>>;
+pub(crate) type Named = Looks;
 
 /// Texts of pipelines that the server keeps, or is about to, by file.
 type Texts = BTreeMap<PathBuf, String>;
@@ -71,13 +76,13 @@ impl Server {
         let Aside { before, unsound, reports } = aside;
         plan.pipelines.extend(before);
         let error = (!reports.is_empty()).then(|| reports.join("\n\n"));
-        Ok(Intended { plan, unsound, error, files: environment.into_files() })
+        Ok(Intended { plan, unsound, error, files: environment.into_files(), outcome: DONE })
     }
 
     /// Plans a change through the API. Nothing else is read again: what is wrong with other pipelines is no reason to refuse it,
     /// and what has changed of them is a reload's affair.
     pub(super) fn intend_edit(&self, edit: &Edit) -> Result<Intended, Wrong> {
-        let Intended { plan, unsound, error, mut files } = self.intended_but_for(edit);
+        let Intended { plan, unsound, error, mut files, outcome } = self.intended_but_for(edit);
         let outlines = unsound.iter().map(|(outline, _)| outline);
         let others: Vec<_> = plan.pipelines.iter().chain(outlines).map(Arc::clone).collect();
         let texts = edit.documents.iter().map(|(name, text)| (self.0.store.path(name), text.clone())).collect();
@@ -85,7 +90,7 @@ impl Server {
         let mut edited = self.plan_beside(&[], &texts, &others, &environment)?;
         edited.pipelines.extend(plan.pipelines);
         files.extend(environment.into_files());
-        Ok(Intended { plan: edited, unsound, error, files })
+        Ok(Intended { plan: edited, unsound, error, files, outcome })
     }
 
     /// What should run as it is known, without what an edit concerns.
@@ -100,7 +105,7 @@ impl Server {
             }
         }
         let plan = Plan { pipelines, destinations: Vec::new() };
-        Intended { plan, unsound, error: view.last.error.clone(), files: view.files.clone() }
+        Intended { plan, unsound, error: view.found.pipelines.clone(), files: view.files.clone(), outcome: DONE }
     }
 
     fn plan_all(&self, texts: &Texts, aside: &Aside, environment: &Noting) -> Result<Plan, Wrong> {

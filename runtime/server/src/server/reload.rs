@@ -1,6 +1,6 @@
 //! Making what runs what should run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catchwater_engine::plan::{Plan, Planned};
@@ -14,6 +14,7 @@ use super::plan::{Edit, Intended, origin};
 use super::view::{PutBack, Shown};
 use super::{Server, Wanted};
 use crate::connect::settings;
+use crate::store::Wishes;
 use crate::wrong::Wrong;
 
 /// Who wants a reload.
@@ -35,7 +36,7 @@ pub struct Reloaded {
     /// When it was tried last.
     pub at: Option<String>,
     /// Why nothing of the folder was changed; or what is wrong with pipelines that were made through the API, which stay as
-    /// they were.
+    /// they were; and what is wrong with the server's settings, without which no connector is made or changed.
     pub error: Option<String>,
     /// What was done.
     pub changes: Vec<Changed>,
@@ -87,14 +88,26 @@ impl Server {
     }
 
     async fn reload_in(&self, topology: &mut Topology, why: Reload) -> Result<Reloaded, Wrong> {
-        if let Err(failure) = settings::kafka(&self.0.folder) {
-            error!("no connector can be made or changed: {}", failure.into_message());
-        }
-        let intended = self.intend().inspect_err(|wrong| self.note_refused(wrong, why))?;
+        let settings_are_sound = self.check_settings();
+        let mut intended = self.intend().inspect_err(|wrong| self.note_refused(wrong, why))?;
         if let Some(report) = &intended.error {
             error!("pipelines that were made through the API cannot be planned, and stay as they were:\n{report}");
         }
+        if !settings_are_sound {
+            intended.outcome = "refused";
+        }
         self.make(topology, intended, |_| why == Reload::Asked).await
+    }
+
+    /// They are read when a connector is made; a mistake in them is said as early as one in a pipeline. It concerns no pipeline.
+    fn check_settings(&self) -> bool {
+        let wrong = settings::kafka(&self.0.folder).err().map(|failure| failure.into_message());
+        if let Some(wrong) = &wrong {
+            error!("no connector can be made or changed: {wrong}");
+        }
+        let is_sound = wrong.is_none();
+        self.view().found.settings = wrong;
+        is_sound
     }
 
     /// Keeps what an edit asks for, and makes it so.
@@ -118,7 +131,7 @@ impl Server {
 
     /// What was refused may work by now: a pipeline of the same name is gone, or what was wrong with one was put right.
     pub(super) async fn try_again(&self, topology: &mut Topology) -> Result<(), Wrong> {
-        let was_refused = self.view().last.error.is_some();
+        let was_refused = self.view().found.pipelines.is_some();
         if let Some(intended) = was_refused.then(|| self.intend()).and_then(Result::ok) {
             self.make(topology, intended, |_| false).await?;
         }
@@ -132,8 +145,8 @@ impl Server {
         intended: Intended,
         tries: impl Fn(&str) -> bool + Send,
     ) -> Result<Reloaded, Wrong> {
-        let wishes = self.0.store.wishes()?;
-        let Intended { plan, unsound, error, files } = intended;
+        let wishes = self.wishes_for(&intended)?;
+        let Intended { plan, unsound, error, files, outcome } = intended;
         let wanted = |planned: &Planned| wishes.get(&planned.spec.name).copied().unwrap_or_default();
         let refused = self.refused_before(&plan, tries);
         let pipelines = plan.pipelines.iter().filter(|planned| wanted(planned) == Wanted::Running);
@@ -142,7 +155,7 @@ impl Server {
         let pipelines = pipelines.map(Arc::clone).collect();
         let turned = topology.apply(&Plan { pipelines, destinations: Vec::new() }).await;
         let new: Vec<_> = turned.iter().filter_map(|turned| new_refusal(turned, &plan, topology)).collect();
-        let outcome = if new.is_empty() { "done" } else { "put_back" };
+        let outcome = if new.is_empty() { outcome } else { "put_back" };
         let mut put_back = refused;
         put_back.extend(new);
         let sound = plan.pipelines.into_iter().map(|planned| (planned, None));
@@ -165,15 +178,31 @@ impl Server {
             topology.forget(gone);
         }
         (view.pipelines, view.files) = (shown, files);
+        view.found.pipelines = error;
         *view.outcomes.entry(outcome).or_default() += 1;
         view.last = Reloaded {
             generation: view.last.generation + u64::from(!turned.is_empty()),
             at: now(),
-            error,
+            error: view.found.report(),
             changes: turned.iter().map(changed).collect(),
         };
         info!(generation = view.last.generation, changes = turned.len(), pipelines = view.pipelines.len(), "loaded");
         Ok(view.last.clone())
+    }
+
+    /// What is wanted of which pipeline. Of one that went while this server looked on, nothing is any more: the next one of its
+    /// name is another. Of those that were not there at the start something still is: their folder may come late.
+    fn wishes_for(&self, intended: &Intended) -> Result<Wishes, Wrong> {
+        let mut wishes = self.0.store.wishes()?;
+        let outlines = intended.unsound.iter().map(|(outline, _)| outline);
+        let names: BTreeSet<_> =
+            intended.plan.pipelines.iter().chain(outlines).map(|planned| &planned.spec.name).collect();
+        let before = wishes.len();
+        wishes.retain(|name, _| names.contains(name) || !self.view().pipelines.contains_key(name));
+        if wishes.len() < before {
+            self.0.store.keep_wishes(&wishes)?;
+        }
+        Ok(wishes)
     }
 
     /// Changes that were put back and are still wanted the same.
@@ -195,7 +224,8 @@ impl Server {
         }
         let mut view = self.view();
         *view.outcomes.entry("refused").or_default() += 1;
-        (view.last.at, view.last.error, view.last.changes) = (now(), Some(text), Vec::new());
+        view.found.pipelines = Some(text);
+        (view.last.at, view.last.error, view.last.changes) = (now(), view.found.report(), Vec::new());
     }
 }
 

@@ -14,7 +14,7 @@ use super::view::Shown;
 use crate::wrong::Wrong;
 
 /// Whether somebody wants a pipeline to run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// It should.

@@ -17,10 +17,21 @@ pub(crate) struct View {
     pub(crate) pipelines: BTreeMap<String, Shown>,
     /// How reloads went.
     pub(crate) last: Reloaded,
+    /// What the last reload has found wrong.
+    pub(crate) found: Found,
     /// How many reloads there were, by how they ended.
     pub(crate) outcomes: BTreeMap<&'static str, u64>,
     /// The files that pipelines read when they were planned, or would have.
     pub(crate) files: Named,
+}
+
+/// What a reload has found wrong.
+#[derive(Clone, Default)]
+pub(crate) struct Found {
+    /// With pipelines: those of the folder, or those that were made through the API.
+    pub(crate) pipelines: Option<String>,
+    /// With the server's settings.
+    pub(crate) settings: Option<String>,
 }
 
 /// A pipeline as it is shown.
@@ -48,6 +59,14 @@ pub(crate) struct PutBack {
     pub(crate) runs: Arc<Planned>,
     /// Why it did not work.
     pub(crate) reason: String,
+}
+
+impl Found {
+    /// All of it.
+    pub(crate) fn report(&self) -> Option<String> {
+        let all: Vec<_> = [&self.pipelines, &self.settings].into_iter().flatten().map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.join("\n\n"))
+    }
 }
 
 impl Shown {

@@ -1,6 +1,7 @@
 """Kafka Connect's REST API: the answers of a real worker, and what a connector does once it is made."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,137 @@ def test_what_is_not_supported_is_refused_by_name(server, workspace):
     refused = {one["value"]["name"] for one in answer["configs"] if one["value"]["errors"]}
     assert refused == {"errors.retry.timeout", "predicates", "transforms.a.predicate", "errors.deadletterqueue.topic.replication.factor",
                        "value.converter", "flush.size", "rotation"}
+
+
+def invalid(server: Connect, config: dict) -> dict[str, list[str]]:
+    """What is said to be wrong with a sink connector that writes a file, by key."""
+    config = {"connector.class": "FileSink", "topics": "t", "path": "x", "name": "v", **config}
+    answer = server.request("PUT", "/connector-plugins/FileSink/config/validate", config)
+    assert answer.status == 200, answer.body
+    validated = json.loads(answer.body)
+    wrong = {one["value"]["name"]: one["value"]["errors"] for one in validated["configs"] if one["value"]["errors"]}
+    assert validated["error_count"] == sum(len(errors) for errors in wrong.values())
+    made = server.request("POST", "/connectors", {"name": "v", "config": config})
+    assert made.status == (400 if wrong else 201), (made.body, wrong)
+    told = [error for errors in wrong.values() for error in errors if None not in config.values() or error.startswith("Null value")]
+    assert not wrong or all(error in json.loads(made.body)["message"] for error in told), (made.body, wrong)
+    return wrong
+
+
+def test_what_a_connector_is_refused_for_is_what_the_validation_says(server, workspace):
+    null = ["Null value can not be supplied as the configuration value."]
+    assert invalid(server, {"tasks.max": None, "path": None, "colour": None}).items() >= {"tasks.max": null, "colour": null}.items()
+    assert invalid(server, {"tasks.max": None}) == {"tasks.max": null}
+    assert set(invalid(server, {"consumer.override.group.id": ""})) == {"consumer.override.group.id"}
+    assert set(invalid(server, {"consumer.override.auto.offset.reset": ""})) == {"consumer.override.auto.offset.reset"}
+    for first, second in (("retry.max", "errors.retry.delay.max.ms"), ("errors.retry.delay.max.ms", "retry.max")):
+        values = {"retry.max": "3s", "errors.retry.delay.max.ms": "5000"}
+        [(key, [error])] = invalid(server, {first: values[first], second: values[second]}).items()
+        assert key == second and first in error
+    assert invalid(server, {"path": str(workspace.folder / "out.txt"), "retry.max": "3s"}) == {}
+
+
+def test_a_validation_does_not_tell_secrets(server):
+    config = {"connector.class": "HttpSink", "topics": "t", "name": "v", "url": "http://127.0.0.1:1", "token": "hunter2",
+              "colour": "red"}
+    answer = server.request("PUT", "/connector-plugins/HttpSink/config/validate", config)
+    values = {one["value"]["name"]: one["value"]["value"] for one in json.loads(answer.body)["configs"]}
+    assert (values["token"], values["url"], values["colour"]) == ("[hidden]", "http://127.0.0.1:1", "red"), answer.body
+    assert "hunter2" not in answer.body
+
+
+def test_a_patch_does_not_take_a_connectors_name_away(server, workspace):
+    server.make("f", **{"connector.class": "FileSink", "topics": "t", "path": str(workspace.folder / "out.txt")})
+    answer = server.request("PATCH", "/connectors/f/config", {"name": None, "tasks.max": "1"})
+    assert (answer.status, json.loads(answer.body)["config"]["name"]) == (200, "f"), answer.body
+    assert server.json("/connectors/f/config")["name"] == "f"
+
+
+def test_a_name_that_is_no_text_is_refused_in_kafka_connects_words(server):
+    for method, path in (("GET", "/connectors/%ff"), ("DELETE", "/connectors/%ff"), ("GET", "/connectors/%ff/status"),
+                         ("PUT", "/connectors/%ff/pause"), ("GET", "/connectors/%ff/offsets"),
+                         ("GET", "/connector-plugins/%ff/config"), ("GET", "/admin/loggers/%ff")):
+        answer = server.request(method, path)
+        body = json.loads(answer.body)
+        assert (answer.status, body["error_code"], set(body)) == (400, 400, {"error_code", "message"}), answer.body
+
+
+def test_a_configuration_has_an_end(server, workspace):
+    config = {"connector.class": "FileSink", "topics": "t", "path": str(workspace.folder / "out.txt"), "name": "f"}
+    endless = {f"k{number}": "1" for number in range(20_000)}
+    assert server.request("PUT", "/connectors/f/config", config).status == 201
+    for method, path, body in (("POST", "/connectors", {"name": "f", "config": {**config, **endless}}),
+                               ("PUT", "/connectors/f/config", {**config, **endless}),
+                               ("PATCH", "/connectors/f/config", endless),
+                               ("PUT", "/connector-plugins/FileSink/config/validate", {**config, **endless})):
+        begun = time.monotonic()
+        answer = server.request(method, path, body)
+        assert answer.status == 400 and "at most 2000 keys" in answer.body, answer.body[:1000]
+        assert time.monotonic() - begun < 5
+    begun = time.monotonic()
+    many = dict(list(endless.items())[:1990])
+    answer = server.request("PUT", "/connector-plugins/FileSink/config/validate", {**config, **many})
+    assert json.loads(answer.body)["error_count"] == len(many)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_mistake_in_the_servers_settings_is_told_of_them(server, workspace):
+    config = {"connector.class": "FileSink", "topics": "t", "path": str(workspace.folder / "out.txt")}
+    server.write({"kafka": {"brokers": "a:1", "foo": 1}}, "catchwater")
+    answer = server.request("PUT", "/connectors/q/config", config)
+    assert answer.status == 500 and "kafka.foo" in answer.body and "catchwater.yaml" in answer.body, answer.body
+    server.write({"kafka": {"brokers": "a:1", "librdkafka": {"fetch.min.byte": 1}}}, "catchwater")
+    wrong = server.request("PUT", "/connectors/q/config", {**config, "errors.tolerance": "all", "errors.deadletterqueue.topic.name": "d"})
+    assert wrong.status == 400 and "`kafka.librdkafka.fetch.min.byte` in the server's catchwater.yaml" in wrong.body, wrong.body
+    assert "FileSink" not in wrong.body and "1 error(s)" in wrong.body, wrong.body
+
+
+def test_the_worker_answers_while_kafka_is_away(server):
+    id = server.json("/")["kafka_cluster_id"]
+    assert id and server.json("/")["kafka_cluster_id"] == id
+    server.write({"kafka": {"brokers": "127.0.0.1:1"}}, "catchwater")
+    for _ in range(2):
+        begun = time.monotonic()
+        assert server.json("/")["kafka_cluster_id"] is None
+        assert time.monotonic() - begun < 2.5
+
+
+def test_loggers_begin_as_the_log_does_and_are_modules(workspace, kafka):
+    server = Connect(workspace, kafka, "--log", "debug,catchwater_connectors=warn").start()
+    unchanged = {"catchwater_connectors": {"level": "WARN", "last_modified": None}, "root": {"level": "DEBUG", "last_modified": None}}
+    assert server.json("/admin/loggers") == unchanged
+    for name in ("x%3Dtrace%2Cy", "a%20b", "%5Bspan%5D"):
+        answer = server.request("PUT", f"/admin/loggers/{name}", {"level": "TRACE"})
+        assert answer.status == 404 and "not found" in answer.body, answer.body
+    assert server.json("/admin/loggers") == unchanged
+    assert server.request("PUT", "/admin/loggers/root", {"level": "warn"}).status == 200
+    assert server.json("/admin/loggers/root")["level"] == "WARN"
+
+
+def test_what_a_file_says_of_its_pipeline_is_shown(workspace, kafka):
+    workspace.write("pipelines/orders.yaml", f"""\
+name: orders
+source: {{ type: kafka, brokers: '{kafka.address}', topics: [{kafka.topic()}] }}
+transforms:
+  - {{ type: filter, where: NOT test, on_error: drop }}
+  - {{ type: drop, fields: [a] }}
+sinks:
+  - {{ type: file, path: out.txt, when: 'a:1', on_error: fail }}
+  - {{ type: stdout, when: 'a:2' }}
+dead_letters: {{ type: kafka, brokers: '{kafka.address}', topic: dead }}
+retry: {{ initial: 50ms, max: 3s, attempts: 4 }}
+checkpoint_interval: 7s
+idle: 1s
+drain_timeout: 9s
+unmatched: dead_letter
+""")
+    config = Connect(workspace, kafka).start().json("/connectors/orders/config")
+    expected = {"retry.initial": "50ms", "retry.max": "3s", "retry.attempts": "4",
+                "checkpoint_interval": "7s", "idle": "1s", "drain_timeout": "9s", "unmatched": "dead_letter",
+                "transforms.filter.on_error": "drop", "on_error": "fail", "when": "a:1",
+                "errors.deadletterqueue.topic.name": "dead", "dead_letters.brokers": kafka.address, "errors.tolerance": "all"}
+    assert {key: config.get(key) for key in expected} == expected
+    assert "transforms.drop.on_error" not in config and "sinks.stdout.on_error" not in config
 
 
 def test_a_pipeline_out_of_a_file_is_a_connector_that_cannot_be_changed_here(workspace, kafka):
@@ -279,6 +411,9 @@ def test_offsets_of_a_source_connector_are_those_of_its_files(server, kafka, wor
 
     for offset in ({"at": 1}, {"position": -1}, {"position": "1"}):
         assert alter(one, offset).status == 500
+    for nothing in (None, {}, 1, {"partition": None, "offset": None}):
+        answer = server.request("PATCH", "/connectors/logs/offsets", {"offsets": [nothing]})
+        assert answer.status == 400 and "partition" in answer.body, answer.body
     refused = alter("no.log", {"position": 0})
     assert refused.status == 500 and one in refused.body and two in refused.body, refused.body
     assert alter("no.log", None).status == alter(two, {"position": 4}).status == alter(one, None).status == 200

@@ -19,6 +19,9 @@ use subtle::ConstantTimeEq;
 /// Paths that need no token: whoever watches over the process asks them.
 const OPEN_TO_ALL: &[&str] = &["/livez", "/readyz"];
 
+/// How a client may show its token. Many send a password only once they are asked for it.
+const CHALLENGES: [&str; 2] = ["Bearer realm=\"catchwater\"", "Basic realm=\"catchwater\""];
+
 /// What a client has to show.
 #[derive(Clone)]
 pub struct Token(String);
@@ -90,7 +93,9 @@ pub(crate) async fn guard(State(access): State<Access>, request: Request, next: 
         Some((status, why)) => {
             let mut response = (status, axum::Json(serde_json::json!({ "error": why }))).into_response();
             if status == StatusCode::UNAUTHORIZED {
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                for challenge in CHALLENGES {
+                    response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
             }
             response
         }
@@ -98,12 +103,18 @@ pub(crate) async fn guard(State(access): State<Access>, request: Request, next: 
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    shown_as("Bearer", headers)
+}
+
+/// What is shown by a scheme, which may be written in capitals or not (RFC 9110, 11.1).
+fn shown_as<'h>(scheme: &str, headers: &'h HeaderMap) -> Option<&'h str> {
+    let (named, shown) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    named.eq_ignore_ascii_case(scheme).then(|| shown.trim_start_matches(' '))
 }
 
 /// The password of a user, whoever that is: clients of Kafka Connect can show nothing else.
 fn password(headers: &HeaderMap) -> Option<String> {
-    let encoded = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
+    let encoded = shown_as("Basic", headers)?;
     let pair = String::from_utf8(BASE64_STANDARD.decode(encoded.trim()).ok()?).ok()?;
     pair.split_once(':').map(|(_, password)| password.to_owned())
 }
@@ -146,7 +157,10 @@ mod tests {
         check(Some("secret"), &[], Some(401));
         check(Some("secret"), &[("authorization", "Bearer secreT")], Some(401));
         check(Some("secret"), &[("authorization", "Basic secret")], Some(401));
-        check(Some("secret"), &[("authorization", "Bearer secret"), ("host", "lake.example")], None);
+        for scheme in ["Bearer", "bearer", "BEARER", "Bearer "] {
+            let shown = format!("{scheme} secret");
+            check(Some("secret"), &[("authorization", &shown), ("host", "lake.example")], None);
+        }
     }
 
     #[test]
@@ -157,6 +171,7 @@ mod tests {
         check(Some("secret"), &[("authorization", &right), host], None);
         check(Some("secret"), &[("authorization", &right), host, ("origin", "http://lake.example:8083")], None);
         check(Some("secret"), &[("authorization", &right), host, other], Some(403));
+        check(Some("secret"), &[("authorization", &right.replace("Basic", "basic")), host], None);
         check(Some("secret"), &[("authorization", &wrong), host], Some(401));
         check(Some("secret"), &[("authorization", &shown("secret")), host], Some(401));
         check(Some("se:cret"), &[("authorization", &shown(":se:cret")), host], None);

@@ -1,9 +1,10 @@
 //! Whether a configuration can become a pipeline: what Kafka Connect's form says of it, and then what `check` would.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use catchwater_engine::plan::{Plan, plan_texts};
-use catchwater_engine::spec::{Located, Mistakes};
+use catchwater_engine::spec::{Located, Mistakes, SETTINGS};
 use catchwater_sdk::Registry;
 use catchwater_sdk::config::Role;
 use serde::Serialize;
@@ -15,6 +16,9 @@ use super::document::{Made, World, make};
 use super::flat::Flat;
 use super::invalid::Invalid;
 use super::kept;
+
+/// The key that a mistake in the server's own settings is told of, for want of one that is the connector's.
+const KAFKA: &str = "connector.class";
 
 /// The document of a connector in which nothing is wrong.
 pub(crate) struct Sound {
@@ -37,9 +41,12 @@ pub(crate) fn check(name: &str, flat: &Flat, class: &Class, world: World<'_>) ->
         Err(mistakes) => {
             // Who was shown a secret as hidden is not told it with what is wrong about it.
             let flat = kept::hidden(flat, class, world.registry);
-            let found = mistakes.list().iter().map(|located| told(located, &made, &flat));
-            let fresh: Vec<_> = found.filter(|one| !wrong.iter().any(|known| known.key == one.key)).collect();
-            wrong.extend(fresh);
+            let known: HashSet<_> = wrong.iter().map(|one| one.key.clone()).collect();
+            let mut found: Vec<_> = mistakes.list().iter().map(|located| told(located, &made, &flat)).collect();
+            // A mistake in the server's Kafka is one of the source and of the dead letters.
+            let mut told = HashSet::new();
+            found.retain(|one| !known.contains(&one.key) && told.insert((one.key.clone(), one.message.clone())));
+            wrong.extend(found);
             Err(wrong)
         }
     }
@@ -70,12 +77,17 @@ fn sound(plan: &Plan, text: String) -> Sound {
 /// A mistake in the document, told of the key.
 fn told(located: &Located, made: &Made, flat: &Flat) -> Invalid {
     let mistake = &located.mistake;
-    let key = made.key_of(mistake.key.as_deref().unwrap_or_default());
+    let path = mistake.key.as_deref().unwrap_or_default();
+    let help = mistake.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+    if let Some(setting) = made.setting_of(path) {
+        let message = &mistake.message;
+        return Invalid::new(KAFKA, format!("`kafka.{setting}` in the server's {SETTINGS}: {message}{help}"));
+    }
+    let key = made.key_of(path);
     let text = flat.get(&key);
     if text.is_none() && mistake.message == "is missing" {
         return Invalid::missing(&key);
     }
-    let help = mistake.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
     Invalid::value(&key, text.unwrap_or("null"), &format!("{}{help}", mistake.message))
 }
 
@@ -118,16 +130,14 @@ impl Validated {
                 groups.push(group);
             }
         }
-        let defined: Vec<_> = definitions.iter().map(|definition| definition.name.clone()).collect();
+        let mut told: HashSet<_> = definitions.iter().map(|definition| definition.name.clone()).collect();
         let of_definition = |definition: Definition| {
             let value = flat.get(&definition.name).map(str::to_owned).or_else(|| definition.default_value.clone());
             Validity { value: Valued::new(&definition.name, value, wrong), definition: Some(definition) }
         };
         let mut configs: Vec<_> = definitions.into_iter().map(of_definition).collect();
-        let mut others: Vec<&str> = wrong.iter().map(|one| one.key.as_str()).collect();
-        others.dedup();
-        for key in others.into_iter().filter(|key| !defined.iter().any(|name| name == key)) {
-            if !configs.iter().any(|config| config.value.name == key) {
+        for key in wrong.iter().map(|one| one.key.as_str()) {
+            if told.insert(key.to_owned()) {
                 let value = Valued::new(key, flat.get(key).map(str::to_owned), wrong);
                 configs.push(Validity { definition: None, value });
             }

@@ -1,7 +1,7 @@
 //! `/connectors`: what there is, made, shown, changed and deleted.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -13,10 +13,10 @@ use super::check::check;
 use super::class::Class;
 use super::document::World;
 use super::failure::Failure;
-use super::flat::{Flat, Given};
+use super::flat::{Flat, Given, KEYS_MAX};
 use super::invalid::Invalid;
 use super::keys::HIDDEN;
-use super::request::Body;
+use super::request::{Body, Path};
 use super::worker::Worker;
 use super::{kept, plugins, settings};
 use crate::http::parameters;
@@ -86,8 +86,12 @@ pub(super) async fn put(worker: Worker, Path(name): Path<String>, Body(given): B
 
 pub(super) async fn patch(worker: Worker, Path(name): Path<String>, Body(patch): Body<Given>) -> Answer<Response> {
     let before = worker.config(&worker.get(&name)?);
-    let flat = before.patched(patch);
+    refuse_too_many(patch.len())?;
+    let mut flat = before.patched(patch);
+    refuse_too_many(flat.len())?;
     is_named(&name, &flat)?;
+    // No patch takes it away: a connector has its name in any case.
+    flat.set("name", &name);
     set(&worker, &name, flat).await
 }
 
@@ -134,16 +138,21 @@ pub(super) fn with_secrets(
 
 /// The configuration with its name in it, where the request has another place for that.
 fn named(name: &str, given: Given) -> Answer<Flat> {
+    refuse_too_many(given.len())?;
     let said = given.texts().get("name").map(str::to_owned);
     if said.as_deref().is_some_and(|said| said.trim() != name) {
         let said = said.unwrap_or_default();
         let message = format!("Connector name configuration ({said}) doesn't match connector name in the URL ({name})");
         return Err(Failure::bad_request(message));
     }
-    let nulls = || Failure::invalid(&[Invalid::new("", "Null value can not be supplied as the configuration value.")]);
-    let mut flat = given.without_nulls().ok_or_else(nulls)?;
+    let nulls: Vec<_> = given.nulls().map(Invalid::null).collect();
+    let mut flat = given.without_nulls().ok_or_else(|| Failure::invalid(&nulls))?;
     flat.set("name", name);
     Ok(flat)
+}
+
+pub(super) fn refuse_too_many(keys: usize) -> Answer<()> {
+    if keys > KEYS_MAX { Err(Failure::too_many_keys()) } else { Ok(()) }
 }
 
 fn is_named(name: &str, flat: &Flat) -> Answer<()> {

@@ -1,7 +1,7 @@
 //! What a connector does, and how it is told to do otherwise.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::body::{Status, Task, TaskStatus};
 use super::failure::Failure;
+use super::request::Path;
 use super::worker::{FAILED, RESTARTING, Worker, tasks as tasks_of};
 use crate::http::parameters;
 use crate::server::{Described, Wanted};

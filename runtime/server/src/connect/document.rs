@@ -29,6 +29,8 @@ pub(crate) struct Made {
     paths: Vec<(String, String)>,
     class: Class,
     aliases: Vec<String>,
+    /// The settings of the server's Kafka that are in it.
+    settings: Vec<String>,
 }
 
 struct Maker<'a> {
@@ -98,8 +100,8 @@ impl Maker<'_> {
             }
             return;
         }
-        self.kafka.entry("group").or_insert_with(|| json!(format!("connect-{name}")));
-        self.kafka.entry("start").or_insert_with(|| json!("earliest"));
+        self.kafka.insert("group".to_owned(), json!(format!("connect-{name}")));
+        self.kafka.insert("start".to_owned(), json!("earliest"));
         let (topics, regex) = (self.flat.list("topics"), self.flat.get("topics.regex").unwrap_or_default());
         let both = ["topics", "topics.regex"];
         match (topics.is_empty(), regex.is_empty()) {
@@ -124,6 +126,15 @@ impl Maker<'_> {
         self.kafka.insert(setting.to_owned(), value);
     }
 
+    /// Remembers where a key was put. Where another has said the same already, only one of them would be heeded.
+    fn placed(&mut self, path: String, key: &str, is_first: bool) {
+        let overlaps = |at: &str| is_within(&path, at) || is_within(at, &path);
+        if !is_first && let Some((_, other)) = self.paths.iter().find(|(at, _)| overlaps(at)) {
+            self.wrong.push(Invalid::said_twice(key, other));
+        }
+        self.paths.push((path, key.to_owned()));
+    }
+
     fn key(&mut self, key: &str, text: &str) {
         if let Some(common) = common::find(key, self.is_source()) {
             return match common.takes {
@@ -144,6 +155,9 @@ impl Maker<'_> {
 
     fn client(&mut self, key: &str, property: &str, text: &str) {
         match property {
+            "group.id" if text.trim().is_empty() => {
+                self.wrong.push(Invalid::value(key, text, "String may not be empty"));
+            }
             "group.id" => self.put_kafka("group", key, json!(text)),
             "auto.offset.reset" => self.put_kafka("start", key, json!(text)),
             _ => {
@@ -159,8 +173,8 @@ impl Maker<'_> {
             "tasks.max" => self.tasks(text),
             "errors.retry.delay.max.ms" => match text.parse::<u64>() {
                 Ok(milliseconds) => {
-                    self.paths.push(("retry.max".to_owned(), key.to_owned()));
-                    put(&mut self.pipeline, &["retry", "max"], json!(format!("{milliseconds}ms")));
+                    let is_first = put(&mut self.pipeline, &["retry", "max"], json!(format!("{milliseconds}ms")));
+                    self.placed("retry.max".to_owned(), key, is_first);
                 }
                 Err(_) => self.wrong.push(Invalid::value(key, text, "Not a number of type LONG")),
             },
@@ -184,11 +198,12 @@ impl Maker<'_> {
 
     /// A setting of the connector itself, or of its pipeline.
     fn setting(&mut self, key: &str, text: &str) {
-        let schema = self.world.registry.schema(self.class.role, &self.class.type_name).cloned().unwrap_or_default();
+        let registry = self.world.registry;
+        let schema = registry.schema(self.class.role, &self.class.type_name).unwrap_or(&Value::Null);
         let place = if self.is_source() { "source" } else { "sinks[0]" };
-        if let Some((path, schema)) = resolve(key, &schema) {
-            self.paths.push((format!("{place}.{}", path.join(".")), key.to_owned()));
-            return put(&mut self.own, &path, value(text, schema));
+        if let Some((path, schema)) = resolve(key, schema) {
+            let is_first = put(&mut self.own, &path, value(text, schema));
+            return self.placed(format!("{place}.{}", path.join(".")), key, is_first);
         }
         match key {
             "when" if !self.is_source() => {
@@ -198,8 +213,8 @@ impl Maker<'_> {
                 self.pipeline.insert("unmatched".to_owned(), json!("drop"));
             }
             "checkpoint_interval" | "idle" | "drain_timeout" | "retry.initial" | "retry.max" | "retry.attempts" => {
-                self.paths.push((key.to_owned(), key.to_owned()));
-                put(&mut self.pipeline, &key.split('.').collect::<Vec<_>>(), json!(text));
+                let is_first = put(&mut self.pipeline, &key.split('.').collect::<Vec<_>>(), json!(text));
+                self.placed(key.to_owned(), key, is_first);
             }
             _ => self.wrong.push(Invalid::undefined(key)),
         }
@@ -226,22 +241,24 @@ impl Maker<'_> {
         let type_key = format!("{prefix}type");
         self.paths.push((format!("transforms[{number}].name"), "transforms".to_owned()));
         let Some(type_name) = self.flat.get(&type_key) else { return self.wrong.push(Invalid::missing(&type_key)) };
-        let Some(schema) = self.world.registry.schema(Role::Transform, type_name).cloned() else {
+        let registry = self.world.registry;
+        let Some(schema) = registry.schema(Role::Transform, type_name) else {
             return self.wrong.push(Invalid::no_class(&type_key, type_name));
         };
         transform.insert("type".to_owned(), json!(type_name));
         for (setting, text) in self.flat.within(&prefix) {
             let key = format!("{prefix}{setting}");
-            match (setting, resolve(setting, &schema)) {
+            let mut is_first = true;
+            match (setting, resolve(setting, schema)) {
                 ("type", _) => {}
                 ("predicate" | "negate", None) => {
                     self.wrong.push(Invalid::unsupported(&key, text, &format!("give `{prefix}when`, a query")));
                 }
                 ("when" | "on_error", None) => drop(transform.insert(setting.to_owned(), json!(text))),
-                (_, Some((path, schema))) => put(&mut transform, &path, value(text, schema)),
+                (_, Some((path, schema))) => is_first = put(&mut transform, &path, value(text, schema)),
                 (_, None) => self.wrong.push(Invalid::undefined(&key)),
             }
-            self.paths.push((format!("transforms[{number}].{setting}"), key));
+            self.placed(format!("transforms[{number}].{setting}"), &key, is_first);
         }
         self.transforms.push(transform);
     }
@@ -281,8 +298,14 @@ impl Maker<'_> {
         if let Some(letters) = self.dead_letters {
             document.insert("dead_letters".to_owned(), Value::Object(letters));
         }
-        let class = self.class.clone();
-        Made { document: Value::Object(document), wrong: self.wrong, paths: self.paths, class, aliases }
+        Made {
+            document: Value::Object(document),
+            wrong: self.wrong,
+            paths: self.paths,
+            class: self.class.clone(),
+            aliases,
+            settings: self.world.kafka.into_iter().flat_map(Map::keys).cloned().collect(),
+        }
     }
 }
 
@@ -304,11 +327,24 @@ impl Made {
         self.paths.iter().find(|(_, known)| known == key).map(|(path, _)| path.as_str())
     }
 
+    /// The key that was put at a path of the document, or above it.
+    fn said_at(&self, path: &str) -> Option<&str> {
+        let known = self.paths.iter().filter(|(at, _)| is_within(path, at));
+        known.max_by_key(|(at, _)| at.len()).map(|(_, key)| key.as_str())
+    }
+
+    /// The setting of the server's Kafka that stands at a path of the document, where no key of the connector does.
+    pub(crate) fn setting_of<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let kafka = if self.class.role == Role::Source { "sinks[0]." } else { "source." };
+        let setting = path.strip_prefix(kafka).or_else(|| path.strip_prefix("dead_letters."))?;
+        let is_there = self.settings.iter().any(|name| is_within(setting, name));
+        (is_there && self.said_at(path).is_none()).then_some(setting)
+    }
+
     /// The key that stands for a path of the document.
     pub(crate) fn key_of(&self, path: &str) -> String {
-        let known = |(at, _): &&(String, String)| path == at || path.strip_prefix(at.as_str()).is_some_and(is_below);
-        if let Some((_, key)) = self.paths.iter().filter(known).max_by_key(|(at, _)| at.len()) {
-            return key.clone();
+        if let Some(key) = self.said_at(path) {
+            return key.to_owned();
         }
         let own = if self.class.role == Role::Source { "source." } else { "sinks[0]." };
         if let Some(setting) = path.strip_prefix(own) {
@@ -325,8 +361,9 @@ impl Made {
     }
 }
 
-fn is_below(rest: &str) -> bool {
-    rest.starts_with(['.', '['])
+/// Whether a path is another, or leads into what is there.
+fn is_within(path: &str, other: &str) -> bool {
+    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 #[cfg(test)]

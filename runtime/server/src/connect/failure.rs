@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::flat::KEYS_MAX;
 use super::invalid::Invalid;
 
 /// Why a request was not done.
@@ -55,6 +56,11 @@ impl Failure {
 
     pub(crate) fn no_connector(name: &str) -> Failure {
         Failure::not_found(format!("Connector {name} not found"))
+    }
+
+    /// A configuration, or a change of one, that nobody looks through.
+    pub(crate) fn too_many_keys() -> Failure {
+        Failure::bad_request(format!("A connector's configuration has at most {KEYS_MAX} keys, and this one has more"))
     }
 
     /// All that is wrong with a configuration.

@@ -5,6 +5,10 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+/// How many keys a configuration may have, which is far more than there are: each is looked for among the others.
+/// (Invariant 9)
+pub(crate) const KEYS_MAX: usize = 2000;
+
 /// Keys with their texts, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flat(Vec<(String, String)>);
@@ -19,6 +23,11 @@ pub(crate) struct Given(Vec<(String, Option<String>)>);
 impl Flat {
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.iter().find(|(name, _)| *name == key).map(|(_, text)| text)
+    }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Sets a key in its place, a new one behind the others.
@@ -87,13 +96,27 @@ impl Serialize for Flat {
 
 impl<'de> Deserialize<'de> for Flat {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Flat, D::Error> {
-        Given::deserialize(deserializer)?.without_nulls().ok_or_else(|| D::Error::custom("a text is null"))
+        let given = Given::deserialize(deserializer)?;
+        if given.len() > KEYS_MAX {
+            return Err(D::Error::custom(format!("there are more than {KEYS_MAX} keys")));
+        }
+        given.without_nulls().ok_or_else(|| D::Error::custom("a text is null"))
     }
 }
 
 // === impl Given ===
 
 impl Given {
+    /// How many keys there are; of one with more than may be, some number above that.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The keys that are null.
+    pub(crate) fn nulls(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, text)| text.is_none()).map(|(key, _)| key.as_str())
+    }
+
     /// The configuration, where no key is null.
     pub(crate) fn without_nulls(self) -> Option<Flat> {
         self.0.into_iter().map(|(key, text)| Some((key, text?))).collect()
@@ -124,6 +147,10 @@ impl<'de> Visitor<'de> for GivenVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given, A::Error> {
         let mut entries = Vec::new();
         while let Some((key, Text(text))) = map.next_entry::<String, Text>()? {
+            // One more than may be is enough to refuse them all.
+            if entries.len() > KEYS_MAX {
+                continue;
+            }
             entries.retain(|(name, _)| *name != key);
             entries.push((key, text));
         }
@@ -168,6 +195,15 @@ mod tests {
         let flat = given(r#"{"a": "1", "b": "2"}"#).texts().patched(given(r#"{"a": null, "b": "3", "c": "4"}"#));
         assert_eq!(flat.to_string(), "{b=3, c=4}");
         assert!(given(r#"{"a": null}"#).without_nulls().is_none());
+    }
+
+    #[test]
+    fn of_endlessly_many_keys_only_that_there_are_too_many_is_kept() {
+        let keys: Vec<_> = (0..10 * KEYS_MAX).map(|number| format!(r#""k{number}": 1"#)).collect();
+        assert_eq!(given(&format!("{{{}}}", keys.join(","))).len(), KEYS_MAX + 1);
+        let error = serde_json::from_str::<Flat>(&format!("{{{}}}", keys.join(","))).expect_err("too many").to_string();
+        assert!(error.contains("more than 2000 keys"), "{error}");
+        assert_eq!(given(&format!("{{{}}}", keys[..KEYS_MAX].join(","))).len(), KEYS_MAX);
     }
 
     #[test]

@@ -22,6 +22,16 @@ impl Invalid {
         Invalid::new(key, format!("Missing required configuration \"{key}\" which has no default value."))
     }
 
+    /// There is no null in a configuration.
+    pub(crate) fn null(key: &str) -> Invalid {
+        Invalid::new(key, "Null value can not be supplied as the configuration value.")
+    }
+
+    /// Two keys for one setting, of which only one could be heeded.
+    pub(crate) fn said_twice(key: &str, other: &str) -> Invalid {
+        Invalid::new(key, format!("{other} and {key} are mutually exclusive options, but both are set."))
+    }
+
     pub(crate) fn undefined(key: &str) -> Invalid {
         Invalid::new(key, format!("Configuration is not defined: {key}"))
     }

@@ -9,7 +9,7 @@ use twox_hash::XxHash3_64;
 
 use super::check::Sound;
 use super::class::Class;
-use super::document::{World, client_prefix, make};
+use super::document::{Made, World, client_prefix, make};
 use super::flat::{Flat, items};
 use super::invalid::Invalid;
 use super::keys::{HIDDEN, resolve, tells_secret, value};
@@ -66,11 +66,13 @@ pub(crate) fn revealed(
     world: World<'_>,
 ) -> (Flat, Vec<Invalid>) {
     let was_hidden = |key: &str| before.is_some_and(|(flat, _)| flat.get(key) == Some(HIDDEN));
+    let made = before.and_then(|(flat, document)| Some((made_of(flat, world)?, document)));
     let (mut revealed, mut wrong) = (flat.clone(), Vec::new());
     for (key, _) in flat.iter().filter(|(_, text)| *text == HIDDEN) {
         let schema = schema_of(key, &flat, class, world.registry);
         let hides = |text: &str| schema.is_some_and(|schema| tells_secret(&value(text, schema), schema));
-        let secret = before.filter(|_| was_hidden(key)).and_then(|before| secret_of(key, before, world));
+        let made = made.as_ref().filter(|_| was_hidden(key));
+        let secret = made.and_then(|(made, document)| text_at(document, made.path_of(key)?));
         // What would be shown from now on stays hidden.
         match secret.filter(|secret| hides(secret)) {
             Some(secret) => revealed.set(key, secret),
@@ -85,11 +87,14 @@ pub(crate) fn revealed(
     (revealed, wrong)
 }
 
-fn secret_of(key: &str, (flat, document): &(Flat, Value), world: World<'_>) -> Option<String> {
+fn made_of(flat: &Flat, world: World<'_>) -> Option<Made> {
     let class = Class::of(flat, world.registry).ok()?;
-    let made = make(flat.get("name").unwrap_or_default(), flat, &class, world);
-    let secret = at(document, made.path_of(key)?)?;
-    Some(secret.as_str().map_or_else(|| secret.to_string(), str::to_owned))
+    Some(make(flat.get("name").unwrap_or_default(), flat, &class, world))
+}
+
+fn text_at(document: &Value, path: &str) -> Option<String> {
+    let found = at(document, path)?;
+    Some(found.as_str().map_or_else(|| found.to_string(), str::to_owned))
 }
 
 /// The schema of what a key says, where it is a setting of a connector or step, or a property of a client.

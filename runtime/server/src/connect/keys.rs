@@ -72,17 +72,15 @@ pub(crate) fn has_type(shape: &Value, name: &str) -> bool {
     }
 }
 
-/// Puts a value in, with the maps that lead there.
-pub(crate) fn put(map: &mut Map<String, Value>, path: &[&str], value: Value) {
+/// Puts a value in, with the maps that lead there. Says whether nothing had to give way for it.
+pub(crate) fn put(map: &mut Map<String, Value>, path: &[&str], value: Value) -> bool {
     match path {
-        [] => {}
-        [last] => drop(map.insert((*last).to_owned(), value)),
-        [first, rest @ ..] => {
-            let inner = map.entry(*first).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(inner) = inner {
-                put(inner, rest, value);
-            }
-        }
+        [] => false,
+        [last] => map.insert((*last).to_owned(), value).is_none(),
+        [first, rest @ ..] => match map.entry(*first).or_insert_with(|| Value::Object(Map::new())) {
+            Value::Object(inner) => put(inner, rest, value),
+            _ => false,
+        },
     }
 }
 
@@ -173,7 +171,7 @@ mod tests {
         let (schema, mut map) = (schema_of::<Config>(), Map::new());
         for (key, text) in entries {
             let (path, schema) = resolve(key, &schema).unwrap_or_else(|| panic!("{key} leads nowhere"));
-            put(&mut map, &path, value(text, schema));
+            assert!(put(&mut map, &path, value(text, schema)), "{key} is said once");
         }
         Value::Object(map)
     }

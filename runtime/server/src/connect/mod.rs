@@ -11,6 +11,7 @@ mod body;
 pub(crate) mod brokers;
 mod check;
 mod class;
+mod cluster;
 mod common;
 mod connectors;
 mod control;
@@ -29,12 +30,13 @@ pub(crate) mod settings;
 mod show;
 mod worker;
 
-use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post, put};
+use axum::{Extension, Router};
 
+use self::cluster::Cluster;
 use self::failure::Failure;
 pub use self::loggers::on_level_change;
 use crate::server::Server;
@@ -76,7 +78,7 @@ pub(crate) fn router(server: Server) -> Router {
     let unknown = || async { Failure::http(StatusCode::NOT_FOUND) };
     let router = router.route("/connectors/{name}/{*rest}", any(unknown));
     let router = router.merge(loggers::router()).method_not_allowed_fallback(other_method);
-    router.layer(from_fn(request::wants_json)).with_state(server)
+    router.layer(from_fn(request::wants_json)).layer(Extension(Cluster::default())).with_state(server)
 }
 
 /// `OPTIONS` asks which methods there are, which the router says with each answer to one that is not.

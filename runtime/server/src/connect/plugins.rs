@@ -1,21 +1,21 @@
 //! The worker itself, and the connectors that it knows.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use catchwater_sdk::Registry;
 use catchwater_sdk::config::{Catalog, Role};
 
 use super::body::{Health, Plugin, Worker as WorkerBody};
 use super::check::{Validated, check};
 use super::class::{Class, VERSION};
-use super::connectors::{with_secrets, world, wrong_name};
+use super::connectors::{refuse_too_many, with_secrets, world, wrong_name};
 use super::definitions::{self, Definition};
 use super::failure::Failure;
 use super::flat::{Flat, Given};
 use super::invalid::Invalid;
-use super::request::Body;
-use super::settings;
+use super::request::{Body, Path};
 use super::worker::Worker;
+use super::{kept, settings};
 use crate::http::parameters;
 
 /// The version of Kafka Connect whose API this is: clients go by it.
@@ -61,6 +61,7 @@ pub(super) async fn validate(
     Path(name): Path<String>,
     Body(given): Body<Given>,
 ) -> Result<Json<Validated>, Failure> {
+    refuse_too_many(given.len())?;
     let registry = worker.server.registry();
     let flat = given.texts();
     let class = Class::of(&flat, &**registry)
@@ -80,8 +81,10 @@ pub(super) async fn validate(
     let world = world(&worker, kafka.as_ref());
     let (revealed, unknown) = with_secrets(&worker, checked_as, flat.clone(), &class, world)?;
     wrong.extend(unknown);
+    wrong.extend(given.nulls().map(Invalid::null));
     wrong.extend(check(checked_as, &revealed, &class, world).err().into_iter().flatten());
-    Ok(Json(Validated::new(&flat, &class, &wrong, registry)))
+    let shown = kept::hidden(&flat, &class, &**registry);
+    Ok(Json(Validated::new(&shown, &class, &wrong, registry)))
 }
 
 /// What is said where there is no class of that name, or where none is named.

@@ -1,8 +1,9 @@
 //! What a request has to be before anyone looks into it: of a type that is read, for an answer of a type that is written.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -26,6 +27,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = bytes.map_err(|refused| Failure::new(refused.status(), refused.body_text()))?;
         let read = serde_json::from_slice(&bytes);
         read.map(Body).map_err(|error| Failure::internal(format!("read the body as JSON: {error}")))
+    }
+}
+
+/// What stands in the path. A name that is no text is answered as any other wrong request.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Path<T>, Failure> {
+        let read = axum::extract::Path::from_request_parts(parts, state).await;
+        let read = read.map(|axum::extract::Path(read)| Path(read));
+        read.map_err(|refused| Failure::new(refused.status(), refused.body_text()))
     }
 }
 

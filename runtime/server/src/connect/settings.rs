@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use super::failure::Failure;
 
+/// The keys of a connection, which a `kafka` source has as a `kafka` sink does.
+const CONNECTION: [&str; 4] = ["brokers", "tls", "sasl", "librdkafka"];
+
 /// The settings of the server's Kafka: `brokers`, and what else a connection needs. Read anew each time: it is asked for when
 /// a connector is made, and what was written last is what is meant.
 pub(crate) fn kafka(folder: &Path) -> Result<Option<Map<String, Value>>, Failure> {
@@ -45,6 +48,14 @@ fn read(text: &str) -> Result<Option<Map<String, Value>>, String> {
         return Err(format!("unknown key `{}`: there is `kafka`", key.text));
     }
     let Some(kafka) = root.and_then(|mut root| root.take("kafka")) else { return Ok(None) };
+    let other = kafka.entries().iter().find(|(key, _)| !CONNECTION.contains(&key.text.as_str()));
+    if let Some((key, _)) = other {
+        return Err(format!(
+            "unknown key `kafka.{}`: there are {}",
+            key.text,
+            CONNECTION.map(|key| format!("`{key}`")).join(", ")
+        ));
+    }
     match value(&kafka) {
         Value::Object(kafka) if kafka.contains_key("brokers") => Ok(Some(kafka)),
         _ => {
@@ -80,8 +91,12 @@ mod tests {
         );
         check("# nothing\n", Ok("-"));
         check(
-            "kafka: {broker: a}",
+            "kafka: {tls: {}}",
             Err("`kafka` is a map with `brokers`, and what else a connection needs: `sasl`, `tls`, `librdkafka`"),
+        );
+        check(
+            "kafka: {brokers: 'a:1', foo: 1}",
+            Err("unknown key `kafka.foo`: there are `brokers`, `tls`, `sasl`, `librdkafka`"),
         );
         check("kafak: {}", Err("unknown key `kafak`: there is `kafka`"));
     }

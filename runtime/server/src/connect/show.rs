@@ -1,10 +1,11 @@
 //! A pipeline that was not made over Kafka Connect's API, in its form: every pipeline is a connector, whoever made it.
 //!
 //! What reads Kafka is a sink connector; what writes to Kafka alone, from elsewhere, a source connector. Settings that have no
-//! place in that form stand behind `source.`, `sinks.NAME.` and `dead_letters.`: they are shown, and cannot be set.
+//! place in that form stand behind `source.`, `sinks.NAME.` and `dead_letters.`, or as they do in a file: they are shown, and
+//! cannot be set. What is as it is without a word of it is not shown.
 
 use catchwater_engine::plan::Planned;
-use catchwater_engine::spec::{Component, OnError, Pipeline, Sink, When};
+use catchwater_engine::spec::{Component, OnError, Pipeline, Settings, Sink, Unmatched, When};
 use catchwater_sdk::Registry;
 use catchwater_sdk::config::{Catalog, Kind, Node, Role};
 
@@ -27,7 +28,7 @@ pub(crate) fn class(pipeline: &Pipeline) -> Class {
 /// Its configuration.
 pub(crate) fn shown(planned: &Planned, registry: &Registry) -> Flat {
     let class = class(&planned.spec);
-    let mut shown = Shown { flat: Flat::default(), registry };
+    let mut shown = Shown { flat: Flat::default(), registry, on_error: on_error(&planned.spec) };
     shown.flat.set("name", &planned.spec.name);
     shown.flat.set("connector.class", class.name());
     shown.flat.set("tasks.max", planned.tasks.to_string());
@@ -37,12 +38,15 @@ pub(crate) fn shown(planned: &Planned, registry: &Registry) -> Flat {
     }
     shown.transforms("", &planned.spec.transforms);
     shown.errors(&planned.spec);
+    shown.treatment(&planned.spec);
     shown.flat
 }
 
 struct Shown<'a> {
     flat: Flat,
     registry: &'a Registry,
+    /// What becomes of a record that cannot be processed or stored, by `errors.tolerance` and the dead letter queue.
+    on_error: OnError,
 }
 
 // === impl Shown ===
@@ -53,15 +57,17 @@ impl Shown<'_> {
             true => self.topics(&pipeline.source),
             false => self.component(&pipeline.source, "source."),
         }
+        self.records(&pipeline.source, "source.");
         let Some((first, others)) = pipeline.sinks.split_first() else { return };
         self.settings(&first.component, "");
-        self.when(&first.component, "");
+        self.records(&first.component, "");
         self.transforms("sink.", &first.transforms);
         others.iter().for_each(|sink| self.beside(sink));
     }
 
     fn source_connector(&mut self, pipeline: &Pipeline) {
         self.settings(&pipeline.source, "");
+        self.records(&pipeline.source, "");
         let Some((first, others)) = pipeline.sinks.split_first() else { return };
         for (key, text) in self.flattened(&first.component) {
             let key = match key.strip_prefix("librdkafka.") {
@@ -71,7 +77,7 @@ impl Shown<'_> {
             };
             self.flat.set(&key, text);
         }
-        self.when(&first.component, "");
+        self.records(&first.component, "sink.");
         self.transforms("sink.", &first.transforms);
         others.iter().for_each(|sink| self.beside(sink));
     }
@@ -96,7 +102,7 @@ impl Shown<'_> {
     fn beside(&mut self, sink: &Sink) {
         let prefix = format!("sinks.{}.", sink.component.name);
         self.component(&sink.component, &prefix);
-        self.when(&sink.component, &prefix);
+        self.records(&sink.component, &prefix);
         self.transforms(&prefix, &sink.transforms);
     }
 
@@ -116,11 +122,15 @@ impl Shown<'_> {
         flattened(&component.node, &schema, "")
     }
 
-    fn when(&mut self, component: &Component, prefix: &str) {
+    /// Which records concern a component, and what becomes of those that it can do nothing with.
+    fn records(&mut self, component: &Component, prefix: &str) {
         match &component.when {
             When::Always => {}
             When::Matching(query) => self.flat.set(&format!("{prefix}when"), query.to_string()),
             When::Otherwise => self.flat.set(&format!("{prefix}when"), "otherwise"),
+        }
+        if component.on_error != self.on_error {
+            self.flat.set(&format!("{prefix}on_error"), word(component.on_error));
         }
     }
 
@@ -133,19 +143,66 @@ impl Shown<'_> {
         for transform in transforms {
             let prefix = format!("{prefix}transforms.{}.", transform.name);
             self.component(transform, &prefix);
-            self.when(transform, &prefix);
+            self.records(transform, &prefix);
         }
     }
 
     fn errors(&mut self, pipeline: &Pipeline) {
-        let tolerates = pipeline.dead_letters.is_some()
-            || pipeline.sinks.iter().any(|sink| sink.component.on_error == OnError::Drop);
-        self.flat.set("errors.tolerance", if tolerates { "all" } else { "none" });
+        self.flat.set("errors.tolerance", if self.on_error == OnError::Fail { "none" } else { "all" });
         let Some(letters) = &pipeline.dead_letters else { return };
-        match letters.node.get("topic").filter(|_| letters.type_name == KAFKA).and_then(Node::as_scalar) {
-            Some(topic) => self.flat.set("errors.deadletterqueue.topic.name", topic.written()),
-            None => self.component(letters, "dead_letters."),
+        if letters.type_name != KAFKA {
+            return self.component(letters, "dead_letters.");
         }
+        for (key, text) in self.flattened(letters) {
+            match key.as_str() {
+                "topic" => self.flat.set("errors.deadletterqueue.topic.name", text),
+                _ => self.flat.set(&format!("dead_letters.{key}"), text),
+            }
+        }
+    }
+
+    /// How the engine treats the pipeline, where that is not as it is with any.
+    fn treatment(&mut self, pipeline: &Pipeline) {
+        let (settings, usual) = (&pipeline.settings, Settings::default());
+        let (retry, usual_retry) = (&settings.retry, &usual.retry);
+        for (key, is, usually) in [
+            ("checkpoint_interval", settings.checkpoint_interval, usual.checkpoint_interval),
+            ("idle", settings.idle, usual.idle),
+            ("drain_timeout", settings.drain_timeout, usual.drain_timeout),
+            ("retry.initial", retry.initial, usual_retry.initial),
+            ("retry.max", retry.max, usual_retry.max),
+        ] {
+            if is != usually {
+                self.flat.set(key, is.to_string());
+            }
+        }
+        if let Some(attempts) = retry.attempts {
+            self.flat.set("retry.attempts", attempts.to_string());
+        }
+        match pipeline.unmatched {
+            Some(Unmatched::DeadLetter) => self.flat.set("unmatched", "dead_letter"),
+            // The `when` of a connector says so.
+            Some(Unmatched::Drop) if pipeline.sinks.len() > 1 => self.flat.set("unmatched", "drop"),
+            Some(Unmatched::Drop) | None => {}
+        }
+    }
+}
+
+/// What becomes of a record of a component that says nothing else, in the form's few words.
+fn on_error(pipeline: &Pipeline) -> OnError {
+    let drops = |sink: &Sink| sink.component.on_error == OnError::Drop;
+    match (&pipeline.dead_letters, pipeline.sinks.iter().any(drops)) {
+        (Some(_), _) => OnError::DeadLetter,
+        (None, true) => OnError::Drop,
+        (None, false) => OnError::Fail,
+    }
+}
+
+fn word(on_error: OnError) -> &'static str {
+    match on_error {
+        OnError::DeadLetter => "dead_letter",
+        OnError::Fail => "fail",
+        OnError::Drop => "drop",
     }
 }
 

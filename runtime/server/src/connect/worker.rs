@@ -2,27 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use super::body::{ConnectorStatus, Info, Status, TaskId, TaskStatus};
+use super::class::{Class, VERSION};
+use super::cluster::Cluster;
+use super::failure::Failure;
+use super::flat::Flat;
+use super::{kept, settings, show};
+use crate::server::{Described, Server, Wanted};
+use crate::wrong::Wrong;
+use axum::Extension;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use catchwater_engine::status::State;
 use catchwater_sdk::config::{Node, Role};
-use tracing::warn;
-
-use super::body::{ConnectorStatus, Info, Status, TaskId, TaskStatus};
-use super::class::{Class, VERSION};
-use super::failure::Failure;
-use super::flat::Flat;
-use super::{kept, settings, show};
-use crate::server::{Described, Server, Wanted};
-use crate::wrong::Wrong;
 
 /// The server, under the name by which the client knows it.
 pub(crate) struct Worker {
     pub(crate) server: Server,
     /// Host and port, which is also the worker's id.
     pub(crate) id: String,
+    cluster: Cluster,
 }
 
 impl FromRequestParts<Server> for Worker {
@@ -31,7 +32,10 @@ impl FromRequestParts<Server> for Worker {
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Worker, Failure> {
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = host.map(str::to_owned).or_else(|| parts.uri.authority().map(ToString::to_string));
-        Ok(Worker { server: server.clone(), id: host.unwrap_or_else(|| "localhost".to_owned()) })
+        let id = host.unwrap_or_else(|| "localhost".to_owned());
+        let cluster = Extension::<Cluster>::from_request_parts(parts, server).await;
+        let Extension(cluster) = cluster.map_err(|missing| Failure::internal(missing.body_text()))?;
+        Ok(Worker { server: server.clone(), id, cluster })
     }
 }
 
@@ -90,11 +94,10 @@ impl Worker {
         TaskStatus { id, state, worker_id: self.id.clone(), version: VERSION, trace }
     }
 
-    /// The id of the server's Kafka, if it has one that answers.
+    /// The id of the server's Kafka, if it has one that has answered.
     pub(crate) async fn cluster(&self) -> Option<String> {
         let kafka = settings::kafka(self.server.folder()).ok().flatten()?;
-        let answer = self.server.brokers()?.cluster(&settings::node(kafka)).await;
-        answer.inspect_err(|error| warn!(error = %error.chain(), "the server's Kafka does not say who it is")).ok()
+        self.cluster.id(kafka, self.server.brokers()?).await
     }
 
     /// The topics that it reads or writes: those that have names in its configuration, and those that it has read since it

@@ -1,7 +1,7 @@
 //! Answers that are no success.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use catchwater_engine::spec::Located;
 use schemars::JsonSchema;
@@ -34,6 +34,31 @@ struct PlacedMistake {
     message: String,
     /// What to do.
     help: Option<String>,
+}
+
+/// A request that nobody could make out.
+pub(super) struct Unreadable {
+    status: StatusCode,
+    error: String,
+}
+
+// === impl Unreadable ===
+
+impl Unreadable {
+    pub(super) fn new(status: StatusCode, error: String) -> Unreadable {
+        Unreadable { status, error }
+    }
+
+    /// A method that a path does not have; the header `Allow` says which it has.
+    pub(super) async fn method(method: Method, uri: Uri) -> Unreadable {
+        Unreadable::new(StatusCode::METHOD_NOT_ALLOWED, format!("there is no {method} of {}", uri.path()))
+    }
+}
+
+impl IntoResponse for Unreadable {
+    fn into_response(self) -> Response {
+        (self.status, Json(Refusal { error: self.error, mistakes: Vec::new() })).into_response()
+    }
 }
 
 impl IntoResponse for Wrong {

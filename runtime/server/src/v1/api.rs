@@ -66,12 +66,18 @@ impl Api {
 
 impl<'a> Operation<'a> {
     fn new(api: &'a mut SchemaGenerator, summary: &str, path: &str) -> Operation<'a> {
-        let mut described = json!({ "summary": summary, "parameters": [], "responses": {} });
-        if path.contains("{name}") {
-            let name = json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } });
-            described["parameters"] = json!([name]);
-        }
-        Operation { api, described }
+        let described = json!({ "summary": summary, "parameters": [], "responses": {} });
+        let operation = Operation { api, described }
+            .refuses(401, "a token is needed: as a bearer's, or as the password of any user")
+            .refuses(403, "a page of another site asks")
+            .refuses(500, "it was tried and failed");
+        if path.contains("{name}") { operation.names_pipeline() } else { operation }
+    }
+
+    fn names_pipeline(mut self) -> Self {
+        let name = json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } });
+        self.described["parameters"] = json!([name]);
+        self.refuses(400, "the name is no text")
     }
 
     /// A parameter of the query.
@@ -84,18 +90,23 @@ impl<'a> Operation<'a> {
         self
     }
 
-    /// It takes a pipeline's document.
+    /// It takes a pipeline's document, and says what is wrong with it.
     pub(super) fn takes_document(mut self) -> Self {
         let schema = json!({ "schema": { "type": "string" } });
         self.described["requestBody"] =
             json!({ "required": true, "content": { "application/yaml": schema, "application/json": {} } });
-        self
+        self.refuses(400, "the document is no text, not the only one, or another pipeline's; or a parameter is wrong")
+            .refuses(413, "the document is larger than a request may be")
+            .refuses(422, "the document has mistakes")
     }
 
     /// It takes this.
     pub(super) fn takes<T: JsonSchema>(mut self) -> Self {
         self.described["requestBody"] = json!({ "required": true, "content": self.content::<T>() });
-        self
+        self.refuses(400, "the body is no JSON, or what it or a parameter says makes no sense")
+            .refuses(413, "the body is larger than a request may be")
+            .refuses(415, "the body is not said to be `application/json`")
+            .refuses(422, "the body has another form, or a document in it has mistakes")
     }
 
     /// It answers this.

@@ -6,12 +6,14 @@ mod offsets;
 mod pipelines;
 mod plan;
 mod reload;
+mod request;
 mod shapes;
 
 use axum::http::Method;
 use axum::routing::get;
 use axum::{Json, Router};
 
+use self::answer::Unreadable;
 use self::api::{Api, Operation};
 use self::offsets::{Place, Places};
 use self::shapes::{Health, Overview, Whole};
@@ -21,12 +23,14 @@ use crate::server::{Outlook, Reloaded, Server, Wish};
 const UNKNOWN: &str = "there is no such pipeline";
 const MISTAKES: &str = "a document has mistakes";
 const IN_A_FILE: &str = "it stands in a file of the server";
+const UNSOUND: &str = "it cannot be planned";
 
 /// Everything under `/v1`.
 pub(crate) fn router(server: Server) -> Router {
     let description = "Pipelines of a Catchwater server: made, changed, paused, watched.";
     let (router, document) = routes().into_parts("Catchwater", description);
-    router.with_state(server).route("/v1/openapi.json", get(move || async move { Json(document) }))
+    let router = router.route("/v1/openapi.json", get(move || async move { Json(document) }));
+    router.method_not_allowed_fallback(Unreadable::method).with_state(server)
 }
 
 fn routes() -> Api {
@@ -38,12 +42,11 @@ fn routes() -> Api {
             api.answers::<Reloaded>(200, "what was done").refuses(422, MISTAKES)
         })
         .add(Method::POST, "/v1/plan", "What would change if these were the server's pipelines", plan::plan, |api| {
-            let api = api.takes::<Wish>().answers::<Outlook>(200, "what would change");
-            api.refuses(409, IN_A_FILE).refuses(422, MISTAKES)
+            api.takes::<Wish>().answers::<Outlook>(200, "what would change").refuses(409, IN_A_FILE)
         })
         .add(Method::POST, "/v1/apply", "Make what was planned so", plan::apply, |api| {
             let api = api.asks("hash", "what `/v1/plan` answered", true).takes::<Wish>();
-            let api = api.answers::<Reloaded>(200, "what was done").refuses(422, MISTAKES);
+            let api = api.answers::<Reloaded>(200, "what was done");
             api.refuses(409, "the server or the wish has moved on since")
         })
 }
@@ -56,15 +59,14 @@ fn documents(api: Api) -> Api {
     })
     .add(Method::POST, ALL, "Make a pipeline out of its document, and keep it", pipelines::create, |api| {
         let api = api.asks("wanted", "running, or paused or stopped until it is resumed", false).takes_document();
-        let api = api.answers::<Whole>(201, "it is kept").refuses(422, MISTAKES);
+        let api = api.answers::<Whole>(201, "it is kept");
         api.refuses(409, "there is one of that name")
     })
     .add(Method::GET, ONE, "One pipeline with its document", pipelines::show, |api| {
         api.answers::<Whole>(200, "the pipeline").refuses(404, UNKNOWN)
     })
     .add(Method::PUT, ONE, "Put another document in its place, or make it", pipelines::replace, |api| {
-        let api = api.takes_document().answers::<Whole>(200, "it is kept");
-        api.refuses(409, IN_A_FILE).refuses(422, MISTAKES)
+        api.takes_document().answers::<Whole>(200, "it is kept").refuses(409, IN_A_FILE)
     })
     .add(Method::DELETE, ONE, "Stop it and forget it; what was committed stays so", pipelines::delete, |api| {
         api.answers_nothing(204, "it is gone").refuses(404, UNKNOWN).refuses(409, IN_A_FILE)
@@ -80,11 +82,13 @@ fn lifecycle(api: Api) -> Api {
             told(api).refuses(409, "it is paused or stopped")
         })
         .add(Method::GET, "/v1/pipelines/{name}/offsets", "Where it goes on", offsets::show, |api| {
-            api.answers::<Vec<Place>>(200, "by partition").refuses(404, UNKNOWN)
+            let api = api.answers::<Vec<Place>>(200, "by partition").refuses(404, UNKNOWN);
+            api.refuses(409, UNSOUND)
         })
         .add(Method::PATCH, "/v1/pipelines/{name}/offsets", "Move it, once it is stopped", offsets::change, |api| {
             let api = api.takes::<Places>().answers::<Vec<Place>>(200, "where it goes on then");
-            api.refuses(404, UNKNOWN).refuses(409, "it is not stopped, or a sink keeps positions of its own")
+            let conflict = "it is not stopped, cannot be planned, or a sink keeps positions of its own";
+            api.refuses(404, UNKNOWN).refuses(409, conflict)
         })
 }
 

@@ -1,11 +1,12 @@
 //! `/v1/pipelines/{name}/offsets`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use catchwater_engine::offsets::{Move, Offset};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::request::{Body, Name};
 use crate::server::Server;
 use crate::wrong::Wrong;
 
@@ -61,15 +62,15 @@ struct Target {
 }
 
 /// Where a pipeline goes on: what was committed since the start, or, of one that does not run, what its source says.
-pub(super) async fn show(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<Vec<Place>>, Wrong> {
+pub(super) async fn show(State(server): State<Server>, Name(name): Name) -> Result<Json<Vec<Place>>, Wrong> {
     server.offsets(&name).await.map(places)
 }
 
 /// Moves a stopped pipeline to other places.
 pub(super) async fn change(
     State(server): State<Server>,
-    Path(name): Path<String>,
-    Json(places): Json<Places>,
+    Name(name): Name,
+    Body(places): Body<Places>,
 ) -> Result<Json<Vec<Place>>, Wrong> {
     let to =
         |target: Target| Move { stream: target.stream, partition: target.partition, position: Some(target.position) };

@@ -1,10 +1,11 @@
 //! `/v1/pipelines`.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 
 use super::parameter;
+use super::request::{Document, Name};
 use super::shapes::{Health, Overview, Whole};
 use crate::server::{Server, Wanted};
 use crate::wrong::Wrong;
@@ -18,7 +19,7 @@ pub(super) async fn list(State(server): State<Server>) -> Json<Vec<Overview>> {
 pub(super) async fn create(
     State(server): State<Server>,
     RawQuery(query): RawQuery,
-    document: String,
+    Document(document): Document,
 ) -> Result<(StatusCode, Json<Whole>), Wrong> {
     let wanted = parameter(query.as_deref(), "wanted").map_or(Ok(Wanted::Running), |word| word.parse())?;
     let made = server.create(document, wanted).await?;
@@ -26,45 +27,45 @@ pub(super) async fn create(
 }
 
 /// One pipeline with its document.
-pub(super) async fn show(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<Whole>, Wrong> {
+pub(super) async fn show(State(server): State<Server>, Name(name): Name) -> Result<Json<Whole>, Wrong> {
     server.get(&name).map(|pipeline| Json(Whole::from(&pipeline)))
 }
 
 /// Puts another document in the place of a pipeline's, or makes it.
 pub(super) async fn replace(
     State(server): State<Server>,
-    Path(name): Path<String>,
-    document: String,
+    Name(name): Name,
+    Document(document): Document,
 ) -> Result<Json<Whole>, Wrong> {
     server.replace(&name, document).await.map(|pipeline| Json(Whole::from(&pipeline)))
 }
 
 /// Stops a pipeline and forgets it; what was committed stays committed.
-pub(super) async fn delete(State(server): State<Server>, Path(name): Path<String>) -> Result<StatusCode, Wrong> {
+pub(super) async fn delete(State(server): State<Server>, Name(name): Name) -> Result<StatusCode, Wrong> {
     server.delete(&name).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// How a pipeline does, in numbers and words.
-pub(super) async fn status(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<Health>, Wrong> {
+pub(super) async fn status(State(server): State<Server>, Name(name): Name) -> Result<Json<Health>, Wrong> {
     server.get(&name).map(|pipeline| Json(Health::from(&pipeline)))
 }
 
 /// Drains and stops a pipeline for now.
-pub(super) async fn pause(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<Health>, Wrong> {
+pub(super) async fn pause(State(server): State<Server>, Name(name): Name) -> Result<Json<Health>, Wrong> {
     server.pause(&name).await.map(|pipeline| Json(Health::from(&pipeline)))
 }
 
 /// Lets a paused or stopped pipeline go on where it was.
-pub(super) async fn resume(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<Health>, Wrong> {
+pub(super) async fn resume(State(server): State<Server>, Name(name): Name) -> Result<Json<Health>, Wrong> {
     server.resume(&name).await.map(|pipeline| Json(Health::from(&pipeline)))
 }
 
 /// Drains and stops a pipeline until it is resumed.
-pub(super) async fn stop(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<Health>, Wrong> {
+pub(super) async fn stop(State(server): State<Server>, Name(name): Name) -> Result<Json<Health>, Wrong> {
     server.stop(&name).await.map(|pipeline| Json(Health::from(&pipeline)))
 }
 
 /// Drains a pipeline and starts it again; also one that waits to be tried again, or has ended.
-pub(super) async fn restart(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<Health>, Wrong> {
+pub(super) async fn restart(State(server): State<Server>, Name(name): Name) -> Result<Json<Health>, Wrong> {
     server.restart(&name).await.map(|pipeline| Json(Health::from(&pipeline)))
 }

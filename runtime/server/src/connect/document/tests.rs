@@ -117,10 +117,35 @@ fn steps_and_dead_letters_are_put_in_their_places() {
 fn what_would_not_be_heeded_is_refused_by_name() {
     refused(&[("topics", "a"), ("predicates", "p"), ("colour", "red")], &["predicates", "colour"]);
     refused(&[("topics", "a"), ("errors.log.enable", "true")], &["errors.log.enable"]);
+    refused(&[("topics", "a"), ("consumer.override.group.id", "")], &["consumer.override.group.id"]);
     refused(&[("topics", "a"), ("errors.deadletterqueue.topic.name", "d")], &["errors.deadletterqueue.topic.name"]);
     refused(&[("topics", "a"), ("transforms.x.type", "filter")], &["transforms.x.type"]);
     refused(&[("topics", "a"), ("transforms", "x"), ("transforms.x.predicate", "p")], &["transforms.x.type"]);
     refused(&[("tasks.max", "0")], &["topics", "topics.regex", "tasks.max"]);
+}
+
+#[test]
+fn what_is_said_twice_is_refused_whichever_comes_first() {
+    let (theirs, ours) = (("errors.retry.delay.max.ms", "5"), ("retry.max", "3s"));
+    refused(&[("topics", "a"), theirs, ours], &["retry.max"]);
+    refused(&[("topics", "a"), ours, theirs], &["errors.retry.delay.max.ms"]);
+    let (whole, part) = (("limits", r#"{"rows": 1}"#), ("limits.rows", "2"));
+    refused(&[("topics", "a"), whole, part], &["limits.rows"]);
+    refused(&[("topics", "a"), part, whole], &["limits"]);
+    refused(&[("topics", "a"), ("limits", "{}"), part], &[]);
+    refused(&[("topics", "a"), ours, ("retry.initial", "1s"), ("retry.attempts", "2")], &[]);
+}
+
+#[test]
+fn a_mistake_in_the_servers_kafka_is_not_one_of_the_connector() {
+    let entries = [("topics", "a"), ("consumer.override.fetch.min.bytes", "9")];
+    let of = |role: Role, path: &'static str| made(role, &entries).setting_of(path);
+    assert_eq!(of(Role::Sink, "source.brokers"), Some("brokers"));
+    assert_eq!(of(Role::Sink, "dead_letters.brokers.x"), Some("brokers.x"));
+    assert_eq!(of(Role::Sink, "source.librdkafka.fetch.min.bytes"), None);
+    assert_eq!(of(Role::Sink, "source.topics[0]"), None);
+    assert_eq!(of(Role::Sink, "sinks[0].brokers"), None);
+    assert_eq!(of(Role::Source, "sinks[0].brokers"), Some("brokers"));
 }
 
 #[test]

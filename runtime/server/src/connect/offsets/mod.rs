@@ -6,14 +6,13 @@ mod group;
 mod place;
 
 use axum::Json;
-use axum::extract::Path;
 use serde::Serialize;
 use serde_json::Value;
 
 use self::group::Group;
 use super::body::Said;
 use super::failure::Failure;
-use super::request::Body;
+use super::request::{Body, Path};
 use super::worker::Worker;
 use crate::server::{Described, Wanted};
 

@@ -73,7 +73,12 @@ impl Names {
     /// An entry of a request; none of one that forgets what nothing has as its name.
     fn read(&self, entry: &Value) -> Answer<Option<Move>> {
         let position = position(&entry["offset"])?;
-        match self.partition(&entry["partition"]) {
+        let partition = &entry["partition"];
+        if position.is_none() && !partition.is_object() {
+            let message = "Each of the offsets has to be an object that names its partition, with an offset or null";
+            return Err(Failure::bad_request(message));
+        }
+        match self.partition(partition) {
             Ok((stream, partition)) => Ok(Some(Move { stream, partition, position })),
             Err(_) if position.is_none() => Ok(None),
             Err(wrong) => Err(wrong),

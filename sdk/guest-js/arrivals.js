@@ -1,6 +1,7 @@
 // Where a source puts what it read.
 
-import { Bytes, bytesOf, Rest } from "./columns.js";
+import { Bytes, exact, integer, integers, partsOf, Rest } from "./columns.js";
+import { wellFormed } from "./text.js";
 
 export class Arrivals {
   #recordsMax;
@@ -26,20 +27,21 @@ export class Arrivals {
   }
 
   push(partition, position, record) {
-    const whole = typeof record === "string" || record instanceof Uint8Array ? { payload: bytesOf(record) } : record;
+    const whole = typeof record === "string" || record instanceof Uint8Array ? { payload: record } : partsOf(record);
+    const place = [exact(partition, "partition"), integer(position, "position")];
     this.#payload.push(whole.payload);
     this.#rest.push(whole);
-    this.#partition.push(partition);
-    this.#position.push(position);
+    this.#partition.push(place[0]);
+    this.#position.push(place[1]);
   }
 
   reject(partition, position, rest, reason) {
-    this.#rejected.push({ record: this.length, reason: String(reason) });
+    this.#rejected.push({ record: this.length, reason: wellFormed(reason) });
     this.push(partition, position, { payload: rest });
   }
 
   skipTo(partition, position) {
-    this.#after.push({ partition, position });
+    this.#after.push({ partition: exact(partition, "partition"), position: exact(position, "position") });
   }
 
   /** What the host hears. */
@@ -49,7 +51,7 @@ export class Arrivals {
       payload: this.#payload.finish(),
       ...this.#rest.finish(),
       partition: this.#partition,
-      position: this.#position,
+      position: integers(this.#position),
       after: this.#after,
       rejected: this.#rejected,
     };

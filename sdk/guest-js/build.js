@@ -28,24 +28,51 @@ async function build(project, component, tools) {
   try {
     await writeWorld(wit, kind, wants);
     const { componentize } = tools("componentize-qjs");
-    const made = await componentize({ witPath: wit, world: "built", jsSource, sync: true, stubWasi: true });
+    const asked = { witPath: wit, world: "built", jsSource, sync: true, stubWasi: true };
+    const made = await componentize(asked).catch((error) => {
+      throw new Complaint(`no component can be made of it: ${reason(error)}`);
+    });
     await writeFile(component, Buffer.concat([made.component, interfaceSection()]));
   } finally {
     await rm(wit, { recursive: true, force: true });
   }
 }
 
+/** What the author's module throws while it is loaded, without the words of those who loaded it. */
+function reason(error) {
+  const [first] = String(error?.message ?? error).split("\n");
+  return first.replace(/^.*Failed to finish JavaScript module evaluation: /, "its module throws ");
+}
+
 /** The package.json, with what it says of the plugin filled in. */
 async function readManifest(project) {
-  const about = JSON.parse(await readFile(join(project, "package.json"), "utf8"));
+  const about = parsed(await readFile(join(project, "package.json"), "utf8"));
   const { kind = "transform", wants = [], main } = about.catchwater ?? {};
-  if (!about.name) throw new Complaint(`package.json has no "name": the plugin is called so`);
+  if (!isText(about.name)) throw new Complaint(`package.json has no "name": the plugin is called so`);
+  if (!Array.isArray(wants) || !wants.every(isText)) {
+    throw new Complaint(`package.json: catchwater.wants is a list such as ["clock"], and not ${JSON.stringify(wants)}`);
+  }
   if (!KINDS.includes(kind)) throw new Complaint(`package.json: catchwater.kind is one of ${KINDS.join(", ")}, and not ${kind}`);
   const unknown = wants.find((want) => !WANTS.includes(want));
   if (unknown) throw new Complaint(`package.json: catchwater.wants names ${unknown}, and there are ${WANTS.join(", ")}`);
   const found = main ?? ["plugin.ts", "plugin.js"].find((file) => existsSync(join(project, file)));
   if (!found) throw new Complaint("there is neither a plugin.ts nor a plugin.js");
   return { ...about, catchwater: { kind, wants, main: found } };
+}
+
+function parsed(text) {
+  let about = null;
+  try {
+    about = JSON.parse(text);
+  } catch (error) {
+    throw new Complaint(`package.json is no JSON: ${error.message}`);
+  }
+  if (typeof about !== "object" || about === null) throw new Complaint("package.json is no object");
+  return about;
+}
+
+function isText(value) {
+  return typeof value === "string" && value !== "";
 }
 
 /** The module that the component is made of: the author's class, the host, and what joins them. */

@@ -36,6 +36,37 @@ export function bytesOf(value) {
   throw new TypeError(`a value is text, a Uint8Array or null, and not ${typeof value}`);
 }
 
+/** What is taken for a whole number of 64 bits, by the name of the field that it is for. */
+export function integer(value, field) {
+  const isFloat = Number.isInteger(value) && Math.abs(value) < 2 ** 63;
+  if (isFloat || (typeof value === "bigint" && BigInt.asIntN(64, value) === value)) return value;
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  throw new TypeError(`${field} is an integer of 64 bits, and not ${shown}`);
+}
+
+/** As a number: one of them alone crosses as nothing else. */
+export function exact(value, field) {
+  const number = Number(integer(value, field));
+  if (BigInt(number) === BigInt(value)) return number;
+  throw new TypeError(`${field} is a number, which has no place for all digits of ${value}`);
+}
+
+/** A list of such, as it crosses: numbers and BigInts side by side do not. */
+export function integers(list) {
+  return list.some((value) => typeof value === "bigint") ? BigInt64Array.from(list, BigInt) : list;
+}
+
+/** A record in its parts, to be written: what has none would become a tombstone without a word. */
+export function partsOf(record) {
+  if (typeof record === "object" && record !== null && !ArrayBuffer.isView(record)) return record;
+  throw new TypeError(`a record is {payload, key, headers, properties, timestamp}, and not ${record?.constructor?.name ?? record}`);
+}
+
+function nameOf(field) {
+  if (typeof field?.name === "string") return field.name;
+  throw new TypeError(`a header or a property has a \`name\` of text, and not ${typeof field?.name}`);
+}
+
 /** A byte column that grows. */
 export class Bytes {
   values = [];
@@ -73,7 +104,7 @@ export class Fields {
 
   push(fields) {
     for (const field of fields) {
-      this.names.push(field.name);
+      this.names.push(nameOf(field));
       this.values.push(field.value);
       this.kinds.push(field.kind ?? (typeof field.value === "string" ? 1 : 0));
     }
@@ -97,7 +128,7 @@ export class Rest {
     this.key.push(key);
     this.headers.push(headers ?? []);
     this.properties.push(properties ?? []);
-    this.micros.push(timestamp?.micros ?? 0);
+    this.micros.push(timestamp ? integer(timestamp.micros, "timestamp.micros") : 0);
     this.kinds.push(timestamp ? (timestamp.kind === "append" ? 2 : 1) : 0);
   }
 
@@ -106,7 +137,7 @@ export class Rest {
       key: this.key.finish(),
       headers: this.headers.finish(),
       properties: this.properties.finish(),
-      time: { micros: this.micros, kinds: Uint8Array.from(this.kinds) },
+      time: { micros: integers(this.micros), kinds: Uint8Array.from(this.kinds) },
     };
   }
 }

@@ -3,7 +3,7 @@
 import { bytesOf } from "./columns.js";
 import { Failure } from "./failure.js";
 import { wanted } from "./host.js";
-import { decode, lossy } from "./text.js";
+import { decode, lossy, wellFormed } from "./text.js";
 
 const SHOWN_CHARACTERS_MAX = 200;
 
@@ -21,11 +21,11 @@ export class Request {
   headers = [];
 
   constructor(method, url, body = "") {
-    Object.assign(this, { method, url, body: bytesOf(body) ?? new Uint8Array() });
+    Object.assign(this, { method: wellFormed(method), url: wellFormed(url), body: bytesOf(body) ?? new Uint8Array() });
   }
 
   header(name, value) {
-    this.headers.push({ name, value });
+    this.headers.push({ name: wellFormed(name), value: wellFormed(value) });
     return this;
   }
 

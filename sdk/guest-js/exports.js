@@ -2,14 +2,18 @@
 
 import { Arrivals } from "./arrivals.js";
 import { Batch } from "./batch.js";
-import { bytesOf } from "./columns.js";
-import { Failure, Mistake } from "./failure.js";
+import { bytesOf, exact } from "./columns.js";
+import { Failure, Mistake, said, trace } from "./failure.js";
 import { log } from "./host.js";
 import { Output } from "./output.js";
 import { Rejects } from "./rejects.js";
 import { examine, read } from "./schema.js";
+import { wellFormed } from "./text.js";
 
 const NOTHING = { type: "object", additionalProperties: false };
+/** What is called and has to be done when the call is over, beside what a kind must have. */
+const OTHERS = ["snapshot", "close"];
+const LATER = ["AsyncFunction", "GeneratorFunction", "AsyncGeneratorFunction"];
 const METHODS = { transform: ["process"], source: ["partitions", "start", "read"], sink: ["write", "flush"] };
 
 /** What the component exports. `about` is its package.json. */
@@ -20,13 +24,14 @@ export function exportsOf(Plugin, about) {
 
   const lifecycle = {
     describe() {
-      const missing = METHODS[kind].find((method) => typeof Plugin.prototype?.[method] !== "function");
-      if (missing) explain(() => fail(`a ${kind} is a class with ${METHODS[kind].join(", ")}, the module's default export: ${missing} is missing`));
-      explain(() => examine(schema));
+      explain(() => {
+        examineClass(Plugin, kind);
+        examine(schema);
+      });
       return {
-        name: about.name,
-        version: about.version ?? "0.0.0",
-        summary: about.description ?? "",
+        name: wellFormed(about.name),
+        version: wellFormed(about.version ?? "0.0.0"),
+        summary: wellFormed(about.description ?? ""),
         configSchema: JSON.stringify(schema),
         stateVersion: Plugin.stateVersion ?? 0,
         wants,
@@ -35,7 +40,7 @@ export function exportsOf(Plugin, about) {
     },
 
     validate(config) {
-      return explain(() => configured(Plugin, schema, config).mistakes.map(({ key, message }) => ({ key, message })));
+      return explain(() => configured(Plugin, schema, config).mistakes.map(issue));
     },
 
     open({ config, state, ...opening }) {
@@ -47,13 +52,13 @@ export function exportsOf(Plugin, about) {
     },
 
     snapshot() {
-      return typed("refused", () => bytesOf(plugin?.snapshot?.()) ?? new Uint8Array());
+      return typed("refused", () => bytesOf(done("snapshot", plugin?.snapshot?.())) ?? new Uint8Array());
     },
 
     close() {
       const closing = plugin;
       plugin = null;
-      explain(() => closing?.close?.());
+      explain(() => done("close", closing?.close?.()));
     },
   };
 
@@ -62,7 +67,7 @@ export function exportsOf(Plugin, about) {
       return typed("data", () => {
         const batch = new Batch(columns);
         const out = new Output(batch);
-        plugin.process(batch, out);
+        done("process", plugin.process(batch, out));
         return out.finish();
       });
     },
@@ -71,18 +76,18 @@ export function exportsOf(Plugin, about) {
   const source = {
     partitions() {
       return typed(null, () =>
-        plugin.partitions().map(({ beginsAt, ...partition }) => ({ partition, position: beginsAt })),
+        done("partitions", plugin.partitions()).map(beginning),
       );
     },
 
     start(places) {
-      typed(null, () => places.forEach(({ partition, position }) => plugin.start(partition, position)));
+      typed(null, () => places.forEach(({ partition, position }) => done("start", plugin.start(partition, position))));
     },
 
     read(recordsMax, bytesMax) {
       return typed(null, () => {
         const arrivals = new Arrivals(recordsMax, bytesMax);
-        const next = plugin.read(arrivals);
+        const next = done("read", plugin.read(arrivals));
         if (!["now", "wait", "end"].includes(next?.tag)) fail("read answers Next.NOW, Next.wait(milliseconds) or Next.END");
         return { arrivals: arrivals.finish(), next };
       });
@@ -97,11 +102,52 @@ export function exportsOf(Plugin, about) {
     });
 
   const sink = {
-    write: (columns) => rejecting((rejects) => plugin.write(new Batch(columns), rejects)),
-    flush: () => rejecting((rejects) => plugin.flush(rejects)),
+    write: (columns) => rejecting((rejects) => done("write", plugin.write(new Batch(columns), rejects))),
+    flush: () => rejecting((rejects) => done("flush", plugin.flush(rejects))),
   };
 
   return { lifecycle, ...{ transform: { transform }, source: { source }, sink: { sink } }[kind] };
+}
+
+/** Refuses a class whose methods would not be called, or whose work would not be done when they are. */
+function examineClass(Plugin, kind) {
+  const methods = Plugin.prototype ?? {};
+  const missing = METHODS[kind].find((method) => typeof methods[method] !== "function");
+  const wanted = `a ${kind} is a class with ${METHODS[kind].join(", ")}, the module's default export`;
+  if (missing) fail(`${wanted}: ${missing} is missing`);
+  const later = [...METHODS[kind], ...OTHERS].find((method) => isLater(methods[method])) ?? (isLater(Plugin.check) && "check");
+  if (later) fail(synchronous(later));
+  if (!Number.isInteger(Plugin.stateVersion ?? 0) || Plugin.stateVersion < 0) fail("stateVersion is a whole number from 0");
+  if (typeof methods.snapshot !== "function" || Plugin.stateVersion > 0) return;
+  if (kind !== "transform") fail(`snapshot is for transforms: nobody would keep the state of a ${kind}`);
+  fail("snapshot is never called without a version of what it gives: `static stateVersion = 1`");
+}
+
+function isLater(method) {
+  return LATER.includes(method?.constructor?.name);
+}
+
+/** What a method answers, if its work is done. Nobody would wait for a promise, or hear that it was rejected: records would be lost. */
+function done(method, answer) {
+  if (typeof answer?.then === "function") throw new Failure.Refused(synchronous(method));
+  return answer;
+}
+
+function synchronous(method) {
+  return `${method} is async or a generator; the interface is synchronous: a plain method whose work is done when it returns`;
+}
+
+function issue({ key, message }) {
+  return { key: wellFormed(key), message: wellFormed(message) };
+}
+
+function beginning({ beginsAt, number, ...names }) {
+  const partition = { number };
+  for (const name of ["source", "stream", "incarnation"]) {
+    if (typeof names[name] !== "string") fail(`a partition's ${name} is text, and not ${typeof names[name]}`);
+    partition[name] = wellFormed(names[name]);
+  }
+  return { partition, position: exact(beginsAt, "beginsAt") };
 }
 
 /** The configuration as the class gets it, or the mistakes in it. */
@@ -109,7 +155,7 @@ function configured(Plugin, schema, text) {
   const { config, mistakes = [] } = read(schema, JSON.parse(text));
   if (mistakes.length > 0) return { mistakes };
   try {
-    Plugin.check?.(config);
+    done("check", Plugin.check?.(config));
   } catch (error) {
     if (!(error instanceof Mistake)) throw error;
     return { mistakes: [error] };
@@ -125,8 +171,8 @@ function typed(kind, work) {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Mistake) throw { kind: "config", message: error.where };
-    if (error instanceof Failure) throw { kind: error.kind, message: error.message };
+    if (error instanceof Mistake) throw { kind: "config", message: wellFormed(error.where) };
+    if (error instanceof Failure) throw { kind: error.kind, message: wellFormed(error.message) };
     if (!kind) lose(error);
     log("debug", trace(error));
     throw { kind, message: said(error) };
@@ -146,14 +192,6 @@ function lose(error) {
   log("debug", trace(error));
   log("error", said(error));
   throw error;
-}
-
-function said(error) {
-  return String(error).replace(/\s*\n\s*/g, " ");
-}
-
-function trace(error) {
-  return `${said(error)} ${String(error?.stack ?? "").replace(/\s*\n\s*/g, " ")}`;
 }
 
 function fail(message) {

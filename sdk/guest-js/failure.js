@@ -1,3 +1,5 @@
+import { wellFormed } from "./text.js";
+
 /** Why a plugin cannot go on; the kind is an instruction to the host. */
 export class Failure extends Error {
   kind = "data";
@@ -18,4 +20,14 @@ export class Mistake extends Error {
   get where() {
     return this.key ? `${this.key}: ${this.message}` : this.message;
   }
+}
+
+/** What an error says, in one line. */
+export function said(error) {
+  return wellFormed(error).replace(/\s*\n\s*/g, " ");
+}
+
+/** The same, and where it was raised. */
+export function trace(error) {
+  return `${said(error)} ${said(error?.stack ?? "").trim()}`.trim();
 }

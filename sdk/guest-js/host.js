@@ -1,6 +1,8 @@
 // What a plugin may ask of the host. On the author's own machine there is none; lines go to standard error then.
 
+import { trace } from "./failure.js";
 import { boundDepth } from "./json.js";
+import { wellFormed } from "./text.js";
 
 /** The interfaces that the plugin was built with, by their names. */
 export const host = {
@@ -27,16 +29,43 @@ export function connect(interfaces) {
   delete host.state;
   Object.assign(host, interfaces);
   boundDepth();
-  const line = (level) => (...parts) => log(level, parts.map((part) => (typeof part === "string" ? part : JSON.stringify(part))).join(" "));
+  const line = (level) => (...parts) => log(level, parts.map(shown).join(" "));
   globalThis.console = { debug: line("debug"), log: line("info"), info: line("info"), warn: line("warn"), error: line("error") };
 }
 
+/** A value in a line of the log, whatever it is. */
+function shown(part) {
+  try {
+    if (part instanceof Error) return trace(part);
+    return typeof part === "object" ? json(part) : said(part);
+  } catch {
+    return Object.prototype.toString.call(part);
+  }
+}
+
+function said(value) {
+  return typeof value === "bigint" ? `${value}n` : String(value);
+}
+
+/** JSON, with words for what it has no form for. */
+function json(value) {
+  const within = []; // the objects around the value at hand
+  return JSON.stringify(value, function (_, item) {
+    while (within.length > 0 && within.at(-1) !== this) within.pop();
+    if (item instanceof Error || typeof item === "bigint") return said(item);
+    if (typeof item !== "object" || item === null) return item;
+    if (within.includes(item)) return "[circular]";
+    within.push(item);
+    return item;
+  });
+}
+
 export function log(level, message) {
-  host.host.log(level, String(message));
+  host.host.log(level, wellFormed(message));
 }
 
 export function count(name, delta = 1) {
-  if (delta > 0) host.host.count(name, delta);
+  if (delta > 0) host.host.count(wellFormed(name), delta);
 }
 
 export function now() {

@@ -1,6 +1,7 @@
 // Where a transform says what became of each record.
 
-import { bitmap, Bytes, Rest } from "./columns.js";
+import { bitmap, Bytes, partsOf, Rest } from "./columns.js";
+import { wellFormed } from "./text.js";
 
 /** All that a record has, to be changed. */
 export function newRecord(record) {
@@ -31,7 +32,7 @@ export class Output {
 
   reject(record, reason) {
     this.#settle(record, "rejected");
-    this.#rejected.push({ record: record.number, reason: String(reason) });
+    this.#rejected.push({ record: record.number, reason: wellFormed(reason) });
   }
 
   replacePayload(record, payload) {
@@ -41,14 +42,15 @@ export class Output {
   }
 
   replace(record, made) {
+    const whole = partsOf(made);
     this.#begin(record);
-    this.#payload.push(made.payload);
+    this.#payload.push(whole.payload);
     if (!this.#rest) {
       // Those before had all but their payloads from their parents.
       this.#rest = new Rest();
       for (const input of this.#input.slice(0, -1)) this.#rest.push(this.#batch.get(input));
     }
-    this.#rest.push(made);
+    this.#rest.push(whole);
   }
 
   #begin(record) {

@@ -1,10 +1,13 @@
-/** Plugins for Catchwater in JavaScript or TypeScript. The module's default export is a class such as {@link Transform}. */
+/**
+ * Plugins for Catchwater in JavaScript or TypeScript. The module's default export is a class such as {@link Transform}. Its methods are
+ * synchronous: an `async` one is refused, since nobody would wait for it.
+ */
 
 /** What every plugin's class may say beside its methods. */
 export interface PluginClass<Config> {
   /** The JSON Schema of the configuration: users read its descriptions, and get its defaults. None: there is nothing to configure. */
   schema?: object;
-  /** The version of what `snapshot` gives; 0 for a plugin without a state. */
+  /** The version of what `snapshot` gives, from 1; a class without a `snapshot` has none. */
   stateVersion?: number;
   /** What is wrong with a configuration beyond its schema: throws a {@link Mistake}. Called before anything starts, without effect. */
   check?(config: Config): void;
@@ -134,7 +137,7 @@ export interface NewRecord {
   key?: Bytes | null;
   headers?: Field[];
   properties?: Field[];
-  timestamp?: Timestamp | null;
+  timestamp?: { micros: number | bigint; kind: Timestamp["kind"] } | null;
 }
 
 /** All that a record has, to be changed. */
@@ -162,7 +165,7 @@ export class Arrivals {
   /** Whether no more is to be put in: the rest comes with the next `read`. */
   readonly isFull: boolean;
   /** A record, or a payload. `partition` is its number in the answer of `partitions`, `position` its place: reading goes on behind it. */
-  push(partition: number, position: number, record: NewRecord | Bytes): void;
+  push(partition: number, position: number | bigint, record: NewRecord | Bytes): void;
   /** A record that cannot be made out, with what is left of it. The pipeline decides what becomes of it. */
   reject(partition: number, position: number, rest: Bytes, reason: string): void;
   /** Reading goes on there, also if there is no record right before it. */

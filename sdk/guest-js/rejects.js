@@ -1,9 +1,11 @@
+import { wellFormed } from "./text.js";
+
 /** Takes records that a sink cannot store, by their number. */
 export class Rejects {
   #rejected = [];
 
   reject(number, reason) {
-    this.#rejected.push({ record: number, reason: String(reason) });
+    this.#rejected.push({ record: number, reason: wellFormed(reason) });
   }
 
   /** What the host hears; in tests what was rejected. */

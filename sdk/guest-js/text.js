@@ -2,8 +2,15 @@
 // since each step that is interpreted costs as much as a hundred bytes in native code.
 
 const BEYOND_ASCII = /[\x80-\uffff]+/g;
+const HALF_CHARACTER = /\p{Surrogate}/gu;
 const decoder = globalThis.TextDecoder && new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = globalThis.TextEncoder && new TextEncoder();
+
+/** Text that can cross to the host: half of a character, as `"\ud800"` is, has no UTF-8 and would end the instance. */
+export function wellFormed(value) {
+  const text = String(value);
+  return text.toWellFormed ? text.toWellFormed() : text.replace(HALF_CHARACTER, "\ufffd");
+}
 
 /** The text that bytes stand for; an error where they are not UTF-8. */
 export function decode(bytes) {

@@ -1,5 +1,6 @@
 """Makes a component of a project: `python build.py PROJECT COMPONENT`, with a Python that has what requirements.txt names."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ except ModuleNotFoundError:  # before Python 3.11
 SDK = Path(__file__).resolve().parent
 KINDS = ("transform", "source", "sink")
 WANTS = ("clock", "random", "state", "egress")
+# Which of the folders with modules the project is: in what is said of an error they are called by their numbers.
+PROJECT_NUMBER = 1
 ENTRY = """
 import plugin
 from catchwater_plugin.exports import exports_of
@@ -38,9 +41,19 @@ def build(project: Path, component: Path) -> None:
         command[0] = Path(sys.executable).parent / command[0]
         done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        sys.exit(f"{project}: no component can be made of it:\n{done.stdout.strip()}")
+        sys.exit(f"{project}: no component can be made of it: {reason(done.stdout)}")
     with open(component, "ab") as file:
         file.write(interface_section())
+
+
+def reason(said: str) -> str:
+    """The error in what the tool says, and where in the author's files it was raised; all of it where it is another's."""
+    said = said.partition("\nStack backtrace:")[0]
+    error = re.search(r"^Caused by:\n\s+(?!\d+: )(.+)$", said, re.MULTILINE)
+    if not error:
+        return f"\n{said.strip()}"
+    places = re.findall(rf'File "/{PROJECT_NUMBER}/(.+?)", line (\d+)', said)
+    return f"{error[1]} ({':'.join(places[-1])})" if places and ", line " not in error[1] else error[1]
 
 
 def interface_section() -> bytes:
@@ -51,14 +64,19 @@ def interface_section() -> bytes:
 
 def read_manifest(project: Path) -> dict:
     """What pyproject.toml says of the plugin."""
-    manifest = tomllib.loads((project / "pyproject.toml").read_text())
+    try:
+        manifest = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    except ValueError as error:
+        sys.exit(f"{project}: pyproject.toml is no TOML: {error}")
     named, own = manifest.get("project", {}), manifest.get("tool", {}).get("catchwater", {})
     about = {"name": named.get("name"), "version": named.get("version", "0.0.0"), "summary": named.get("description", ""),
              "kind": own.get("kind", "transform"), "wants": own.get("wants", [])}
-    if not about["name"]:
+    if not about["name"] or not isinstance(about["name"], str):
         sys.exit(f"{project}: pyproject.toml has no project.name: the plugin is called so")
     if about["kind"] not in KINDS:
         sys.exit(f"{project}: pyproject.toml: tool.catchwater.kind is one of {', '.join(KINDS)}, and not {about['kind']}")
+    if not isinstance(about["wants"], list):
+        sys.exit(f"{project}: pyproject.toml: tool.catchwater.wants is a list such as [\"clock\"], and not {about['wants']!r}")
     if unknown := [want for want in about["wants"] if want not in WANTS]:
         sys.exit(f"{project}: pyproject.toml: tool.catchwater.wants names {unknown[0]}, and there are {', '.join(WANTS)}")
     if not (project / "plugin.py").exists():

@@ -75,6 +75,16 @@ def test_a_record_to_blame_is_found_and_the_others_go_on(workspace, moody):
     assert looped.startswith("plugin.trap: ") and "`time_max`" in looped
 
 
+def test_half_of_a_character_in_a_reason_a_log_line_or_an_error_ends_no_instance(workspace, moody):
+    lines = [r'{"name":"\ud800"}'] * 25 + [r'{"name":"\udfff","raise":1}', "one"]
+    run(workspace, lines, step(moody, failures_max=0)).succeeded()
+    assert out(workspace) == [b"a one 1"]
+    *rejected, raised = reasons(workspace)
+    shown = {reason.removeprefix("unknown name ") for reason in rejected}
+    assert len(rejected) == 25 and shown in [{"\ufffd"}, {r"\ud800"}]
+    assert "unknown name" in raised
+
+
 def test_what_is_remembered_outlives_the_process(workspace, moody):
     run(workspace, ["one", "two"], step(moody)).succeeded()
     run(workspace, ["one", "two", "three"], step(moody)).succeeded()
@@ -145,10 +155,106 @@ def test_a_project_that_does_not_build_says_why(workspace):
     plugin("build", "mine").failed().says("plugin.ts:1:", "build mine: it failed, see above")
     workspace.write("mine/plugin.ts", "export default class { static schema = { typ: 'object' }; process() {} }")
     plugin("build", "mine").failed().says("schema.typ would not be checked")
+    workspace.write("mine/plugin.ts", "throw new Error('at the top'); export default class { process() {} }")
+    plugin("build", "mine").failed().says("mine: no component can be made of it: its module throws Error: at the top")
+    workspace.write("mine/plugin.ts", "export default class { process() {} snapshot() {} }")
+    plugin("build", "mine").failed().says("snapshot is never called without a version of what it gives: `static stateVersion = 1`")
+    manifest = (workspace.folder / "mine" / "package.json").read_text()
+    workspace.write("mine/package.json", manifest.replace('"wants": []', '"wants": "clock"'))
+    plugin("build", "mine").failed().says('mine: package.json: catchwater.wants is a list such as ["clock"], and not "clock"')
+    workspace.write("mine/package.json", manifest[:-3])
+    said = plugin("build", "mine").failed().says("mine: package.json is no JSON: ")
+    assert "    at " not in said.err
     shutil.rmtree(workspace.folder / "mine" / "catchwater")
     plugin("build", "mine").failed().says("there is no SDK in mine/catchwater/guest-js")
     (workspace.folder / "mine" / "package.json").unlink()
     plugin("build", "mine").failed().says("it has none of Cargo.toml, package.json, pyproject.toml")
+
+
+def test_a_project_in_python_that_does_not_build_says_why(workspace):
+    plugin = Builder(workspace)
+    plugin("new", "mine", "--lang", "python", "--kind", "sink").succeeded()
+    code, manifest = (workspace.folder / "mine" / name for name in ("plugin.py", "pyproject.toml"))
+    good, text = code.read_text(), manifest.read_text()
+
+    def is_told(*words) -> None:
+        said = plugin("build", "mine").failed().says(*words)
+        assert "Traceback" not in said.err and "backtrace" not in said.err
+
+    code.write_text(good.replace("def flush", "async def flush"))
+    is_told("mine: no component can be made of it: TypeError: flush is async or a generator; the interface is synchronous")
+    code.write_text(good + "\n\nraise ValueError('at the end')\n")
+    is_told(f"mine: no component can be made of it: ValueError: at the end (plugin.py:{good.count(chr(10)) + 3})")
+    manifest.write_text(text.replace('["egress"]', '"egress"'))
+    is_told("""mine: pyproject.toml: tool.catchwater.wants is a list such as ["clock"], and not 'egress'""")
+    manifest.write_text(text.replace('"mine"', '"mine'))
+    is_told("mine: pyproject.toml is no TOML: ")
+
+
+SINK = """
+export default class {
+  write(batch) {}
+  %s
+}
+"""
+
+
+def test_a_sink_that_does_not_wait_for_what_it_stores_is_refused(workspace):
+    share_compiled(workspace)
+    plugin = Builder(workspace)
+    plugin("new", "mine", "--lang", "js", "--kind", "sink").succeeded()
+    words = "flush is async or a generator; the interface is synchronous"
+    for method in ["async flush() {}", "*flush() {}"]:
+        workspace.write("mine/plugin.ts", SINK % method)
+        plugin("build", "mine").failed().says(f"does not describe itself: Error: {words}")
+    workspace.write("mine/plugin.ts", SINK % "flush() { return Promise.reject(new Error('it is away')); }")
+    plugin("build", "mine").succeeded()
+    sink = {"type": "wasm", "plugin": "./own/mine.wasm", "grants": {"egress": [{"to": "http://localhost:1"}]}}
+    workspace.run(pipeline(generated(10), sink), COMPILE_SECONDS_MAX).failed().says("plugin ./own/mine.wasm: ", words)
+
+
+SOURCE = """
+import { Arrivals, Next, partition } from "catchwater-plugin";
+
+export default class {
+  at = 0n;
+  partitions() { return [partition("one", "half \\ud800", { beginsAt: 5n })]; }
+  start(number, position) { this.at = BigInt(position); }
+  read(out) {
+    const timestamp = { micros: 10n, kind: "create" };
+    if (this.at > 5n) return Next.END;
+    for (const wrong of [{ timestamp: { micros: "abc" } }, { timestamp: { micros: NaN } }, { timestamp: { micros: 1.5 } },
+                         { headers: [{ value: "v" }] }, 5]) {
+      try {
+        new Arrivals().push(0, 1, wrong);
+      } catch (error) {
+        console.error(error);
+      }
+    }
+    out.push(0, this.at, { payload: "a", timestamp });
+    out.push(0, 6, "b");
+    out.push(0, 2n ** 60n + 1n, { payload: "c" });
+    this.at = 6n;
+    return Next.NOW;
+  }
+}
+"""
+
+
+def test_whole_numbers_cross_as_they_are_and_what_is_none_is_refused_by_its_name(workspace):
+    share_compiled(workspace)
+    plugin = Builder(workspace)
+    plugin("new", "mine", "--lang", "js", "--kind", "source").succeeded()
+    workspace.write("mine/plugin.ts", SOURCE)
+    plugin("build", "mine").succeeded()
+    source = {"type": "wasm", "plugin": "./own/mine.wasm"}
+    ran = workspace.run(pipeline(source, to_file("out.ndjson", encoding="json")), COMPILE_SECONDS_MAX).succeeded()
+    came = [json.loads(line) for line in out(workspace)]
+    assert [(record["payload"], record["position"]) for record in came] == [("a", 5), ("b", 6), ("c", 2**60 + 1)]
+    assert came[0]["timestamp"] == "1970-01-01T00:00:00.00001Z" and came[0]["stream"] == "half \ufffd"
+    for value in ['"abc"', "NaN", "1.5"]:
+        ran.says(f"timestamp.micros is an integer of 64 bits, and not {value}")
+    ran.says("a header or a property has a `name` of text", "a record is {payload, key, headers, properties, timestamp}, and not Number")
 
 
 def test_what_is_missing_is_named(workspace):

@@ -108,6 +108,13 @@ def test_a_mistake_is_found_by_check_at_its_line(workspace, keys, words):
     workspace.command("check", path).failed().says("bad.yaml:", *words)
 
 
+def test_a_plugin_that_is_a_pipe_is_refused_and_not_waited_for(workspace):
+    os.mkfifo(workspace.folder / "pipe.wasm")
+    path = workspace.write("bad.yaml", pipeline(generated(1), to_file("out"), transforms=[mask("a", plugin="./pipe.wasm")]))
+    said = workspace.command("check", path).failed()
+    said.says("transforms[0].plugin: read the plugin ./pipe.wasm: it is no regular file")
+
+
 CEILING = """# Of this server.
 memory_max: 64MiB
 grants:
@@ -145,6 +152,15 @@ def test_what_a_plugin_remembers_outlives_its_process(workspace):
     run(workspace, known, enrich).succeeded()
     run(workspace, [*known, b'{"id":1}', b'{"id":2}'], enrich).succeeded()
     assert out(workspace) == [*known, b'{"id":1,"who":"Ann"}', b'{"id":2}']
+
+
+def test_what_another_plugin_in_this_step_remembered_is_left_behind_with_a_word(workspace):
+    enrich = {"type": "wasm", "plugin": "enrich", "config": {"by": "id", "remember": "name", "into": "who"}}
+    run(workspace, [b'{"id":1,"name":"Ann"}'], enrich).succeeded()
+    said = run(workspace, [b'{"id":1,"name":"Ann"}', b'{"id":1}'], distinct()).succeeded()
+    said.says("WARN", "what was remembered in this step is left behind plugin=\"distinct\" step=wasm before=\"enrich\"", "another name")
+    again = run(workspace, [b'{"id":1,"name":"Ann"}', b'{"id":1}', b'{"id":2}'], distinct()).succeeded()
+    assert "left behind" not in again.err
 
 
 def distinct(**grants) -> dict:
@@ -233,6 +249,32 @@ def test_a_new_project_builds_passes_its_tests_and_runs(workspace):
     assert out(workspace) == [b"abcdef"]
     workspace.write("small/tests.yaml", "- name: nothing is dropped\n  config: { bytes_min: 4 }\n  in: [a]\n  out: [a]\n")
     plugin("test", "small").failed().says("nothing is dropped", "expected")
+    workspace.write("small/tests.yaml", WHOLE_RECORDS)
+    (workspace.folder / "small").rename(workspace.folder / "renamed")
+    fresh = plugin("test", "renamed").succeeded()
+    assert "small: 1 case passed" in fresh.out and "was built before" not in fresh.err
+    os.utime(workspace.folder / "renamed" / "src" / "lib.rs")
+    plugin("test", "renamed").succeeded().says("small was built before renamed/src/lib.rs changed: catchwater plugin build renamed")
+
+
+WHOLE_RECORDS = """
+- name: what a record has beside its payload stays
+  config: { bytes_min: 4 }
+  in: [{ payload: abcd, key: k-1, headers: { trace: t-1 }, timestamp: 2026-11-22T10:00:00Z }, a]
+  out: [{ key: k-1, headers: { trace: t-1 }, timestamp: 2026-11-22T10:00:00Z }]
+"""
+
+
+def test_a_project_that_is_called_as_something_in_its_template_builds_and_what_it_remembers_needs_a_version(workspace):
+    plugin = Builder(workspace)
+    plugin("new", "output").succeeded()
+    plugin("build", "output").succeeded()
+    assert "2 cases passed" in plugin("test", "output").succeeded().out
+    code = workspace.folder / "output" / "src" / "lib.rs"
+    remembers = "    fn snapshot(&self) -> Vec<u8> {\n        vec![1]\n    }\n\n    /// Says of each record"
+    code.write_text(code.read_text().replace("    /// Says of each record", remembers))
+    plugin("build", "output").succeeded()
+    plugin("test", "output").failed().says("`snapshot` is never called without a version", "`const STATE_VERSION: u32 = 1;`")
 
 
 def test_a_project_with_a_name_that_is_none_is_not_made(workspace):

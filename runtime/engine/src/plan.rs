@@ -176,8 +176,9 @@ fn plan_pipeline(
     }
 }
 
-/// Only ever compared with another of this process.
+/// Only ever compared with another of this process. What is no regular file, as a pipe, is not waited for.
 fn hash_of(path: &Path) -> Option<u64> {
+    path.metadata().ok().filter(|about| about.is_file())?;
     let bytes = std::fs::read(path).ok()?;
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);

@@ -1,5 +1,5 @@
-//! Compiled plugins in the data folder, so that an interpreter that takes seconds to compile starts at once the next time; and
-//! which files they were made of, so that its tens of megabytes need not be read to find that out.
+//! Compiled plugins in the data folder, so that an interpreter that takes seconds to compile starts at once the next time; which
+//! files they were made of, so that its tens of megabytes need not be read to find that out; and what they say of themselves.
 
 use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io::Write;
@@ -11,11 +11,12 @@ use std::time::{Duration, SystemTime};
 use catchwater_sdk::{Result, ResultExt};
 use wasmtime::component::Component;
 
+use crate::description::Description;
 use crate::machine::Machine;
 use crate::plugin::Plugin;
 
-/// So many files are kept, the newest. (Invariant 9)
-const FILES_MAX: usize = 64;
+/// So many files are kept, the newest: up to three of each plugin. (Invariant 9)
+const FILES_MAX: usize = 96;
 /// A file that changed later than so long ago may change once more without its times telling: not all file systems count in
 /// nanoseconds.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
@@ -95,6 +96,15 @@ impl Cache {
         (noted == stamp.line(digest)).then(|| digest.to_owned())
     }
 
+    /// What the plugin said of itself to an earlier process.
+    pub(crate) fn description(&self, digest: &str) -> Option<Description> {
+        serde_json::from_slice(&fs::read(self.ours(self.said(digest))?).ok()?).ok()
+    }
+
+    fn said(&self, digest: &str) -> PathBuf {
+        self.folder.join(format!("{digest}.described"))
+    }
+
     /// A file of the folder, if it is there and nobody else can have written it.
     fn ours(&self, path: PathBuf) -> Option<PathBuf> {
         (is_ours(&self.folder.metadata().ok()?) && is_ours(&path.metadata().ok()?)).then_some(path)
@@ -104,7 +114,7 @@ impl Cache {
         self.folder.join(format!("{:x}-{:x}.seen", stamp.device, stamp.inode))
     }
 
-    /// Writes it, and of which file it was made if that can be told, unless it is there.
+    /// Writes it, what it says of itself, and of which file it was made if that can be told, unless they are there.
     pub(crate) fn write(&self, machine: &Machine, plugin: &Plugin, file: Option<&Stamp>) -> Result<()> {
         let path = self.path(machine, plugin.digest());
         if !path.exists() {
@@ -112,8 +122,13 @@ impl Cache {
             let code = code.map_err(|error| error.to_string()).or_bug(|| "write compiled code".into())?;
             self.put(&path, &code)?;
         }
+        if self.description(plugin.digest()).is_none() {
+            let said =
+                serde_json::to_vec(plugin.description()).or_bug(|| "write what a plugin says of itself".into())?;
+            self.put(&self.said(plugin.digest()), &said)?;
+        }
         match file {
-            Some(stamp) if self.digest(stamp).is_none() => {
+            Some(stamp) if self.digest(stamp).is_none_or(|digest| digest != plugin.digest()) => {
                 self.put(&self.note(stamp), stamp.line(plugin.digest()).as_bytes())
             }
             _ => Ok(()),

@@ -15,6 +15,7 @@ use wasmtime::component::Component;
 
 use crate::exports::check_version;
 use crate::footprint;
+use crate::journal::plain;
 use crate::machine::Machine;
 use crate::plugin::componentize;
 
@@ -91,7 +92,7 @@ fn hear(from: impl Read) -> io::Result<Result<Vec<u8>, String>> {
     heard.drain(..begin.ok_or(io::ErrorKind::UnexpectedEof)? + DONE.len());
     match heard.pop() {
         Some(0) => Ok(Ok(heard)),
-        Some(1) => Ok(Err(String::from_utf8_lossy(&heard).into_owned())),
+        Some(1) => Ok(Err(plain(&String::from_utf8_lossy(&heard)))),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
@@ -107,7 +108,7 @@ fn gone(status: ExitStatus, said: &str, effort: Effort) -> String {
             format!("takes too much memory to compile: it may take {effort}")
         }
         (_, Some(PANICKED)) => "is no sound WASM component, or a part of one: is all of the file there?".into(),
-        _ => format!("cannot be compiled: {status} {said}"),
+        _ => format!("cannot be compiled: {status} {}", plain(said)),
     }
 }
 
@@ -136,7 +137,7 @@ fn work(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     from.read_to_end(&mut file)?;
     let (answer, outcome) = match precompile(file) {
         Ok(code) => (code, 0),
-        Err(what) => (what.into_bytes(), 1),
+        Err(what) => (plain(&what).into_bytes(), 1),
     };
     [DONE, &answer, &[outcome]].into_iter().try_for_each(|part| to.write_all(part))?;
     to.flush()
@@ -189,6 +190,14 @@ mod tests {
         let said = refused(b"\0asm\x0d\0\x01\0\xff", Effort::default());
         assert!(said.starts_with("is no sound WASM component, or a part of one: "), "{said}");
         assert_eq!(refused(b"text", Effort::default()), "is no WASM file");
+    }
+
+    #[test]
+    fn what_a_file_says_is_shown_without_what_a_terminal_obeys_and_not_at_any_length() {
+        let module = format!(r#"(module (import "\1b[31m{}" "f" (func)))"#, "x".repeat(90_000));
+        let said = refused(&wat::parse_str(module).expect("it is sound"), Effort::default());
+        assert!(said.contains("\\u{1b}[31mxxx") && said.len() < 3000, "{said}");
+        assert!(!said.contains(char::is_control), "{said}");
     }
 
     #[test]

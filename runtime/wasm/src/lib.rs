@@ -20,6 +20,7 @@ mod ceiling;
 mod columns;
 mod compile;
 mod config;
+mod description;
 mod edit;
 mod egress;
 mod exports;

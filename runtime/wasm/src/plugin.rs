@@ -11,8 +11,9 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
 use crate::bindings::types::FailureKind;
-use crate::bindings::{clock, egress, host, lifecycle, random, state, types};
+use crate::bindings::{clock, egress, host, random, state, types};
 use crate::config::Bounds;
+use crate::description::Description;
 use crate::exports::{Places, interface_of, role_of};
 use crate::fault::Fault;
 use crate::instance::{Instance, State};
@@ -27,7 +28,7 @@ pub struct Plugin {
     role: Role,
     prepared: InstancePre<State>,
     places: Places,
-    description: lifecycle::Description,
+    description: Description,
     wants: Wants,
     imports: Vec<String>,
     bytes: u64,
@@ -41,12 +42,14 @@ const SEED: (u64, u64) = (0x6361_7463_6877_6174, 0x6572_2d70_6c75_6769);
 // === impl Plugin ===
 
 impl Plugin {
-    /// Makes a compiled component ready, which may take so much to say what it is; an error says what is wrong with it.
+    /// Makes a compiled component ready. If nobody kept what it says that it is, it is asked, and may take so much for the answer;
+    /// an error says what is wrong with it.
     pub(crate) fn new(
         name: &str,
         digest: &str,
         component: &Component,
         bytes: u64,
+        kept: Option<Description>,
         when_asked: Bounds,
     ) -> Result<Plugin, String> {
         let engine = component.engine();
@@ -58,21 +61,13 @@ impl Plugin {
         let unlinked = |error| format!("cannot be linked: {error:#}");
         let prepared = prepare(component, &imports).map_err(unlinked)?;
         let places = Places::new(&prepared, role).map_err(unlinked)?;
-        let undescribed = lifecycle::Description {
-            name: String::new(),
-            version: String::new(),
-            summary: String::new(),
-            config_schema: String::new(),
-            state_version: 0,
-            wants: Vec::new(),
-            attributes: Vec::new(),
-        };
-        let (name, digest) = (name.to_owned(), digest.to_owned());
-        let wants = Wants::default();
-        let mut plugin =
-            Plugin { name, digest, role, prepared, places, description: undescribed, wants, imports, bytes };
-        let described = plugin.ask(when_asked, Outside::default(), Instance::describe);
-        plugin.description = described.map_err(|fault| format!("does not describe itself: {fault}"))?;
+        let (is_kept, description) = (kept.is_some(), kept.unwrap_or_default());
+        let (name, digest, wants) = (name.to_owned(), digest.to_owned(), Wants::default());
+        let mut plugin = Plugin { name, digest, role, prepared, places, description, wants, imports, bytes };
+        if !is_kept {
+            let described = plugin.ask(when_asked, Outside::default(), Instance::describe);
+            plugin.description = described.map_err(|fault| format!("does not describe itself: {fault}"))?.into();
+        }
         plugin.wants = Wants::read(&plugin.description.wants, &plugin.imports)?;
         if role != Role::Transform && plugin.state_version() > 0 {
             return Err(format!("has a state of its own, which nobody would keep: a {role} has none"));
@@ -134,6 +129,11 @@ impl Plugin {
     /// What it calls itself, and its version.
     pub fn title(&self) -> (&str, &str) {
         (&self.description.name, &self.description.version)
+    }
+
+    /// What it says of itself, to be kept.
+    pub(crate) fn description(&self) -> &Description {
+        &self.description
     }
 
     /// What it says that it does.

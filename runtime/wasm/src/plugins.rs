@@ -1,8 +1,9 @@
 //! The plugins that a process knows: found by name, compiled once.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -15,6 +16,7 @@ use crate::aside::aside;
 use crate::cache::{Cache, Stamp};
 use crate::ceiling::Ceiling;
 use crate::compile::compile;
+use crate::journal::plain;
 use crate::machine::Machine;
 use crate::plugin::{Plugin, digest};
 
@@ -71,38 +73,56 @@ impl Plugins {
     pub fn load(&self, plugin: &str) -> Result<Arc<Plugin>> {
         let path = self.path_of(plugin);
         let unreadable = |error| self.unreadable(plugin, &path, error);
-        let file = File::open(&path).map_err(unreadable)?;
-        let about = file.metadata().map_err(unreadable)?;
+        let (file, about) = open(&path).map_err(unreadable)?;
         let stamp = Stamp::of(&about);
         let is_settled = stamp.is_settled(SystemTime::now());
+        let note = |digest: &str| is_settled.then(|| self.known().note(stamp.clone(), digest));
+        let wrong = |what: String| Error::config(format!("{} {}", path.display(), plain(&what)));
         let seen = self.known().digest(&stamp).or_else(|| self.cache.digest(&stamp));
-        let (digest, bytes) = match seen {
-            Some(digest) => (digest, None),
-            None => {
-                let bytes = read(&file).map_err(unreadable)?;
-                (digest(&bytes), Some(bytes))
-            }
-        };
-        if is_settled {
-            self.known().note(stamp, &digest);
+        if let Some(digest) = seen
+            && let Some(found) = self.compiled(plugin, &digest, about.len(), wrong)?
+        {
+            note(&digest);
+            return Ok(found);
         }
-        if let Some(plugin) = self.known().find(plugin, &digest) {
-            return Ok(plugin);
+        // What is read now is what counts, also where the file was seen before: it may have been written to in between.
+        let bytes = read(&file).map_err(unreadable)?;
+        let digest = digest(&bytes);
+        note(&digest);
+        if let Some(found) = self.compiled(plugin, &digest, about.len(), wrong)? {
+            return Ok(found);
         }
         // Not under the lock: a plugin that takes long to compile would keep others from starting again.
         let machine = self.known().machine()?;
-        let wrong = |what| Error::config(format!("{} {what}", path.display()));
         let made = aside(|| {
-            let component = match self.cache.read(&machine, &digest) {
-                Some(component) => component,
-                None => {
-                    let bytes = bytes.map_or_else(|| read(&file).map_err(unreadable), Ok)?;
-                    self.compile(&machine, plugin, &bytes).map_err(wrong)?
-                }
-            };
-            Plugin::new(plugin, &digest, &component, about.len(), self.ceiling.when_asked()).map_err(wrong)
-        })?;
-        Ok(self.known().keep(made))
+            let component = self.compile(&machine, plugin, &bytes)?;
+            self.make(plugin, &digest, &component, about.len())
+        });
+        Ok(self.known().keep(made.map_err(wrong)?))
+    }
+
+    /// The plugin with this digest, if this process has it or an earlier one compiled it.
+    fn compiled(
+        &self,
+        plugin: &str,
+        digest: &str,
+        bytes: u64,
+        wrong: impl FnOnce(String) -> Error,
+    ) -> Result<Option<Arc<Plugin>>> {
+        if let Some(known) = self.known().find(plugin, digest) {
+            return Ok(Some(known));
+        }
+        let machine = self.known().machine()?;
+        let made = aside(|| {
+            let component = self.cache.read(&machine, digest)?;
+            Some(self.make(plugin, digest, &component, bytes))
+        });
+        made.transpose().map_err(wrong).map(|made| made.map(|made| self.known().keep(made)))
+    }
+
+    fn make(&self, plugin: &str, digest: &str, component: &Component, bytes: u64) -> Result<Plugin, String> {
+        let (kept, when_asked) = (self.cache.description(digest), self.ceiling.when_asked());
+        Plugin::new(plugin, digest, component, bytes, kept, when_asked)
     }
 
     /// Those that were under this name before, the last used first.
@@ -121,7 +141,8 @@ impl Plugins {
         Ok(component)
     }
 
-    /// Keeps the compiled code for the next process. That it cannot be kept costs that one time, and nothing else.
+    /// Keeps the compiled code, and what the plugin says of itself, for the next process. That it cannot be kept costs that one
+    /// time, and nothing else.
     pub fn keep_compiled(&self, plugin: &Plugin) {
         let file = self.known().stamp(plugin.digest());
         let machine = self.known().machine();
@@ -206,6 +227,16 @@ impl Known {
     /// The newest file with that digest.
     fn stamp(&self, digest: &str) -> Option<Stamp> {
         self.files.iter().find(|(_, known)| known == digest).map(|(stamp, _)| stamp.clone())
+    }
+}
+
+/// A pipe without a writer would have the process wait for one, and a device need not end.
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let about = file.metadata()?;
+    match about.is_file() {
+        true => Ok((file, about)),
+        false => Err(io::Error::other("it is no regular file")),
     }
 }
 

@@ -16,6 +16,10 @@ use crate::outside::Outside;
 use crate::plugin::Plugin;
 use crate::plugins::Plugins;
 
+/// So many of a plugin's complaints are shown, and so much of each.
+const ISSUES_MAX: usize = 8;
+const ISSUE_CHARACTERS_MAX: usize = 500;
+
 /// A place in a pipeline that wants a plugin.
 pub(crate) struct Trial<'a> {
     pub(crate) role: Role,
@@ -71,15 +75,37 @@ impl Trial<'_> {
             return Err(Error::config(format!("{name} is a {is}, and this is the place of a {role}")).at_key("plugin"));
         }
         let outside = self.grant(&plugin)?;
+        let left = self.context.state.as_deref().and_then(Kept::unpack);
         // What another plugin in this place was left with is none of its.
-        let kept = self.context.state.as_deref().and_then(Kept::unpack);
-        let kept = kept.filter(|kept| kept.name == plugin.title().0);
-        let opening = Opening::new(&plugin, self.config, self.context, kept.as_ref());
+        let kept = left.as_ref().filter(|kept| kept.name == plugin.title().0);
+        let opening = Opening::new(&plugin, self.config, self.context, kept);
         if let (Some(keyed), Some(kept)) = (outside.keyed(), kept) {
             keyed.read(kept.keyed);
         }
         self.check(&plugin, &opening, &outside)?;
+        if let Some(left) = left {
+            self.tell_left_behind(&plugin, &outside, &left);
+        }
         Ok(Passed { plugin, opening, outside })
+    }
+
+    /// It may be meant so, when another plugin takes this place; it may as well be a mistake in a new version.
+    fn tell_left_behind(&self, plugin: &Plugin, outside: &Outside, left: &Kept<'_>) {
+        let is_other = left.name != plugin.title().0;
+        let is_state_lost = !left.state.is_empty() && (is_other || plugin.state_version() == 0);
+        let are_values_lost = !left.keyed.is_empty() && (is_other || outside.keyed().is_none());
+        if !is_state_lost && !are_values_lost {
+            return;
+        }
+        let why = match (is_other, is_state_lost) {
+            (true, _) => "the plugin calls itself by another name",
+            (false, true) => "the plugin has no version of a state any more",
+            (false, false) => "the plugin does not want `state` any more",
+        };
+        let state_bytes = if is_state_lost { left.state.len() } else { 0 };
+        let values_bytes = if are_values_lost { left.keyed.len() } else { 0 };
+        let (plugin, before, step) = (plugin.name(), plain(left.name), &self.context.component);
+        warn!(plugin, %step, before, state_bytes, values_bytes, why, "what was remembered in this step is left behind");
     }
 
     fn grant(&self, plugin: &Plugin) -> Result<Outside> {
@@ -106,8 +132,10 @@ impl Trial<'_> {
             let text = format!("plugin {} breaks off while it checks its configuration: {fault}", plugin.name());
             Error::config(text).at_key("plugin")
         };
+        let output_bytes = self.bounds.output_bytes.min(Bounds::default().output_bytes);
+        let bounds = Bounds { output_bytes, ..self.bounds };
         let issues =
-            plugin.ask(self.bounds, Outside::default(), |instance| instance.validate(self.config)).map_err(broken)?;
+            plugin.ask(bounds, Outside::default(), |instance| instance.validate(self.config)).map_err(broken)?;
         let Some(first) = issues.first() else {
             if self.role != Role::Transform {
                 return Ok(());
@@ -116,10 +144,17 @@ impl Trial<'_> {
             outside.settle(false);
             return opened.map_err(broken)?.map_err(|failure| plugin.failure(&failure));
         };
-        let (dot, key) = (if first.key.is_empty() || first.key.starts_with('[') { "" } else { "." }, plain(&first.key));
-        let messages: Vec<_> = issues.iter().map(|issue| plain(&issue.message)).collect();
+        let (dot, key) = (if first.key.is_empty() || first.key.starts_with('[') { "" } else { "." }, short(&first.key));
+        let mut messages: Vec<_> = issues.iter().take(ISSUES_MAX).map(|issue| short(&issue.message)).collect();
+        if issues.len() > ISSUES_MAX {
+            messages.push(format!("and {} more", issues.len() - ISSUES_MAX));
+        }
         Err(Error::config(messages.join("; ")).at_key(format!("config{dot}{key}")))
     }
+}
+
+fn short(text: &str) -> String {
+    plain(&text.chars().take(ISSUE_CHARACTERS_MAX).collect::<String>())
 }
 
 // === impl Opening ===

@@ -3,7 +3,7 @@
 import sys
 
 from . import wire
-from .columns import Bytes, Rest
+from .columns import Bytes, Rest, integer, well_formed
 from .output import NewRecord
 
 
@@ -31,19 +31,20 @@ class Arrivals:
     def push(self, partition: int, position: int, record: NewRecord | bytes | str) -> None:
         """A record, or a payload. `partition` is its number in the answer of `partitions`; reading goes on behind its position."""
         whole = record if isinstance(record, NewRecord) else NewRecord(record)
+        place = integer(partition, "partition"), integer(position, "position")
         self._payload.push(whole.payload)
         self._rest.push(whole)
-        self._partition.append(partition)
-        self._position.append(position)
+        self._partition.append(place[0])
+        self._position.append(place[1])
 
     def reject(self, partition: int, position: int, rest: bytes | str, reason: str) -> None:
         """A record that cannot be made out, with what is left of it. The pipeline decides what becomes of it."""
-        self._rejected.append((len(self), str(reason)))
+        self._rejected.append((len(self), well_formed(reason)))
         self.push(partition, position, NewRecord(rest))
 
     def skip_to(self, partition: int, position: int) -> None:
         """Reading goes on there, also if there is no record right before it."""
-        self._after.append((partition, position))
+        self._after.append((integer(partition, "partition"), integer(position, "position")))
 
     def finish(self):
         """What the host hears."""

@@ -33,6 +33,18 @@ def bytes_of(value: bytes | str | None) -> bytes | None:
     raise TypeError(f"a value is bytes, str or None, and not {type(value).__name__}")
 
 
+def well_formed(value: object) -> str:
+    """Text that can cross to the host: half of a character, as `"\\ud800"` is, has no UTF-8 and would end the instance."""
+    return str(value).encode(errors="backslashreplace").decode()
+
+
+def integer(value: object, field: str) -> int:
+    """What is taken for a whole number of 64 bits, by the name of the field that it is for."""
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return value
+    raise TypeError(f"{field} is an int of 64 bits, and not {value!r}")
+
+
 class Bytes:
     """A byte column that grows."""
 
@@ -89,7 +101,7 @@ class Rest:
         self.headers.push(record.headers)
         self.properties.push(record.properties)
         time = record.timestamp
-        self.micros.append(time.micros if time else 0)
+        self.micros.append(integer(time.micros, "timestamp.micros") if time else 0)
         self.kinds.append(0 if time is None else 2 if time.is_append else 1)
 
     def finish(self) -> dict:

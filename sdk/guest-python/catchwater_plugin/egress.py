@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import wire
-from .columns import bytes_of
+from .columns import bytes_of, well_formed
 from .failure import Failure
 from .host import wanted
 
@@ -39,9 +39,10 @@ class Request:
     def send(self) -> "Response":
         """Waits for the answer; without one, it raises the right `Failure`."""
         egress = wanted("egress")
-        headers = [egress.Header(name, value) for name, value in self.headers]
+        headers = [egress.Header(well_formed(name), well_formed(value)) for name, value in self.headers]
+        request = egress.Request(well_formed(self.method), well_formed(self.url), headers, bytes_of(self.body) or b"")
         try:
-            answer = egress.send(egress.Request(self.method, self.url, headers, bytes_of(self.body) or b""))
+            answer = egress.send(request)
         except wire.Err as trouble:
             is_away = trouble.value.kind == egress.TroubleKind.AWAY
             raise (Failure.Unavailable if is_away else Failure.Refused)(trouble.value.message) from None

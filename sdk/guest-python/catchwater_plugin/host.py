@@ -5,6 +5,7 @@ import sys
 import time
 from typing import Any, Literal
 
+from .columns import well_formed
 from .depth import bound_depth
 
 Level = Literal["trace", "debug", "info", "warn", "error"]
@@ -28,13 +29,13 @@ def log(level: Level, message: str) -> None:
     if _host is None:
         print(f"{level}: {message}", file=sys.stderr)
     else:
-        _host["host"].log(getattr(_host["host"].Level, level.upper()), message)
+        _host["host"].log(getattr(_host["host"].Level, level.upper()), well_formed(message))
 
 
 def count(name: str, delta: int = 1) -> None:
     """Adds to a counter of the plugin's own: the server shows it with its metrics, and the log tells it at the end."""
     if _host is not None and delta > 0:
-        _host["host"].count(name, delta)
+        _host["host"].count(well_formed(name), delta)
 
 
 def now() -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from . import wire
 from .batch import Batch, Field, Record, Timestamp
-from .columns import Bytes, Rest, bitmap
+from .columns import Bytes, Rest, bitmap, well_formed
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Output:
     def reject(self, record: Record, reason: str) -> None:
         """The record cannot be processed; `reason` says why, lowercase. The pipeline decides what becomes of it."""
         self._settle(record.number, "rejected")
-        self._rejected.append((record.number, str(reason)))
+        self._rejected.append((record.number, well_formed(reason)))
 
     def replace_payload(self, record: Record, payload: bytes | str | None) -> None:
         """A record like it but for its payload takes its place. Called again for the same record, it adds one behind."""

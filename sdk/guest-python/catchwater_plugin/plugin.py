@@ -30,7 +30,7 @@ class _Plugin:
     schema: ClassVar[dict[str, Any]] = {"type": "object", "additionalProperties": False}
     """The JSON Schema of the configuration: users read its descriptions, and get its defaults."""
     state_version: ClassVar[int] = 0
-    """The version of what `snapshot` gives; 0 for a plugin without a state."""
+    """The version of what `snapshot` gives, from 1; 0 for a plugin without a state, which has no `snapshot`."""
 
     @staticmethod
     def check(config: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Where a sink says what it cannot store."""
 
 from . import wire
+from .columns import well_formed
 
 
 class Rejects:
@@ -11,7 +12,7 @@ class Rejects:
 
     def reject(self, number: int, reason: str) -> None:
         """This record cannot be stored; `reason` says why, lowercase. The pipeline decides what becomes of it."""
-        self._rejected.append((number, str(reason)))
+        self._rejected.append((number, well_formed(reason)))
 
     @property
     def reasons(self) -> list[tuple[int, str]]:

@@ -225,7 +225,17 @@ pub fn open<T: Plugin>(opening: WireOpening) -> Result<T, types::Failure> {
     prepare();
     let WireOpening { pipeline, step, task, tasks, config, state, state_version, .. } = opening;
     let config = read::<T>(&config).map_err(|mistake| failure(mistake.into()))?;
-    T::open(config, &Opening { pipeline, step, task, tasks, state, state_version }).map_err(failure)
+    let opening = Opening { pipeline, step, task, tasks, state, state_version };
+    T::open(config, &opening).and_then(with_version).map_err(failure)
+}
+
+/// Nobody asks for a snapshot that has no version: what is in it would be lost without a word.
+fn with_version<T: Plugin>(plugin: T) -> Result<T, Failure> {
+    if T::STATE_VERSION > 0 || plugin.snapshot().is_empty() {
+        return Ok(plugin);
+    }
+    let text = "`snapshot` is never called without a version of what it gives: `const STATE_VERSION: u32 = 1;`";
+    Err(Failure::Config(text.into()))
 }
 
 #[doc(hidden)]

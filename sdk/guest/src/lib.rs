@@ -93,7 +93,8 @@ pub trait Transform: Sized + 'static {
     fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Failure>;
 
     /// What a new instance needs to go on in place of this one. Asked for after each batch and kept with each checkpoint, so
-    /// keep it small: the host refuses more than 4 MiB. [`state`] is for more, or for what changes a little at a time.
+    /// keep it small: the host refuses more than 4 MiB. [`state`] is for more, or for what changes a little at a time. For a
+    /// plugin with a [`STATE_VERSION`](Transform::STATE_VERSION): one without is not opened if there is something in it.
     fn snapshot(&self) -> Vec<u8> {
         Vec::new()
     }

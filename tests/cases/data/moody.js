@@ -1,6 +1,6 @@
 // A plugin that does what a payload says.
 
-import { decode, Failure, state } from "catchwater-plugin";
+import { decode, Failure, log, state } from "catchwater-plugin";
 
 export default class Moody {
   static stateVersion = 1;
@@ -23,6 +23,14 @@ export default class Moody {
   process(batch, out) {
     for (const record of batch) {
       let text = record.text();
+      if (text.startsWith("{")) {
+        const { name, raise } = JSON.parse(text);
+        log("info", `name ${name}`);
+        console.error(new Error(name), { number: 1n, record });
+        if (raise) throw new Error(`unknown name ${name}`);
+        out.reject(record, `unknown name ${name}`);
+        continue;
+      }
       if (text === "raise") throw new Error("it is in a mood");
       if (text === "fail") throw new Failure.Data("it cannot be done");
       if (text === "loop") for (;;);

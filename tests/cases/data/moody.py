@@ -1,6 +1,6 @@
 """A plugin that does what a payload says."""
 
-from catchwater_plugin import Batch, Failure, Opening, Output, Transform, state
+from catchwater_plugin import Batch, Failure, Opening, Output, Transform, log, state
 
 
 class Moody(Transform):
@@ -23,6 +23,14 @@ class Moody(Transform):
     def process(self, batch: Batch, out: Output) -> None:
         for record in batch:
             text = record.text()
+            if text.startswith("{"):
+                event = record.json()
+                log("info", f"name {event['name']}")
+                print(event)
+                if "raise" in event:
+                    raise ValueError(f"unknown name {event['name']}")
+                out.reject(record, f"unknown name {event['name']}")
+                continue
             if text == "raise":
                 raise ValueError("it is in a mood")
             if text == "fail":

@@ -6,8 +6,9 @@ use catchwater_sdk::config::Role;
 use catchwater_sdk::transform::Output;
 use catchwater_sdk::{Batch, Registry, Result};
 
-use super::cases::{Case, Payload, batch, build};
+use super::cases::{Case, batch, build};
 use super::ends::{self, Flow};
+use super::records::Given;
 
 const RECORDS: usize = 1000;
 const TIME: Duration = Duration::from_secs(3);
@@ -38,8 +39,8 @@ fn bytes_of(case: &Case) -> f64 {
 }
 
 /// A batch as large as those of a pipeline under load.
-pub(super) fn full(payloads: &[Payload]) -> Batch {
-    batch(&payloads.iter().cycle().take(RECORDS).cloned().collect::<Vec<_>>())
+pub(super) fn full(records: &[Given]) -> Batch {
+    batch(&records.iter().cycle().take(RECORDS).cloned().collect::<Vec<_>>())
 }
 
 fn flow_through(case: &Case, plugin: &str, registry: &Registry) -> Result<Flow> {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::language::Language;
 use super::tools;
 
+const NAME_BYTES_MAX: usize = 200;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Catchwater runs instructions on sixteen bytes at once; cargo's own `RUSTFLAGS` counts instead, where it is set.
 const FLAGS: &str = r#"target.wasm32-unknown-unknown.rustflags=["-C","target-feature=+simd128"]"#;
@@ -51,12 +52,12 @@ fn put(partial: &Path, places: Places) -> Result<String> {
 /// A plugin says itself what it is called.
 fn file_name(name: &str) -> Result<String> {
     let is_sound = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
-    match !name.is_empty() && name.chars().all(is_sound) {
-        true => Ok(format!("{name}.wasm")),
-        false => Err(Error::config(format!(
-            "the plugin calls itself {name:?}: letters, digits, `-` and `_` make a file's name"
-        ))),
+    if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(is_sound) {
+        return Ok(format!("{name}.wasm"));
     }
+    let shown: String = name.chars().take(NAME_BYTES_MAX).collect();
+    let text = format!("letters, digits, `-` and `_`, at most {NAME_BYTES_MAX} of them, make a file's name");
+    Err(Error::config(format!("the plugin calls itself {shown:?}: {text}")))
 }
 
 /// Has the project built; where its module is.
@@ -93,8 +94,8 @@ mod tests {
     #[test]
     fn a_plugin_does_not_choose_another_folder() {
         assert_eq!(file_name("mask-2").expect("it is sound"), "mask-2.wasm");
-        for name in ["", "../mask", "a/b", "a\n", "."] {
-            assert!(file_name(name).is_err(), "{name:?}");
+        for name in ["", "../mask", "a/b", "a\n", ".", &"a".repeat(100_000)] {
+            assert!(file_name(name).expect_err("it is none").to_string().len() < 500, "{name:?}");
         }
     }
 

@@ -7,27 +7,25 @@ use std::time::Instant;
 
 use catchwater_sdk::config::{Mistake, Node, Role, parse};
 use catchwater_sdk::transform::{BoxTransform, Output};
-use catchwater_sdk::{
-    Batch, BatchBuilder, Context, Error, ErrorKind, Limit, Partition, Record, Registry, Result, ResultExt,
-};
+use catchwater_sdk::{Batch, BatchBuilder, Context, Error, ErrorKind, Limit, Partition, Registry, Result, ResultExt};
 use catchwater_wasm::Plugins;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
+use super::records::{Given, Payload, Said};
 use super::server::Answer;
-use super::{bench, ends, fuzz};
+use super::{bench, ends, fuzz, manifest};
+use crate::output::note;
 
 const FILE: &str = "tests.yaml";
-
-/// `None` is a tombstone.
-pub(super) type Payload = Option<Vec<u8>>;
 
 /// One case of a project.
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) config: Map<String, Value>,
-    pub(super) input: Vec<Payload>,
-    out: Vec<Payload>,
+    pub(super) input: Vec<Given>,
+    out: Vec<Said>,
     /// For each record that is rejected a part of the reason.
     rejected: Vec<String>,
     /// What the server answers that `SERVER` stands for.
@@ -36,17 +34,18 @@ pub(super) struct Case {
     sent: Option<Vec<String>>,
 }
 
-/// A case as it stands in `tests.yaml`; `~` is a tombstone.
+/// A case as it stands in `tests.yaml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     name: String,
     #[serde(default)]
     config: Map<String, Value>,
+    /// Its records, and those of `out`, are [read](Said::read) by themselves: they are texts or mappings.
     #[serde(default, rename = "in")]
-    input: Vec<Option<String>>,
-    #[serde(default)]
-    out: Vec<Option<String>>,
+    _input: Vec<IgnoredAny>,
+    #[serde(default, rename = "out")]
+    _out: Vec<IgnoredAny>,
     #[serde(default)]
     rejected: Vec<String>,
     #[serde(default)]
@@ -56,13 +55,13 @@ struct Written {
 
 /// What came of records: what goes on, and what is rejected with its reason.
 pub(super) struct Came {
-    pub(super) out: Vec<Payload>,
+    pub(super) out: Vec<Given>,
     pub(super) rejected: Vec<(Payload, String)>,
 }
 
 /// Runs all cases, then each with payloads that nobody would send; an error tells which failed.
 pub(super) fn run(project: &Path, plugin: Option<&str>, plugins: &Plugins, registry: &Registry) -> Result<String> {
-    let (plugin, cases) = read(project, plugin)?;
+    let (plugin, cases) = read(project, plugin, plugins)?;
     let role = plugins.load(&plugin)?.role();
     let mut failed = Vec::new();
     for case in &cases {
@@ -80,7 +79,7 @@ pub(super) fn run(project: &Path, plugin: Option<&str>, plugins: &Plugins, regis
 
 /// Measures how long loading the plugin takes, and the plugin with each case.
 pub(super) fn measure(project: &Path, plugin: Option<&str>, plugins: &Plugins, registry: &Registry) -> Result<String> {
-    let (plugin, cases) = read(project, plugin)?;
+    let (plugin, cases) = read(project, plugin, plugins)?;
     let started = Instant::now();
     let role = plugins.load(&plugin)?.role();
     let loaded = format!("{plugin}: loaded in {:.1} ms\n", started.elapsed().as_secs_f64() * 1e3);
@@ -92,13 +91,20 @@ fn many(cases: usize) -> String {
     format!("{cases} case{}", if cases == 1 { "" } else { "s" })
 }
 
-/// The plugin's name and its cases.
-fn read(project: &Path, plugin: Option<&str>) -> Result<(String, Vec<Case>)> {
+/// The plugin's name and its cases. Tells where the plugin is not what the project would be built to now.
+fn read(project: &Path, plugin: Option<&str>, plugins: &Plugins) -> Result<(String, Vec<Case>)> {
     let path = project.join(FILE);
     let text = fs::read_to_string(&path).or_config(|| format!("read {}", path.display()))?;
     let cases = read_cases(&text).map_err(|what| Error::config(format!("{}: {what}", path.display())))?;
-    let plugin = plugin.map_or_else(|| name_of(project), |plugin| Ok(plugin.to_owned()))?;
-    Ok((plugin, cases))
+    if let Some(plugin) = plugin {
+        return Ok((plugin.to_owned(), cases));
+    }
+    let name = manifest::name_of(project)?;
+    if let Some(source) = manifest::changed_since(project, &plugins.path_of(&name)) {
+        let (source, project) = (source.display(), project.display());
+        note(&format!("warning: {name} was built before {source} changed: catchwater plugin build {project}"));
+    }
+    Ok((name, cases))
 }
 
 fn read_cases(text: &str) -> std::result::Result<Vec<Case>, String> {
@@ -112,14 +118,11 @@ fn read_cases(text: &str) -> std::result::Result<Vec<Case>, String> {
     }
     let document = parsed.documents.into_iter().next().ok_or("there is no case in it")?;
     let written: Vec<Written> = document.root.read().map_err(|first| said(&first))?;
-    Ok(written.into_iter().map(Case::from).collect())
-}
-
-/// A plugin is called as its project's folder is.
-fn name_of(project: &Path) -> Result<String> {
-    let folder = project.canonicalize().or_config(|| format!("find {}", project.display()))?;
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-    name.ok_or_else(|| Error::config(format!("{} has no name; give --plugin", project.display())))
+    let cases = written.into_iter().zip(document.root.items());
+    cases
+        .map(|(written, node)| Case::read(written, node))
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|first| said(&first))
 }
 
 /// The step that a pipeline would have.
@@ -130,43 +133,41 @@ pub(super) fn build(case: &Case, plugin: &str, registry: &Registry) -> Result<Bo
     registry.build_transform("wasm", &node, &context).map_err(|mistake| Error::config(mistake.to_string()))
 }
 
-pub(super) fn batch(payloads: &[Payload]) -> Batch {
+pub(super) fn batch(records: &[Given]) -> Batch {
     let partition = Partition { source: "test".into(), stream: "test".into(), incarnation: "1".into(), number: 0 };
     let mut batch = BatchBuilder::new(Limit { records: usize::MAX, bytes: usize::MAX });
     let origin = batch.origin(&Arc::new(partition));
-    for (i, payload) in (0..).zip(payloads) {
-        batch.push(origin, i, i + 1, Record { payload: payload.as_deref(), ..Record::default() });
-    }
+    (0..).zip(records).for_each(|(position, record)| record.put(&mut batch, origin, position));
     batch.finish()
 }
 
 /// As a pipeline would: a batch that fails as a whole is halved until the records to blame stand alone.
-pub(super) fn apply(transform: &mut BoxTransform, payloads: &[Payload]) -> Result<Came> {
-    match apply_once(transform, payloads) {
-        Err(error) if error.kind() == ErrorKind::Data && payloads.len() > 1 => {
-            let (first, second) = payloads.split_at(payloads.len() / 2);
+pub(super) fn apply(transform: &mut BoxTransform, records: &[Given]) -> Result<Came> {
+    match apply_once(transform, records) {
+        Err(error) if error.kind() == ErrorKind::Data && records.len() > 1 => {
+            let (first, second) = records.split_at(records.len() / 2);
             let (mut came, behind) = (apply(transform, first)?, apply(transform, second)?);
             came.out.extend(behind.out);
             came.rejected.extend(behind.rejected);
             Ok(came)
         }
         Err(error) if error.kind() == ErrorKind::Data => {
-            let rejected = payloads.iter().map(|payload| (payload.clone(), error.chain())).collect();
+            let rejected = records.iter().map(|record| (record.payload.clone(), error.chain())).collect();
             Ok(Came { out: Vec::new(), rejected })
         }
         came => came,
     }
 }
 
-fn apply_once(transform: &mut BoxTransform, payloads: &[Payload]) -> Result<Came> {
-    let batch = batch(payloads);
+fn apply_once(transform: &mut BoxTransform, records: &[Given]) -> Result<Came> {
+    let batch = batch(records);
     let mut output = Output::new(&batch);
     transform.apply(&batch, &mut output)?;
     let outcome = output.finish()?;
     let rejected = outcome.rejected.iter();
     let rejected =
         rejected.flat_map(|bad| payloads_of(&bad.records).into_iter().map(|payload| (payload, bad.reason.clone())));
-    Ok(Came { out: payloads_of(&outcome.emitted), rejected: rejected.collect() })
+    Ok(Came { out: Given::all(&outcome.emitted), rejected: rejected.collect() })
 }
 
 /// The keys of a step for a plugin that is tried: that it breaks off is not to end the trial.
@@ -182,6 +183,15 @@ pub(super) fn payloads_of(batch: &Batch) -> Vec<Payload> {
 // === impl Case ===
 
 impl Case {
+    fn read(written: Written, node: &Node) -> std::result::Result<Case, Mistake> {
+        let said = |key: &str| -> std::result::Result<Vec<Said>, Mistake> {
+            node.get(key).map_or(&[][..], Node::items).iter().map(Said::read).collect()
+        };
+        let Written { name, config, rejected, answers, sent, .. } = written;
+        let input = said("in")?.into_iter().map(Said::given).collect();
+        Ok(Case { name, config, input, out: said("out")?, rejected, answers, sent })
+    }
+
     /// What is not as expected.
     fn failure(&self, transform: &mut BoxTransform) -> Result<Option<String>> {
         let came = apply(transform, &self.input)?;
@@ -201,7 +211,7 @@ impl Case {
     }
 
     /// The case with other records and another server, of which nothing is expected.
-    pub(super) fn with(&self, input: Vec<Payload>, answers: Vec<Answer>) -> Case {
+    pub(super) fn with(&self, input: Vec<Given>, answers: Vec<Answer>) -> Case {
         let (name, config) = (self.name.clone(), self.config.clone());
         Case { name, config, input, answers, out: Vec::new(), rejected: Vec::new(), sent: None }
     }
@@ -211,20 +221,25 @@ impl Case {
         let fits = |((_, reason), part): (&(Payload, String), &String)| reason.contains(part.as_str());
         let is_sent = sent.zip(self.sent.as_deref()).is_none_or(|(sent, expected)| sent == expected);
         let as_expected = is_sent
-            && came.out == self.out
+            && self.is_out(&came.out)
             && came.rejected.len() == self.rejected.len()
             && came.rejected.iter().zip(&self.rejected).all(fits);
         (!as_expected).then(|| self.difference(came, sent.unwrap_or_default()))
     }
 
+    fn is_out(&self, came: &[Given]) -> bool {
+        came.len() == self.out.len() && self.out.iter().zip(came).all(|(said, came)| said.fits(came))
+    }
+
     fn difference(&self, came: &Came, sent: &[String]) -> String {
-        let text = |payload: &Payload| payload.as_deref().map_or("~".into(), String::from_utf8_lossy).into_owned();
+        let wholly = self.out.iter().any(Said::says_more);
         let lines = |lines: Vec<String>| -> String { lines.iter().map(|line| format!("    {line}\n")).collect() };
-        let payloads = |payloads: &[Payload]| lines(payloads.iter().map(text).collect());
+        let records = |records: &[Given]| lines(records.iter().map(|record| record.show(wholly)).collect());
         let reasons = |of: &[(Payload, String)]| lines(of.iter().map(|(_, reason)| reason.clone()).collect());
         let mut said = format!("{}:\n", self.name);
-        if came.out != self.out {
-            said += &format!("  expected\n{}  came\n{}", payloads(&self.out), payloads(&came.out));
+        if !self.is_out(&came.out) {
+            let expected = lines(self.out.iter().map(|said| said.show(wholly)).collect());
+            said += &format!("  expected\n{expected}  came\n{}", records(&came.out));
         }
         if !came.rejected.is_empty() || !self.rejected.is_empty() {
             let expected = lines(self.rejected.clone());
@@ -235,15 +250,6 @@ impl Case {
             said += &format!("  expected to be sent\n{}  sent\n{}", lines(expected), lines(sent));
         }
         said
-    }
-}
-
-impl From<Written> for Case {
-    fn from(written: Written) -> Case {
-        let bytes =
-            |payloads: Vec<Option<String>>| payloads.into_iter().map(|text| text.map(String::into_bytes)).collect();
-        let Written { name, config, input, out, rejected, answers, sent } = written;
-        Case { name, config, input: bytes(input), out: bytes(out), rejected, answers, sent }
     }
 }
 
@@ -261,6 +267,28 @@ mod tests {
         );
         assert_eq!(said(""), "there is no case in it");
         let cases = read_cases("- name: a\n  in: [x, ~, '~']\n").expect("it is right");
-        assert_eq!(cases[0].input, [Some(b"x".to_vec()), None, Some(b"~".to_vec())]);
+        let payloads: Vec<_> = cases[0].input.iter().map(|record| record.payload.clone()).collect();
+        assert_eq!(payloads, [Some(b"x".to_vec()), None, Some(b"~".to_vec())]);
+    }
+
+    #[test]
+    fn a_record_may_say_more_than_its_payload() {
+        let text =
+            "- name: a\n  in: [{ payload: x, key: k, headers: { a: b, c: ~ }, timestamp: 1970-01-01T00:00:01Z }]\n";
+        let fits = |out: &str| {
+            let case = read_cases(&format!("{text}  out: [{out}]\n")).expect("it is right").remove(0);
+            let came = Came { out: Given::all(&batch(&case.input)), rejected: Vec::new() };
+            case.other(&came, None).is_none()
+        };
+        let same =
+            ["x", "{ payload: x }", "{ key: k }", "{ headers: { c: ~, a: b } }", "{ timestamp: 1970-01-01T00:00:01Z }"];
+        same.into_iter().for_each(|out| assert!(fits(out), "{out}"));
+        let other =
+            ["~", "{ payload: ~ }", "{ key: ~ }", "{ headers: {} }", "{ timestamp: ~ }", "{ payload: x, key: c }"];
+        other.into_iter().for_each(|out| assert!(!fits(out), "{out}"));
+        let said = |text: &str| read_cases(text).err().expect("it is wrong");
+        let wrong = said("- name: a\n  in:\n    - { paylod: x }\n");
+        assert!(wrong.starts_with("line 3: ") && wrong.contains("paylod"), "{wrong}");
+        assert!(said("- name: a\n  in: [{ timestamp: now }]\n").contains("write it like 2026-11-22T10:00:00Z"));
     }
 }

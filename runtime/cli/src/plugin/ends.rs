@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::bench;
 use super::cases::{Came, Case, batch, keys, payloads_of};
+use super::records::Given;
 use super::server::Server;
 
 /// What stands for the server's address in a configuration.
@@ -116,10 +117,10 @@ async fn read(mut source: BoxSource) -> Result<Came> {
     let mut came = Came { out: Vec::new(), rejected: Vec::new() };
     while let Some(batch) = next(&mut source).await? {
         for record in batch.iter() {
-            let payload = record.payload().map(<[u8]>::to_vec);
+            let read = Given::of(record);
             match record.rejected() {
-                Some(reason) => came.rejected.push((payload, reason.to_owned())),
-                None => came.out.push(payload),
+                Some(reason) => came.rejected.push((read.payload, reason.to_owned())),
+                None => came.out.push(read),
             }
         }
     }

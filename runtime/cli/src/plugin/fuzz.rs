@@ -6,8 +6,9 @@ use catchwater_sdk::config::Role;
 use catchwater_sdk::transform::BoxTransform;
 use catchwater_sdk::{Registry, Result};
 
-use super::cases::{Case, Payload, apply};
+use super::cases::{Case, apply};
 use super::ends;
+use super::records::Given;
 use super::server::Answer;
 
 /// So many of each case.
@@ -25,9 +26,9 @@ const SHOWN_CHARACTERS_MAX: usize = 200;
 /// The first payload that makes the plugin break off, and how; the same payloads each time.
 pub(super) fn find(case: &Case, transform: &mut BoxTransform) -> Result<Option<String>> {
     let mut random = fastrand::Rng::with_seed(case.input.len() as u64);
-    let made: Vec<Payload> = (0..PAYLOADS).map(|_| spoil(&case.input, &mut random)).collect();
-    for payloads in made.chunks(BATCH) {
-        let came = apply(transform, payloads)?;
+    let made: Vec<_> = (0..PAYLOADS).filter_map(|_| spoiled_record(&case.input, &mut random)).collect();
+    for records in made.chunks(BATCH) {
+        let came = apply(transform, records)?;
         if let Some((payload, reason)) = came.rejected.iter().find(|(_, reason)| reason.starts_with(TRAP)) {
             let payload = payload.as_deref().unwrap_or_default();
             let payload = shown(String::from_utf8_lossy(payload).into_owned());
@@ -43,7 +44,7 @@ pub(super) fn find_at_ends(case: &Case, plugin: &str, role: Role, registry: &Reg
     let mut random = fastrand::Rng::with_seed(case.answers.len() as u64);
     let started = Instant::now();
     for _ in (0..RUNS).take_while(|_| started.elapsed() < TIME) {
-        let input: Vec<Payload> = case.input.iter().map(|_| spoil(&case.input, &mut random)).collect();
+        let input: Vec<_> = case.input.iter().filter_map(|_| spoiled_record(&case.input, &mut random)).collect();
         let answers: Vec<Answer> = case.answers.iter().map(|answer| spoiled(answer, &mut random)).collect();
         let said = match ends::run(&case.with(input, answers.clone()), plugin, role, registry) {
             Ok((came, _)) => {
@@ -60,8 +61,15 @@ pub(super) fn find_at_ends(case: &Case, plugin: &str, role: Role, registry: &Reg
     Ok(None)
 }
 
+/// One of the case's records, with another payload.
+fn spoiled_record(records: &[Given], random: &mut fastrand::Rng) -> Option<Given> {
+    let record = random.choice(records)?;
+    let payload = record.payload.clone().and_then(|payload| spoil(payload, random));
+    Some(record.with(payload))
+}
+
 fn spoiled(answer: &Answer, random: &mut fastrand::Rng) -> Answer {
-    let body = spoil(&[Some(answer.body.clone().into_bytes())], random).unwrap_or_default();
+    let body = spoil(answer.body.clone().into_bytes(), random).unwrap_or_default();
     let status =
         if random.u8(..8) == 0 { *random.choice(&[204, 404, 429, 500]).unwrap_or(&500) } else { answer.status };
     Answer { status, body: String::from_utf8_lossy(&body).into_owned() }
@@ -71,9 +79,8 @@ fn shown(text: String) -> String {
     text.chars().take(SHOWN_CHARACTERS_MAX).collect()
 }
 
-/// A payload of the case, cut, flipped, doubled, nested or emptied.
-fn spoil(input: &[Payload], random: &mut fastrand::Rng) -> Payload {
-    let mut bytes = random.choice(input).cloned().flatten()?;
+/// A payload cut, flipped, doubled, nested or emptied; nothing is a tombstone.
+fn spoil(mut bytes: Vec<u8>, random: &mut fastrand::Rng) -> Option<Vec<u8>> {
     let at = if bytes.is_empty() { 0 } else { random.usize(..bytes.len()) };
     match random.u8(..8) {
         0 => return None,

@@ -3,7 +3,11 @@
 use std::fmt::Write;
 
 use catchwater_engine::docs;
+use catchwater_sdk::plain;
 use catchwater_wasm::Plugin;
+
+/// A file can say anything of itself, at any length.
+const FACT_CHARACTERS_MAX: usize = 2000;
 
 /// Its name, version and limits, then the keys of its configuration. It is the plugin that says most of it: nothing that a
 /// terminal would obey is left in.
@@ -13,7 +17,7 @@ pub(crate) fn describe(plugin: &Plugin) -> String {
 
 fn facts(plugin: &Plugin) -> String {
     let (name, version) = plugin.title();
-    let mut text = format!("{name} {version}: {}\n\n", plugin.summary());
+    let mut text = format!("{}\n\n", shown(&format!("{name} {version}: {}", plugin.summary())));
     let state = match plugin.state_version() {
         0 => "none".to_owned(),
         version => format!("version {version}"),
@@ -30,9 +34,13 @@ fn facts(plugin: &Plugin) -> String {
         ("sha256", plugin.digest().to_owned()),
     ];
     for (fact, value) in facts {
-        let _ = writeln!(text, "{fact:<10}{value}");
+        let _ = writeln!(text, "{fact:<10}{}", shown(&value));
     }
     text + &keys(plugin)
+}
+
+fn shown(text: &str) -> String {
+    plain(text.chars().take(FACT_CHARACTERS_MAX))
 }
 
 fn keys(plugin: &Plugin) -> String {

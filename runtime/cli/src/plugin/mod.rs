@@ -7,8 +7,10 @@ mod ends;
 mod fuzz;
 mod inspect;
 mod language;
+mod manifest;
 mod new;
 mod project;
+mod records;
 mod server;
 mod tools;
 

@@ -89,7 +89,8 @@ pub(crate) fn make(name: &str, language: Language, kind: Kind) -> Result<String>
     let project = Project::new(language, kind);
     let folder = Path::new(name);
     fs::create_dir(folder).or_refused(|| format!("create the folder {name}"))?;
-    let filled = |text: &str| fill(text, name, &project);
+    let type_name = type_name(name, project.plugin(language));
+    let filled = |text: &str| fill(text, name, &type_name, &project);
     for (path, text) in project.files(language) {
         write(&folder.join(path), &filled(text))?;
     }
@@ -105,14 +106,14 @@ pub(crate) fn make(name: &str, language: Language, kind: Kind) -> Result<String>
 }
 
 /// Puts what the words in capitals stand for.
-fn fill(text: &str, name: &str, project: &Project) -> String {
+fn fill(text: &str, name: &str, type_name: &str, project: &Project) -> String {
     let Project { of_kind, of_language } = project;
     let meant = [
         ("BEFORE", of_language.before),
         ("KIND", of_kind.name),
         ("MAIN", of_language.main),
         ("SUMMARY", of_kind.summary),
-        ("TYPE", &type_name(name)),
+        ("TYPE", type_name),
         ("USES", of_kind.uses),
         ("WANTED", of_kind.wants),
         ("WANTING", of_language.wanting),
@@ -146,10 +147,18 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).or_refused(doing)
 }
 
-/// `mask-cards` becomes `MaskCards`.
-fn type_name(name: &str) -> String {
+/// What a plugin's type cannot be called in any of the languages, whatever stands in its file: words of theirs, and what the
+/// SDK's macros name.
+const TAKEN: [&str; 11] =
+    ["Self", "True", "False", "None", "Some", "Option", "Result", "Vec", "String", "Box", "Exports"];
+
+/// `mask-cards` becomes `MaskCards`; a name that stands for something else in the plugin's file gets a word behind it.
+fn type_name(name: &str, file: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
-    name.split('-').filter(|word| !word.is_empty()).map(capital).collect()
+    let made: String = name.split('-').filter(|word| !word.is_empty()).map(capital).collect();
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    let is_taken = TAKEN.contains(&made.as_str()) || file.split(|each| !is_word(each)).any(|word| word == made);
+    if is_taken { made + "Plugin" } else { made }
 }
 
 #[cfg(test)]
@@ -172,8 +181,26 @@ mod tests {
     }
 
     #[test]
+    fn a_type_is_called_as_nothing_else_in_its_file() {
+        let names = ["config", "output", "batch", "self", "opening", "transform", "source", "sink", "arrivals", "next"];
+        let others =
+            ["partition", "failure", "json-schema", "deserialize", "vec", "true", "none", "record", "want", "ok"];
+        for language in [Language::Rust, Language::Js, Language::Python] {
+            for kind in [Kind::Transform, Kind::Source, Kind::Sink] {
+                let file = Project::new(language, kind).plugin(language);
+                let words: Vec<_> = file.split(|each: char| !each.is_alphanumeric()).collect();
+                for name in names.into_iter().chain(others) {
+                    let made = type_name(name, file);
+                    assert!(!words.contains(&made.as_str()) && !TAKEN.contains(&made.as_str()), "{made} in {file}");
+                }
+                assert_eq!(type_name("mask", file), "Mask");
+            }
+        }
+    }
+
+    #[test]
     fn a_name_is_that_of_a_folder_and_of_a_type() {
-        assert_eq!(type_name("mask-cards-2"), "MaskCards2");
+        assert_eq!(type_name("mask-cards-2", ""), "MaskCards2");
         for name in ["Mask", "mask_cards", "../mask", "", "-mask", "2mask"] {
             assert!(check(name).is_err(), "{name}");
         }

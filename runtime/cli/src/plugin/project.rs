@@ -114,13 +114,18 @@ impl Project {
         Project { of_kind, of_language }
     }
 
-    /// Each file's path, and what stands in it.
-    pub(super) fn files(&self, language: Language) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let plugin = match language {
+    /// What stands in the file of the plugin itself.
+    pub(super) fn plugin(&self, language: Language) -> &'static str {
+        match language {
             Language::Rust => self.of_kind.rust,
             Language::Js => self.of_kind.js,
             Language::Python => self.of_kind.python,
-        };
+        }
+    }
+
+    /// Each file's path, and what stands in it.
+    pub(super) fn files(&self, language: Language) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let plugin = self.plugin(language);
         let own = self.of_language.files.iter().chain(&self.of_kind.common).copied();
         own.chain([(self.of_language.main, plugin)])
     }

@@ -19,6 +19,57 @@ fn its_complaints_about_its_configuration_are_named_at_their_key() {
 }
 
 #[test]
+fn of_many_complaints_the_first_are_shown_and_of_a_long_one_its_beginning() {
+    let many = (0..10).fold(Memory::default(), |memory, _| memory.complaining("text", "no"));
+    let said = Hand { memory: many, ..Hand::default() }.step().mistake("");
+    assert_eq!(said, "config.text: no; no; no; no; no; no; no; no; and 2 more");
+    let long = Memory::default().complaining_at_length(1000);
+    let said = Hand { memory: long, ..Hand::default() }.step().mistake("");
+    assert_eq!(said, format!("config.text: {}", "\\u{0}".repeat(500)));
+    let endless = Memory::default().complaining_at_length(2_000_000);
+    let said = Hand { memory: endless, ..Hand::default() }.step().mistake("output_max: 1GiB");
+    assert!(said.contains("it answers with more than 1 MiB"), "{said}");
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let step = Step::of(Vec::new());
+    let pipe = step.folder.path().join("pipe.wasm");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there");
+    assert!(made.success());
+    for place in [pipe.as_path(), std::path::Path::new("/dev/zero"), step.folder.path()] {
+        let place = place.display().to_string();
+        let error = Plugins::new(step.places()).load(&place).expect_err("it is no plugin");
+        assert_eq!(error.chain(), format!("read the plugin {place}: it is no regular file"));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_what_it_was_seen_as_is_known_by_what_is_in_it() {
+    let step = Hand::default().step();
+    // Until then the file's times do not tell whether it changes once more.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let load = || {
+        let plugins = Plugins::new(step.places());
+        let plugin = plugins.load("hand").expect("it is sound");
+        plugins.keep_compiled(&plugin);
+        plugin
+    };
+    let digest = load().digest().to_owned();
+    let kept = |kind: &str| {
+        let files = step.places().data.join("plugins").read_dir().expect("it is there").flatten();
+        files.map(|file| file.path()).find(|path| path.extension().is_some_and(|is| is == kind)).expect("it is kept")
+    };
+    let seen = kept("seen");
+    let line = std::fs::read_to_string(&seen).expect("it is there");
+    std::fs::remove_file(&seen).expect("it can be removed");
+    std::fs::write(&seen, line.replace(&digest, &"0".repeat(64))).expect("it can be written");
+    std::fs::remove_file(kept("compiled")).expect("it can be removed");
+    assert_eq!(load().digest(), digest);
+    assert_eq!(std::fs::read_to_string(&seen).expect("it is there"), line);
+}
+
+#[test]
 fn one_that_does_not_open_is_refused_before_anything_starts() {
     let step = Hand { memory: Memory::default().refusing_to_open(), ..Hand::default() }.step();
     assert_eq!(step.mistake(""), "config: plugin hand: hand");
@@ -64,6 +115,26 @@ fn what_was_compiled_is_there_for_the_next_process_and_only_for_its_own_engine()
     std::fs::remove_file(&kept[0]).expect("it can be removed");
     std::fs::write(&kept[0], b"not code").expect("it can be written");
     assert_eq!(apply(&mut step.build("").expect("it is sound"), &["a"]).0, ["a"]);
+}
+
+#[test]
+fn what_a_plugin_said_of_itself_is_kept_and_asked_for_again_where_it_is_damaged() {
+    let step = Hand::default().step();
+    apply(&mut step.build("").expect("it is sound"), &["a"]);
+    let load = || Plugins::new(step.places()).load("hand").expect("it is sound");
+    let said = load();
+    let path = step.places().data.join("plugins").join(format!("{}.described", said.digest()));
+    let replace = |text: &str| {
+        std::fs::remove_file(&path).expect("it is there");
+        std::fs::write(&path, text).expect("it can be written");
+    };
+    let kept = std::fs::read_to_string(&path).expect("it is there");
+    replace(&kept.replace(r#""name":"hand""#, r#""name":"glove""#));
+    assert_eq!(load().title().0, "glove", "it is not asked");
+    for damaged in ["", "{}", &kept[..kept.len() - 1], &kept.replace("state_version", "state")] {
+        replace(damaged);
+        assert_eq!(load().description(), said.description());
+    }
 }
 
 #[test]

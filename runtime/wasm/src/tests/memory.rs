@@ -15,13 +15,22 @@ pub(super) struct Memory {
     bytes: Vec<u8>,
     state_version: u32,
     issues: Vec<(&'static str, &'static str)>,
+    /// So many bytes each of them is claimed to have.
+    issue_bytes: Option<u32>,
     opens: bool,
     wants: Vec<&'static str>,
 }
 
 impl Default for Memory {
     fn default() -> Memory {
-        Memory { bytes: vec![0; ANSWER_BYTES], state_version: 0, issues: Vec::new(), opens: true, wants: Vec::new() }
+        Memory {
+            bytes: vec![0; ANSWER_BYTES],
+            state_version: 0,
+            issues: Vec::new(),
+            issue_bytes: None,
+            opens: true,
+            wants: Vec::new(),
+        }
     }
 }
 
@@ -96,6 +105,11 @@ impl Memory {
     pub(super) fn complaining(mut self, key: &'static str, message: &'static str) -> Memory {
         self.issues.push((key, message));
         self
+    }
+
+    /// One complaint, of so many bytes.
+    pub(super) fn complaining_at_length(self, bytes: u32) -> Memory {
+        Memory { issue_bytes: Some(bytes), ..self.complaining("text", "") }
     }
 
     pub(super) fn wanting(mut self, want: &'static str) -> Memory {
@@ -183,7 +197,8 @@ impl Memory {
         let (mut entries, mut texts) = (Vec::new(), Vec::new());
         for (key, message) in &self.issues {
             for text in [key, message] {
-                entries.extend([2048 + texts.len() as u32, text.len() as u32]);
+                let claimed = self.issue_bytes.filter(|_| text == message).unwrap_or(text.len() as u32);
+                entries.extend([2048 + texts.len() as u32, claimed]);
                 texts.extend_from_slice(text.as_bytes());
             }
         }

@@ -75,7 +75,8 @@ class Queueing:
 
     def audit(self) -> str:
         """None is lost. What is there more often than it was sent, the broker had marked as delivered before; and each time that a
-        connection began, no more came again than may be unacknowledged when one breaks: all else was acknowledged."""
+        connection began, no more came again than may be unacknowledged when one breaks: all else was acknowledged. A mark alone
+        says little: a broker that was killed marks all that waits."""
         rows = self._workspace.table().rows(["_payload", "_position", "_redelivered"])
         stored = Counter(int(row["_payload"]) for row in rows)
         fresh = Counter(int(row["_payload"]) for row in rows if not row["_redelivered"])
@@ -83,7 +84,8 @@ class Queueing:
         assert not lost, f"{len(lost)} of {self.confirmed} confirmed messages are lost: {lost[:5]}"
         doubled = [number for number, copies in fresh.items() if copies > self.sent[number]]
         assert not doubled, f"{len(doubled)} messages are there more often than they were sent, without a mark: {doubled[:5]}"
-        again, connections = len(rows) - sum(fresh.values()), sum(1 + life.err.count("source unavailable") for life in self._lives)
+        again = sum(max(0, copies - self.sent[number]) for number, copies in stored.items())
+        connections = sum(1 + life.err.count("source unavailable") for life in self._lives)
         assert again <= connections * PREFETCH, f"{again} came again over at most {connections} connections"
         positions = [row["_position"] for row in rows]
         assert len(set(positions)) == len(positions), "a number was given out twice"

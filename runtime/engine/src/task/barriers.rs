@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::branch::Item;
 use super::outlet::report;
-use super::wish::overdue;
+use super::wish::{given_up, overdue};
 use super::{Next, Task};
 
 /// How often a drain asks sinks again that answered an earlier barrier.
@@ -83,7 +83,7 @@ impl Task {
             }
             tokio::select! {
                 Some(report) = report(&mut self.reports, &mut self.branches) => self.note(report)?,
-                error = overdue(&mut self.wish) => return Err(error),
+                error = given_up(&mut self.wish, self.owned.is_unread(), &self.blueprint) => return Err(error),
                 _ = sleep_until(until.into()) => return Ok(None),
                 _ = sleep(ASK_AGAIN), if self.checkpoints.all_answered() => self.send_barrier(BarrierKind::Cut, true).await?,
             }

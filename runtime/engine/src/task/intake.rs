@@ -133,7 +133,7 @@ impl Task {
             tokio::select! {
                 biased;
                 Some(report) = report(&mut self.reports, &mut self.branches) => self.note(report)?,
-                error = given_up(&mut self.wish, self.owned.is_unread()) => return Err(error),
+                error = given_up(&mut self.wish, self.owned.is_unread(), &self.blueprint) => return Err(error),
                 answer = &mut answer => return match answer {
                     Ok(answer) => Ok(answer),
                     // It lets go of the question first, and then says why.

@@ -48,7 +48,6 @@ pub(crate) use self::router::{Routed, Router};
 pub(crate) use self::stages::{Stage, Stages, StepRejected};
 pub(crate) use self::upstream::Upstream;
 use self::waiting::hand_on;
-use self::wish::unread;
 pub(crate) use self::wish::{Order, Wish, stop_wished};
 
 use crate::backoff::Backoff;
@@ -176,10 +175,7 @@ impl Task {
 
     async fn step(&mut self) -> Result<Next> {
         if self.is_stopping() {
-            return match self.owned.is_unread() {
-                true => Err(unread()),
-                false => self.finish().await,
-            };
+            return self.finish().await;
         }
         if self.pending.is_some() {
             return self.assign().await.map(|()| Next::Step);

@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use catchwater_sdk::{Error, Result};
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use crate::blueprint::Blueprint;
+
+/// How often it is looked whether sinks wait.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What the one who runs a task wants of it.
 #[derive(Clone)]
@@ -65,19 +68,22 @@ pub(super) async fn overdue(wish: &mut watch::Receiver<Wish>) -> Error {
     Error::refused("the sinks were not done before `drain_timeout`; nothing is lost, what is not stored is read again")
 }
 
-/// Waits for the same, or where sinks were given nothing, until a stop is wished: they may still be connecting, and nobody
-/// waits for that.
-pub(super) async fn given_up(wish: &mut watch::Receiver<Wish>, is_unread: bool) -> Error {
-    match is_unread {
-        true => {
-            stop_wished(wish).await;
-            unread()
+/// Waits for the same; or where sinks were given nothing, until one of them waits for a system that is away. One that is still
+/// connecting, or brings in what a crash left, has the time of any stop.
+pub(super) async fn given_up(wish: &mut watch::Receiver<Wish>, is_unread: bool, blueprint: &Blueprint) -> Error {
+    if is_unread {
+        stop_wished(wish).await;
+        tokio::select! {
+            error = overdue(wish) => return error,
+            () = a_sink_waits(blueprint) => return Error::ended("nothing was under way"),
         }
-        false => overdue(wish).await,
     }
+    overdue(wish).await
 }
 
-/// A stop that has nothing to wait for.
-pub(super) fn unread() -> Error {
-    Error::ended("nothing was under way")
+async fn a_sink_waits(blueprint: &Blueprint) {
+    let source = blueprint.source_step();
+    while blueprint.status().troubles().iter().all(|(component, _)| **component == *source) {
+        sleep(LOOK_AGAIN).await;
+    }
 }

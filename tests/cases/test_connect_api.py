@@ -213,13 +213,13 @@ def test_a_mistake_in_the_servers_settings_is_told_of_them(server, workspace):
 
 
 def test_the_worker_answers_while_kafka_is_away(server):
-    id = server.json("/")["kafka_cluster_id"]
-    assert id and server.json("/")["kafka_cluster_id"] == id
+    id = wait_until("Kafka says who it is", lambda: server.json("/")["kafka_cluster_id"])
+    assert server.json("/")["kafka_cluster_id"] == id
     server.write({"kafka": {"brokers": "127.0.0.1:1"}}, "catchwater")
     for _ in range(2):
         begun = time.monotonic()
         assert server.json("/")["kafka_cluster_id"] is None
-        assert time.monotonic() - begun < 2.5
+        assert time.monotonic() - begun < 4.5
 
 
 def test_loggers_begin_as_the_log_does_and_are_modules(workspace, kafka):

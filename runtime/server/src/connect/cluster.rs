@@ -11,7 +11,7 @@ use super::brokers::Brokers;
 use super::settings;
 
 /// Who asks waits for it as long as this.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 type Answer = watch::Receiver<Option<String>>;
 

@@ -117,15 +117,9 @@ impl Branch {
         !self.waiting.is_held() && !self.load.has_room()
     }
 
-    /// Starts it. That it panics is a report like any other end: else its task would wait for answers for ever.
+    /// Starts it.
     pub(super) fn run(&mut self, running: Running) {
-        let (reports, branch, step) = (running.driver.reports.clone(), self.number, Arc::clone(&self.step));
-        self.driver.spawn(async move {
-            if AssertUnwindSafe(running.run()).catch_unwind().await.is_err() {
-                let said = Said::Failed(Error::bug(format!("sink {step} panicked")));
-                let _ = reports.send(Report { branch, said }).await; // a task that is gone needs no report
-            }
-        });
+        self.driver.spawn(running.run());
     }
 
     /// Lets the branch close its sink and end.
@@ -185,10 +179,16 @@ macro_rules! persist {
 // === impl Running ===
 
 impl Running {
+    /// That the sink panics is an end like any other: else its task would wait for answers for ever.
     async fn run(mut self) {
-        let ended = self.drive().await;
+        let driven = AssertUnwindSafe(self.drive()).catch_unwind().await;
+        let panicked = driven.is_err();
+        let ended = driven.unwrap_or_else(|_| Err(Error::bug(format!("sink {} panicked", self.driver.step))));
         if let Err(error) = ended {
             self.report(Said::Failed(error)).await;
+        }
+        if panicked {
+            return;
         }
         let (step, sink) = (self.driver.step, self.driver.sink);
         if let Err(error) = sink.close().await {

@@ -71,14 +71,11 @@ pub(super) async fn overdue(wish: &mut watch::Receiver<Wish>) -> Error {
 /// Waits for the same; or where sinks were given nothing, until one of them waits for a system that is away. One that is still
 /// connecting, or brings in what a crash left, has the time of any stop.
 pub(super) async fn given_up(wish: &mut watch::Receiver<Wish>, is_unread: bool, blueprint: &Blueprint) -> Error {
-    if is_unread {
-        stop_wished(wish).await;
-        tokio::select! {
-            error = overdue(wish) => return error,
-            () = a_sink_waits(blueprint) => return Error::ended("nothing was under way"),
-        }
+    stop_wished(wish).await;
+    tokio::select! {
+        error = overdue(wish) => error,
+        () = a_sink_waits(blueprint), if is_unread => Error::ended("nothing was under way"),
     }
-    overdue(wish).await
 }
 
 async fn a_sink_waits(blueprint: &Blueprint) {

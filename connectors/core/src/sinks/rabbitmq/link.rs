@@ -128,7 +128,8 @@ impl Link {
             }
         }
         self.sent_bytes = 0;
-        Ok(sort(std::mem::take(&mut self.sent)))
+        let sent = std::mem::take(&mut self.sent).into_iter();
+        Ok(sort(sent.map(|Sent { row, message, outcome, .. }| (row, message, outcome))))
     }
 
     /// All that is on its way. It is published again by another link: a confirmation that nobody awaits any more would take the
@@ -151,11 +152,11 @@ fn answer<T>(declared: lapin::Result<T>) -> lapin::Result<bool> {
     }
 }
 
-fn sort(sent: Vec<Sent>) -> Settlement {
+fn sort(sent: impl Iterator<Item = (Row, Message, Option<lapin::Result<Confirmation>>)>) -> Settlement {
     let mut settlement = Settlement::default();
     let mut returns = Vec::new();
     let mut answered = Vec::new();
-    for Sent { row, message, outcome, .. } in sent {
+    for (row, message, outcome) in sent {
         match outcome {
             Some(Ok(confirmation)) => {
                 let taken = confirmation.is_ack();
@@ -171,8 +172,10 @@ fn sort(sent: Vec<Sent>) -> Settlement {
     }
     let mut strays = 0;
     for returned in returns {
-        let sent: Vec<_> = answered.iter().map(|(row, message, _)| (row.payload(), message)).collect();
-        match whose(&returned, &sent) {
+        // The only one that is left is it, however it was changed, unless it may be one that is published again.
+        let is_alone = answered.len() == 1 && settlement.again.is_empty();
+        let sent = answered.iter().map(|(row, message, _)| (row.payload(), message));
+        match whose(&returned, sent).or(is_alone.then_some(0)) {
             Some(found) => settlement.returned.push((answered.remove(found).0, reason(&returned))),
             None => strays += 1,
         }
@@ -186,20 +189,21 @@ fn sort(sent: Vec<Sent>) -> Settlement {
 }
 
 /// Which of these was sent and came back: the one that is the same, else the one that a broker could have made it of.
-fn whose(returned: &BasicReturnMessage, sent: &[(&[u8], &Message)]) -> Option<usize> {
+fn whose<'a>(
+    returned: &BasicReturnMessage,
+    sent: impl Iterator<Item = (&'a [u8], &'a Message)> + Clone,
+) -> Option<usize> {
     let delivery = &returned.delivery;
-    let is_there = |(payload, message): &(&[u8], &Message)| {
-        delivery.exchange == message.exchange
-            && delivery.routing_key == message.routing_key
-            && delivery.data == *payload
+    let is_there = |payload: &[u8], message: &Message| {
+        delivery.exchange == message.exchange && delivery.routing_key == message.routing_key && delivery.data == payload
     };
     let find = |is_same: fn(&BasicProperties, &BasicProperties) -> bool| {
-        sent.iter().position(|one| is_there(one) && is_same(&delivery.properties, &one.1.properties))
+        let is_it = |(payload, message): (&[u8], &Message)| {
+            is_there(payload, message) && is_same(&delivery.properties, &message.properties)
+        };
+        sent.clone().position(is_it)
     };
-    find(|returned, sent| returned == sent).or_else(|| find(has_headers)).or_else(|| find(|_, _| true)).or(match sent {
-        [_] => Some(0),
-        _ => None,
-    })
+    find(|returned, sent| returned == sent).or_else(|| find(has_headers)).or_else(|| find(|_, _| true))
 }
 
 /// Every header that was sent, but for `BCC`, which each broker takes out.
@@ -218,6 +222,9 @@ fn reason(returned: &BasicReturnMessage) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use catchwater_sdk::{BatchBuilder, Limit, Partition, Record};
     use lapin::message::Delivery;
     use lapin::types::AMQPValue;
 
@@ -251,12 +258,39 @@ mod tests {
             headers.insert("timestamp_in_ms".into(), AMQPValue::LongLongInt(7));
             message.properties.clone().with_headers(headers).with_timestamp(7)
         };
-        let check = |payload, properties, expected| assert_eq!(whose(&returned(payload, properties), &sent), expected);
+        let check = |payload, properties, expected| {
+            assert_eq!(whose(&returned(payload, properties), sent.into_iter()), expected)
+        };
         check(b"a", two.properties.clone(), Some(1));
         check(b"a", stamped(&two), Some(1));
         check(b"a", BasicProperties::default(), Some(0));
         check(b"b", stamped(&two), Some(2));
         check(b"c", one.properties.clone(), None);
-        assert_eq!(whose(&returned(b"c", stamped(&one)), &sent[..1]), Some(0), "it went alone");
+    }
+
+    /// What becomes of records that are `a` and `b`, of which the first came back as another.
+    fn sorted(outcomes: Vec<lapin::Result<Confirmation>>) -> (usize, usize, bool) {
+        let partition =
+            Partition { source: "s".into(), stream: "t".into(), incarnation: String::new().into(), number: 0 };
+        let mut batch = BatchBuilder::new(Limit::default());
+        let origin = batch.origin(&Arc::new(partition));
+        for (position, payload) in (0..).zip([b"a", b"b"]) {
+            batch.push(origin, position, position + 1, Record { payload: Some(payload), ..Record::default() });
+        }
+        let batch = batch.finish();
+        let sent = outcomes.into_iter().enumerate();
+        let sent = sent.map(|(row, outcome)| (Row { batch: batch.clone(), row }, message(1), Some(outcome)));
+        let settlement = sort(sent);
+        (settlement.returned.len(), settlement.again.len(), settlement.unclear)
+    }
+
+    #[test]
+    fn one_that_is_not_known_again_is_the_one_that_went_alone_or_may_be_any() {
+        let back = || Ok(Confirmation::Ack(Some(returned(b"c", BasicProperties::default()))));
+        let lost = || Err(lapin::ErrorKind::ChannelsLimitReached.into());
+        assert_eq!(sorted(vec![back()]), (1, 0, false), "it went alone");
+        assert_eq!(sorted(vec![back(), Ok(Confirmation::Ack(None))]), (0, 2, true), "it may be either");
+        assert_eq!(sorted(vec![back(), lost()]), (0, 1, false), "it is the one that is published again");
+        assert_eq!(sorted(vec![back(), back()]), (0, 2, true));
     }
 }

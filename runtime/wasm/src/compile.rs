@@ -137,7 +137,7 @@ fn work(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     from.read_to_end(&mut file)?;
     let (answer, outcome) = match precompile(file) {
         Ok(code) => (code, 0),
-        Err(what) => (plain(&what).into_bytes(), 1),
+        Err(what) => (what.into_bytes(), 1),
     };
     [DONE, &answer, &[outcome]].into_iter().try_for_each(|part| to.write_all(part))?;
     to.flush()

@@ -42,7 +42,7 @@ def test_a_queue_is_archived_and_emptied(rabbitmq, workspace, kind):
     rabbitmq.publish(queue, ORDERS)
     capture(workspace, pipeline(from_rabbitmq(rabbitmq, queue), workspace.lake()), len(ORDERS))
     assert workspace.table().payloads() == ORDERS
-    assert rabbitmq.ready(queue) == 0, "all is acknowledged"
+    rabbitmq.expect_ready(queue, 0)
 
 
 def test_until_empty_ends_once_all_is_stored_and_acknowledged(rabbitmq, workspace):
@@ -52,7 +52,7 @@ def test_until_empty_ends_once_all_is_stored_and_acknowledged(rabbitmq, workspac
     source = from_rabbitmq(rabbitmq, queue) | {"until": "empty", "prefetch": 100}
     workspace.run(pipeline(source, workspace.lake())).succeeded()
     assert workspace.table().payloads() == ORDERS
-    assert rabbitmq.ready(queue) == 0
+    rabbitmq.expect_ready(queue, 0)
     workspace.run(pipeline(source, workspace.lake())).succeeded()
 
 
@@ -116,7 +116,7 @@ def test_rabbitmq_to_kafka(rabbitmq, kafka, workspace):
     arrived = kafka.consume(topic)
     assert [message.payload for message in arrived] == ORDERS
     assert {(message.key, message.timestamp_ms, tuple(message.headers)) for message in arrived} == {(queue.encode(), MOMENT * 1000, (("n", b"5"), ("t", b"x")))}
-    assert rabbitmq.ready(queue) == 0
+    rabbitmq.expect_ready(queue, 0)
 
 
 def test_kafka_to_rabbitmq(rabbitmq, kafka, workspace):
@@ -185,6 +185,7 @@ def test_a_broker_that_is_killed_in_the_middle_loses_nothing(workspace, own_rabb
     rabbitmq.publish(queue, ORDERS[:500])
     process = workspace.start_run(pipeline(from_rabbitmq(rabbitmq, queue, prefetch=50), workspace.lake()))
     process.wait_until("some is stored", lambda: workspace.table().count() > 0)
+    own_rabbitmq.settle()
     own_rabbitmq.kill()
     process.wait_until("it says so", lambda: "source unavailable" in process.err)
     own_rabbitmq.start()
@@ -208,7 +209,7 @@ def test_a_connection_that_is_cut_again_and_again_loses_nothing(rabbitmq, worksp
     process.wait_until("all is stored", lambda: len(set(workspace.table().payloads())) == len(ORDERS))
     process.stop().succeeded()
     check_repeats(workspace)
-    assert rabbitmq.ready(queue) == 0
+    rabbitmq.expect_ready(queue, 0)
 
 
 def test_messages_that_wait_for_longer_than_the_broker_allows_come_again(workspace, own_rabbitmq):
@@ -221,7 +222,7 @@ def test_messages_that_wait_for_longer_than_the_broker_allows_come_again(workspa
     process.wait_until("all is stored", lambda: workspace.table().count() >= len(few))
     process.stop().succeeded().says("consumer_timeout")
     check_repeats(workspace, few)
-    assert rabbitmq.ready(queue) == 0
+    rabbitmq.expect_ready(queue, 0)
 
 
 def check_repeats(workspace, sent: list[bytes] = ORDERS) -> None:
@@ -252,6 +253,7 @@ def test_a_process_that_is_killed_loses_nothing(rabbitmq, workspace):
 def test_a_sink_whose_broker_is_killed_publishes_the_rest(workspace, own_rabbitmq):
     rabbitmq = RabbitMQ(own_rabbitmq.url)
     queue = rabbitmq.queue()
+    own_rabbitmq.settle()
     process = workspace.start_run(pipeline(generated(2000, rate="500/s"), to_rabbitmq(rabbitmq, queue), workspace.lake()))
     process.wait_until("some has arrived", lambda: rabbitmq.ready(queue) > 200)
     own_rabbitmq.kill()
@@ -311,7 +313,7 @@ def test_a_message_that_cannot_be_read_is_no_endless_loop(rabbitmq, workspace):
     rabbitmq.publish(queue, [b"good"])
     finished = workspace.run(pipeline(from_rabbitmq(rabbitmq, queue), workspace.lake())).failed()
     finished.says("cannot be read", queue)
-    assert rabbitmq.ready(queue) == 2, "both are the broker's again"
+    rabbitmq.expect_ready(queue, 2)
 
 
 # === TLS ===

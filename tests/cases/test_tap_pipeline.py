@@ -84,7 +84,7 @@ def test_bindings_of_a_pipeline_are_tapped_beside(rabbitmq, workspace):
     rabbitmq.bind(queue, exchange, "a")
     rabbitmq.publish("a", ORDERS[:2], exchange)
     assert [order["id"] for order in payloads(process.wait().succeeded())] == [0, 1]
-    assert rabbitmq.ready(queue) == 2
+    rabbitmq.expect_ready(queue, 2)
 
 
 def test_what_there_is_is_offered(workspace, tapped):

@@ -88,6 +88,7 @@ def test_a_broker_that_comes_back_is_tapped_on(own_rabbitmq, workspace):
     rabbitmq = RabbitMQ(own_rabbitmq.url)
     exchange = rabbitmq.exchange("fanout", "events")
     process = waiting(workspace, url(rabbitmq, f"?exchange={exchange}"))
+    own_rabbitmq.settle()
     own_rabbitmq.kill()
     process.wait_until("it says so", lambda: "connects again" in process.err)
     own_rabbitmq.start()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
+from harness.waiting import wait_until
+
 _numbers = itertools.count()
 # What AMQP says of a message beside its headers.
 PROPERTIES = ("content_type", "content_encoding", "delivery_mode", "priority", "correlation_id", "reply_to", "expiration", "message_id",
@@ -79,6 +81,10 @@ class RabbitMQ:
         """How many messages wait."""
         with self.channel() as channel:
             return channel.queue_declare(queue, passive=True).method.message_count
+
+    def expect_ready(self, queue: str, count: int) -> None:
+        """So many wait. A queue counts what it takes, and what it is given back, a moment later."""
+        wait_until(f"{count} messages wait in {queue}", lambda: self.ready(queue) == count)
 
     def take(self, queue: str) -> list[Delivered]:
         """All that is in the queue."""

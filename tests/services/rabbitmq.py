@@ -101,9 +101,15 @@ class Broker(Server):
 
     def set(self, **settings: int) -> None:
         """Settings of the running broker: they hold for channels that are opened from now on."""
-        terms = [f"application:set_env(rabbit, {name}, {value})" for name, value in settings.items()]
-        subprocess.run([CONTROL, "--quiet", "eval", ", ".join(terms) + "."], env={**os.environ, **self._environment()},
-                       capture_output=True, check=True, timeout=60)
+        self._evaluate(", ".join(f"application:set_env(rabbit, {name}, {value})" for name, value in settings.items()))
+
+    def settle(self) -> None:
+        """Puts on disk what was declared. A broker that is killed right behind a declaration can come back without it."""
+        self._evaluate("mnesia:dump_log()")
+
+    def _evaluate(self, terms: str) -> None:
+        command = [CONTROL, "--quiet", "eval", terms + "."]
+        subprocess.run(command, env={**os.environ, **self._environment()}, capture_output=True, check=True, timeout=60)
 
     def epmd_pid(self) -> int:
         return self._epmd.pid

@@ -69,11 +69,18 @@ impl Client {
         }
     }
 
-    /// How many messages wait in a queue.
-    pub(crate) async fn ready(&self, queue: &str) -> u32 {
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default()).await.expect("a queue");
-        declared.message_count()
+    /// So many messages wait in a queue. A quorum queue counts what it takes and what it is given back a moment later.
+    pub(crate) async fn expect_ready(&self, queue: &str, expected: usize, what: &str) {
+        let (options, mut found) = (QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() }, 0);
+        for _ in 0..100 {
+            let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default()).await;
+            found = declared.expect("a queue").message_count() as usize;
+            if found == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{queue}: {found} messages wait instead of {expected}: {what}");
     }
 
     /// Takes everything out of a queue.

@@ -170,7 +170,7 @@ async fn an_exchange_of_a_record_that_is_not_there_rejects_that_record() {
     let record = |headers| Record { headers, ..Record::payload(b"x") };
     let durable = publish(&mut sink, &[record(&default[..]), record(&missing), record(&default)]).await;
     assert_eq!(positions(&durable), [1]);
-    assert_eq!(client.ready(&queue).await, 2);
+    client.expect_ready(&queue, 2, "the others have arrived").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,7 @@ async fn only_what_was_committed_is_acknowledged() {
     client.publish_numbers(&queue, 10).await;
     reader.read(10).await;
     reader.source.close(true).await.expect("it closes");
-    assert_eq!(client.ready(&queue).await, 10, "the last ten are the broker's again");
+    client.expect_ready(&queue, 10, "the last ten are the broker's again").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn no_more_than_the_prefetch_is_handed_out() {
     client.publish_numbers(&queue, 30).await;
     let mut reader = Reader::open(&format!("{{url: URL, queue: {queue}, prefetch: 10}}")).await;
     assert_eq!(payloads(&reader.read(10).await), numbers(0..10));
-    assert_eq!(client.ready(&queue).await, 20);
+    client.expect_ready(&queue, 20, "no more than ten are out").await;
     reader.commit().await;
     assert_eq!(payloads(&reader.read(10).await), numbers(10..20));
     assert_eq!(reader.source.traits().unacknowledged_max, Some(10));
@@ -96,10 +96,10 @@ async fn read_all(kind: &str, count: usize, bytes: usize, fitting: usize) {
     }
     let mut reader = Reader::open(&format!("{{url: URL, queue: {queue}}}")).await;
     let mut read = payloads(&reader.read(16).await);
-    assert_eq!(client.ready(&queue).await as usize, count - 16);
+    client.expect_ready(&queue, count - 16, "sixteen are out at first").await;
     reader.commit().await;
     read.extend(payloads(&reader.read(fitting).await));
-    assert_eq!(client.ready(&queue).await as usize, count - 16 - fitting, "{kind}: no more than fits is handed out");
+    client.expect_ready(&queue, count - 16 - fitting, "no more than fits is handed out").await;
     while read.len() < count {
         reader.commit().await;
         read.extend(payloads(&reader.read(1).await));
@@ -107,7 +107,7 @@ async fn read_all(kind: &str, count: usize, bytes: usize, fitting: usize) {
     assert!(read == (0..count).map(text).collect::<Vec<_>>(), "{kind}: none is missed, and the order is kept");
     reader.commit().await;
     reader.source.close(true).await.expect("it closes");
-    assert_eq!(client.ready(&queue).await, 0, "{kind}: all is acknowledged");
+    client.expect_ready(&queue, 0, "all is acknowledged").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,9 +146,9 @@ async fn fewer_are_out_once_they_are_large() {
         assert!(fewer <= 32, "{kind}: {fewer}");
         client.publish_numbers(&queue, 40).await;
         assert_eq!(payloads(&reader.read(fewer).await), numbers(0..fewer));
-        assert_eq!(client.ready(&queue).await as usize, 40 - fewer, "{kind}: no more than fits is handed out");
+        client.expect_ready(&queue, 40 - fewer, "no more than fits is handed out").await;
         reader.source.close(true).await.expect("it closes");
-        assert_eq!(client.ready(&queue).await, 40, "{kind}: all large ones are acknowledged");
+        client.expect_ready(&queue, 40, "all large ones are acknowledged").await;
     }
 }
 
@@ -179,7 +179,7 @@ async fn an_old_position_acknowledges_nothing_of_a_new_connection() {
     reader.read(5).await;
     reader.source.commit(&old).await.expect("a late commit");
     reader.source.close(true).await.expect("it closes");
-    assert_eq!(client.ready(&queue).await, 5, "tag 5 of the old channel is not tag 5 of the new one");
+    client.expect_ready(&queue, 5, "tag 5 of the old channel is not tag 5 of the new one").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

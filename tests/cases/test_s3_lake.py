@@ -224,3 +224,10 @@ def test_tls_trusts_the_authority_that_is_named(bucket, tmp_path):
         listed.failed().says("certificate")
     finally:
         gateway.kill()
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n"])
+def test_a_bundle_of_certificates_that_is_none_is_named(bucket, content):
+    bundle = bucket.write("bundle.pem", content)
+    through = pipeline(orders(bucket), bucket.lake(), {"type": "s3", "url": f"s3://{bucket.bucket}/objects"})
+    bucket.run(through, environment={"AWS_CA_BUNDLE": str(bundle)}).failed().says("bundle.pem", "AWS_CA_BUNDLE")

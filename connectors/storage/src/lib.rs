@@ -31,7 +31,9 @@ use uuid::Uuid;
 pub use self::local::LocalDisk;
 use self::location::Location;
 #[cfg(feature = "s3")]
-pub use self::s3::Settings as S3Settings;
+pub use self::s3::{
+    Folder as S3Folder, Reach as S3Reach, Settings as S3Settings, advice as s3_advice, missing_credentials,
+};
 
 /// What is larger is uploaded in parts of this size, so that none takes longer than a request may.
 const PART_BYTES: usize = 8 << 20;
@@ -198,24 +200,11 @@ impl Store {
         }
         // A name of its own: probes of several processes do not see each other.
         let path = format!("{OURS}/probe-{}", Uuid::new_v4());
-        let answer = self.create_twice(&path).await;
+        let answer = let_only_one(&self.url(), |text| self.create(&path, text.into())).await;
         if let Err(error) = self.delete(&path).await {
             debug!(path, error = %error.chain(), "the file of a probe is left behind");
         }
         answer
-    }
-
-    async fn create_twice(&self, path: &str) -> Result<()> {
-        // That it existed is a success, too: a lost answer was asked for again.
-        let _ = self.create(path, "Is a name given once?".into()).await?;
-        // A store without conditional writes lets each of them through. One that does so once has lost sight of the object for a
-        // moment, as some do while others beside it are deleted.
-        for _ in 0..2 {
-            if self.create(path, "Is it given twice?".into()).await? == Created::Existed {
-                return Ok(());
-            }
-        }
-        Err(Error::refused(format!("write to {}: {UNCONDITIONAL}", self.url())))
     }
 
     /// A file's bytes; none if there is no such file.
@@ -296,12 +285,34 @@ impl Store {
     }
 
     fn failed(&self, doing: &str, path: &str, error: StoreError) -> Error {
-        let failed = Error::new(kind(&error), format!("{doing} {}", self.show(path)));
-        match error {
-            StoreError::Generic { source, .. } => failed.because(source),
-            error => failed.because(error),
+        failed(format!("{doing} {}", self.show(path)), error)
+    }
+}
+
+/// A store's error, and what was being done.
+fn failed(doing: String, error: StoreError) -> Error {
+    let failed = Error::new(kind(&error), doing);
+    match error {
+        StoreError::Generic { source, .. } => failed.because(source),
+        error => failed.because(error),
+    }
+}
+
+/// `Refused` if a store lets each of several writers have the same name, which `create` writes to.
+pub async fn let_only_one<F>(url: &str, create: impl Fn(&'static str) -> F) -> Result<()>
+where
+    F: Future<Output = Result<Created>>,
+{
+    // That it existed is a success, too: a lost answer was asked for again.
+    let _ = create("Is a name given once?").await?;
+    // A store without conditional writes lets each of them through. One that does so once has lost sight of the object for a
+    // moment, as some do while others beside it are deleted.
+    for _ in 0..2 {
+        if create("Is it given twice?").await? == Created::Existed {
+            return Ok(());
         }
     }
+    Err(Error::refused(format!("write to {url}: {UNCONDITIONAL}")))
 }
 
 /// What is to be done about a store's error: `Refused` when waiting is of no use, as somebody has to change something.

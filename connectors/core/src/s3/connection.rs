@@ -2,9 +2,11 @@
 
 use catchwater_sdk::config::Secret;
 use catchwater_sdk::{Error, Result};
-use catchwater_storage::{S3Settings, Store};
+use catchwater_storage::{S3Folder, S3Settings};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use super::Bucket;
 
 /// Where the objects are, and as whom they are used. Source and sink hold it under `..`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -40,8 +42,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// The store; touches nothing (Invariant 6).
-    pub(crate) fn store(&self) -> Result<Store> {
+    /// The bucket; touches nothing (Invariant 6).
+    pub(crate) fn bucket(&self) -> Result<Bucket> {
         let keys = match (&self.access_key_id, &self.secret_access_key) {
             (Some(id), Some(secret)) => Some((id.clone(), secret.clone())),
             (None, None) => None,
@@ -55,7 +57,7 @@ impl Connection {
             profile: self.profile.clone(),
             keys,
         };
-        Store::open_s3(&self.url, settings).map_err(|error| error.at_key("url"))
+        S3Folder::parse(&self.url, settings).map(Bucket::new).map_err(|error| error.at_key("url"))
     }
 }
 

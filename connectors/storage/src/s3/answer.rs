@@ -80,8 +80,8 @@ fn is_last_word(error: &Error, advice: &str) -> bool {
     advice == crate::UNCONDITIONAL || !causes.any(is_repeated)
 }
 
-/// What to do about an answer that stays the same.
-fn advice(code: &str) -> Option<&'static str> {
+/// What to do about an answer that stays the same, by the code that S3 gives it.
+pub fn advice(code: &str) -> Option<&'static str> {
     Some(match code {
         "NoSuchBucket" => "create the bucket, or correct its name or the endpoint",
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => {

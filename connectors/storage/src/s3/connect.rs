@@ -8,15 +8,21 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder as HttpBuilder, Connector as HttpConnector, tls};
+use aws_types::sdk_config::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 use catchwater_sdk::config::Secret;
 use object_store::aws::{AmazonS3, AmazonS3Builder, resolve_bucket_region};
+use object_store::client::{HttpConnector as _, ReqwestConnector};
 use object_store::{BackoffConfig, Certificate, ClientOptions, Result, RetryConfig};
 use tracing::warn;
 use url::{Host, Url};
 
 use super::answer::Refusal;
-use super::credentials::Chain;
+use super::credentials::{Chain, Remembering};
 use super::patience::Connector;
 
 /// What a store that is no AWS is signed for where nothing else is said.
@@ -40,20 +46,48 @@ pub struct Settings {
     pub keys: Option<(String, Secret)>,
 }
 
+/// Where a bucket is, and as whom it is used, as the settings, the environment and the profile have it: what a client is made of.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// Region, credentials, trust, time-outs: with all that clients of AWS's own SDK take from their surroundings.
+    pub shared: SdkConfig,
+    /// The endpoint of a store that is no AWS.
+    pub endpoint: Option<Url>,
+    /// Whether the bucket is named in the path of requests instead of their host.
+    pub path_style: bool,
+}
+
 /// Reads the environment and the profile. No bucket is contacted yet, unless to learn its region.
-pub(super) async fn connect(bucket: &str, settings: &Settings) -> Result<AmazonS3> {
-    let shared = load(settings, given_region(settings)).await;
-    let endpoint = endpoint(settings, &shared)?;
-    let options = client_options(endpoint.as_ref())?;
-    let region = match (shared.region(), &endpoint) {
+pub(super) async fn reach(bucket: &str, settings: &Settings) -> Result<Reach> {
+    let trusted = trusted()?;
+    let found = load(settings, given_region(settings), &trusted).await?;
+    let endpoint = endpoint(settings, &found)?;
+    let region = match (found.region(), &endpoint) {
         (Some(region), _) => region.to_string(),
         (None, Some(_)) => REGION.to_owned(),
-        (None, None) => resolve_bucket_region(bucket, &options).await?,
+        (None, None) => resolve_bucket_region(bucket, &client_options(None, &trusted)?).await?,
     };
-    let shared = load(settings, RegionProviderChain::first_try(Region::new(region.clone()))).await;
+    if let Some(url) = endpoint.as_ref().filter(|url| url.scheme() == "http" && !is_loopback(url)) {
+        warn!(endpoint = %url, "the endpoint of S3 is plain HTTP: whoever is on the way can read what is stored");
+    }
+    let region = RegionProviderChain::first_try(Region::new(region));
+    let shared = load(settings, region, &trusted).await?;
+    let provider = shared.credentials_provider().ok_or_else(|| Refusal::of("AWS has no credentials for anybody"))?;
+    let provider = SharedCredentialsProvider::new(Remembering::new(provider));
+    let shared = shared.into_builder().credentials_provider(provider).build();
+    let path_style = is_path_style(bucket, endpoint.as_ref(), settings.path_style);
+    Ok(Reach { shared, endpoint, path_style })
+}
+
+/// A client of the library that the lake is written with.
+pub(super) async fn connect(bucket: &str, settings: &Settings) -> Result<AmazonS3> {
+    let Reach { shared, endpoint, path_style } = reach(bucket, settings).await?;
+    let region = shared.region().map(Region::to_string).unwrap_or_default();
+    let options = client_options(endpoint.as_ref(), &trusted()?)?;
+    let provider = shared.credentials_provider().expect("there are credentials, or there was an error");
     let builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(region).with_client_options(options);
-    let builder = addressed(builder, bucket, endpoint.as_ref(), settings.path_style);
-    let builder = builder.with_credentials(Arc::new(Chain::new(&shared)?)).with_retry(retries());
+    let builder = addressed(builder, bucket, endpoint.as_ref(), path_style);
+    let builder = builder.with_credentials(Arc::new(Chain::new(provider))).with_retry(retries());
     builder.with_http_connector(Connector).build()
 }
 
@@ -67,15 +101,15 @@ fn given_region(settings: &Settings) -> RegionProviderChain {
     RegionProviderChain::first_try(given).or_else(EnvironmentVariableRegionProvider::new()).or_else(profile.build())
 }
 
-async fn load(settings: &Settings, region: RegionProviderChain) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
+async fn load(settings: &Settings, region: RegionProviderChain, trusted: &Trusted) -> Result<SdkConfig> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).http_client(trusted.client()?);
     if let Some(name) = &settings.profile {
         loader = loader.profile_name(name);
     }
     if let Some((id, secret)) = &settings.keys {
         loader = loader.credentials_provider(Credentials::new(id, secret.expose(), None, None, "pipeline"));
     }
-    loader.load().await
+    Ok(loader.load().await)
 }
 
 /// What the configuration says, else `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or the profile's `endpoint_url`, that of its
@@ -94,14 +128,12 @@ fn endpoint(settings: &Settings, shared: &SdkConfig) -> Result<Option<Url>> {
 }
 
 /// Plain HTTP is for an endpoint that says so.
-fn client_options(endpoint: Option<&Url>) -> Result<ClientOptions> {
+fn client_options(endpoint: Option<&Url>, trusted: &Trusted) -> Result<ClientOptions> {
     let is_plain = endpoint.is_some_and(|url| url.scheme() == "http");
-    if let Some(url) = endpoint.filter(|url| is_plain && !is_loopback(url)) {
-        warn!(endpoint = %url, "the endpoint of S3 is plain HTTP: whoever is on the way can read what is stored");
-    }
-    trusted()?.into_iter().try_fold(ClientOptions::new().with_allow_http(is_plain), |options, certificate| {
-        Ok(options.with_root_certificate(certificate))
-    })
+    let certificates = Certificate::from_pem_bundle(&trusted.0)?;
+    Ok(certificates.into_iter().fold(ClientOptions::new().with_allow_http(is_plain), |options, certificate| {
+        options.with_root_certificate(certificate)
+    }))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -113,29 +145,57 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Certificates beside those of the system: the file that `AWS_CA_BUNDLE` names.
-fn trusted() -> Result<Vec<Certificate>> {
-    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else { return Ok(Vec::new()) };
+/// Certificates beside those of the system, as PEM: the file that `AWS_CA_BUNDLE` names.
+struct Trusted(Vec<u8>);
+
+fn trusted() -> Result<Trusted> {
+    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
+        return Ok(Trusted(Vec::new()));
+    };
     let shown = path.to_string_lossy().into_owned();
-    let unread =
-        |error: std::io::Error| Refusal::of(format!("read the certificates in {shown} (AWS_CA_BUNDLE): {error}"));
-    Certificate::from_pem_bundle(&std::fs::read(&path).map_err(unread)?)
+    let wrong = |reason: String| Refusal::of(format!("use the certificates in {shown} (AWS_CA_BUNDLE): {reason}"));
+    let trusted = Trusted(std::fs::read(&path).map_err(|error| wrong(error.to_string()))?);
+    if Certificate::from_pem_bundle(&trusted.0).is_ok_and(|certificates| certificates.is_empty()) {
+        return Err(wrong("there is none in it; they stand in it as PEM".into()));
+    }
+    // AWS's SDK takes certificates unseen, and panics over a bad one when it connects.
+    let usable = client_options(None, &trusted).and_then(|options| ReqwestConnector::default().connect(&options));
+    usable.map_err(|error| wrong(error.to_string()))?;
+    Ok(trusted)
+}
+
+impl Trusted {
+    /// For AWS's own SDK: whoever gives credentials out is believed as the store is.
+    fn client(&self) -> Result<SharedHttpClient> {
+        let builder = tls::TlsContext::builder();
+        let store = match self.0.is_empty() {
+            true => tls::TrustStore::default(),
+            false => tls::TrustStore::default().with_pem_certificate(self.0.clone()),
+        };
+        let context = builder.with_trust_store(store).build();
+        let context =
+            context.map_err(|error| Refusal::of(format!("use the certificates of AWS_CA_BUNDLE: {error}")))?;
+        Ok(HttpBuilder::new().build_with_connector_fn(move |settings, components| {
+            let mut builder = HttpConnector::builder().proxy_config(ProxyConfig::from_env());
+            builder.set_connector_settings(settings.cloned());
+            builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+            builder.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).tls_context(context.clone()).build()
+        }))
+    }
 }
 
 /// AWS wants the bucket in the host, where a certificate covers that; others have it in the path.
-fn addressed(
-    builder: AmazonS3Builder,
-    bucket: &str,
-    endpoint: Option<&Url>,
-    path_style: Option<bool>,
-) -> AmazonS3Builder {
-    let from_environment = || std::env::var(VIRTUAL_HOSTED).ok()?.to_ascii_lowercase().parse().ok();
-    let asked = path_style.map(|in_path| !in_path).or_else(from_environment);
-    let in_host = asked.unwrap_or(endpoint.is_none() && !bucket.contains('.'));
-    let builder = builder.with_virtual_hosted_style_request(in_host);
+fn is_path_style(bucket: &str, endpoint: Option<&Url>, asked: Option<bool>) -> bool {
+    let in_host = || std::env::var(VIRTUAL_HOSTED).ok()?.to_ascii_lowercase().parse::<bool>().ok();
+    let asked = asked.or_else(|| in_host().map(|in_host| !in_host));
+    asked.unwrap_or(endpoint.is_some() || bucket.contains('.'))
+}
+
+fn addressed(builder: AmazonS3Builder, bucket: &str, endpoint: Option<&Url>, path_style: bool) -> AmazonS3Builder {
+    let builder = builder.with_virtual_hosted_style_request(!path_style);
     match endpoint {
         None => builder,
-        Some(url) => builder.with_endpoint(if in_host { with_bucket(url, bucket) } else { trimmed(url) }),
+        Some(url) => builder.with_endpoint(if path_style { trimmed(url) } else { with_bucket(url, bucket) }),
     }
 }
 

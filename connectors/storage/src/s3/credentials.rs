@@ -1,14 +1,15 @@
 //! Credentials by AWS's own chain: environment, profile, SSO, web identity, container, instance.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use catchwater_sdk::Error as SdkError;
 use catchwater_sdk::clock::{Clock, SystemClock};
 use object_store::aws::AwsCredential;
 use object_store::{CredentialProvider, Error, Result};
@@ -28,6 +29,13 @@ pub(super) struct Chain {
     last: Mutex<Option<Lasting>>,
 }
 
+/// Whoever gave credentials before and has none now is away, and no mistake of anybody's.
+#[derive(Debug)]
+pub(super) struct Remembering {
+    provider: SharedCredentialsProvider,
+    has_given: AtomicBool,
+}
+
 /// Credentials until they end.
 #[derive(Clone, Debug)]
 struct Lasting {
@@ -39,10 +47,8 @@ struct Lasting {
 // === impl Chain ===
 
 impl Chain {
-    pub(super) fn new(shared: &SdkConfig) -> Result<Chain> {
-        let provider =
-            shared.credentials_provider().ok_or_else(|| Refusal::of("AWS has no credentials for anybody"))?;
-        Ok(Chain::over(provider, Arc::new(SystemClock)))
+    pub(super) fn new(provider: SharedCredentialsProvider) -> Chain {
+        Chain::over(provider, Arc::new(SystemClock))
     }
 
     fn over(provider: SharedCredentialsProvider, clock: Arc<dyn Clock>) -> Chain {
@@ -67,29 +73,66 @@ impl CredentialProvider for Chain {
         match (self.load().await, last.as_ref().filter(|lasting| left_micros(lasting) > 0)) {
             (Ok(lasting), _) => Ok(Arc::clone(&last.insert(lasting).credential)),
             (Err(error), Some(lasting)) => {
-                warn!(error = %chain(error), "credentials were not renewed, those at hand are used on");
+                warn!(error = %chain(&error), "credentials were not renewed, those at hand are used on");
                 Ok(Arc::clone(&lasting.credential))
             }
-            (Err(error), None) => Err(unloaded(error, last.is_none())),
+            (Err(error), None) => Err(unloaded(&error)),
         }
     }
 }
 
-/// Whether somebody has to set something, or whoever gives credentials out is away: as it surely is if it gave some before.
-fn unloaded(error: CredentialsError, never_had_any: bool) -> Error {
+/// Why there are no credentials and what to do about it, where somebody has to do something.
+pub fn missing(error: &CredentialsError) -> Option<String> {
     const WHERE: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine or the service \
                          account a role";
-    match &error {
-        CredentialsError::CredentialsNotLoaded(_) if never_had_any => {
-            Refusal::of(format!("no credentials are to be found: {WHERE}"))
-        }
-        CredentialsError::InvalidConfiguration(_) => Refusal::of(chain(error)),
-        _ => Error::Generic { store: "S3", source: chain(error).into() },
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => Some(format!("no credentials are to be found: {WHERE}")),
+        CredentialsError::InvalidConfiguration(_) => Some(chain(error)),
+        _ => None,
     }
 }
 
-fn chain(error: CredentialsError) -> String {
-    SdkError::unavailable("get credentials for S3").because(error).chain()
+fn unloaded(error: &CredentialsError) -> Error {
+    match missing(error) {
+        Some(reason) => Refusal::of(reason),
+        None => Error::Generic { store: "S3", source: chain(error).into() },
+    }
+}
+
+fn chain(error: &CredentialsError) -> String {
+    let causes = std::iter::successors(Some(error as &dyn StdError), |&error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    format!("get credentials for S3: {}", causes.join(": "))
+}
+
+// === impl Remembering ===
+
+impl Remembering {
+    pub(super) fn new(provider: SharedCredentialsProvider) -> Remembering {
+        Remembering { provider, has_given: AtomicBool::new(false) }
+    }
+
+    async fn provide(&self) -> Result<Credentials, CredentialsError> {
+        match self.provider.provide_credentials().await {
+            Ok(credentials) => {
+                self.has_given.store(true, Ordering::Relaxed);
+                Ok(credentials)
+            }
+            Err(CredentialsError::CredentialsNotLoaded(none)) if self.has_given.load(Ordering::Relaxed) => {
+                Err(CredentialsError::provider_error(CredentialsError::CredentialsNotLoaded(none)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl ProvideCredentials for Remembering {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        Provided::new(self.provide())
+    }
 }
 
 // === impl Lasting ===
@@ -109,10 +152,8 @@ impl Lasting {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::AtomicI64;
     use std::time::Duration;
-
-    use aws_credential_types::provider::future::ProvideCredentials as Provided;
 
     use super::*;
 
@@ -163,12 +204,38 @@ mod tests {
         assert!(keys[4].contains("the desk is closed"), "{keys:?}");
     }
 
+    /// Gives one key, and then has none.
+    #[derive(Debug, Default)]
+    struct Emptied(AtomicBool);
+
+    impl ProvideCredentials for Emptied {
+        fn provide_credentials<'a>(&'a self) -> Provided<'a>
+        where
+            Self: 'a,
+        {
+            let given = self.0.swap(true, Ordering::Relaxed);
+            let key = || Ok(Credentials::new("key", "secret", None, None, "desk"));
+            Provided::ready(if given { Err(CredentialsError::not_loaded_no_source()) } else { key() })
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_gave_some_before_is_waited_for() {
+        let remembering = Remembering::new(SharedCredentialsProvider::new(Emptied::default()));
+        assert_eq!(remembering.provide().await.expect("the first").access_key_id(), "key");
+        let error = remembering.provide().await.expect_err("there are none now");
+        assert_eq!(missing(&error), None, "nobody has to do anything: {error}");
+        let none = Emptied(AtomicBool::new(true));
+        let error = Remembering::new(SharedCredentialsProvider::new(none)).provide().await.expect_err("never any");
+        assert!(missing(&error).is_some_and(|what| what.contains("AWS_PROFILE")), "{error}");
+    }
+
     #[tokio::test]
     async fn a_desk_that_is_closed_is_waited_for_and_no_credentials_at_all_are_a_mistake() {
         let desk = Desk { is_closed: true, ..Desk::default() };
         let chain = Chain::over(SharedCredentialsProvider::new(desk.clone()), Arc::new(desk));
         assert!(key(&chain).await.contains("the desk is closed"));
-        let none = unloaded(CredentialsError::not_loaded_no_source(), true).to_string();
+        let none = unloaded(&CredentialsError::not_loaded_no_source()).to_string();
         assert!(none.contains("AWS_ACCESS_KEY_ID"), "{none}");
     }
 }

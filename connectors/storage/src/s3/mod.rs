@@ -3,6 +3,7 @@
 mod answer;
 mod connect;
 mod credentials;
+mod folder;
 mod patience;
 
 use std::fmt;
@@ -21,8 +22,11 @@ use object_store::{
 use tokio::sync::OnceCell;
 
 pub(crate) use self::answer::Refusal;
+pub use self::answer::advice;
 use self::answer::explained;
-pub use self::connect::Settings;
+pub use self::connect::{Reach, Settings};
+pub use self::credentials::missing as missing_credentials;
+pub use self::folder::Folder;
 
 /// A bucket. Nothing is read or contacted until it is first used (Invariant 6); its answers say what is wrong in a line.
 #[derive(Clone, Debug)]

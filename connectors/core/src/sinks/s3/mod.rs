@@ -22,14 +22,13 @@ use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{
     Barrier, BarrierKind, Batch, Context, Partition, Positions, RecordRef, Registry, Result, ResultExt, async_trait,
 };
-use catchwater_storage::Store;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::group::Group;
 use super::encoding::Encoding;
 use super::path;
-use crate::s3::{Compression, Connection};
+use crate::s3::{Bucket, Compression, Connection, id};
 
 /// Stores records as objects of an S3 bucket: one line each, packed.
 ///
@@ -78,8 +77,8 @@ pub(crate) struct Config {
     size: Size,
 }
 
-/// An object of this size, packed, is put. It has to get through in one request: the library completes an upload in parts
-/// whether or not something has the name.
+/// An object of this size, packed, is put. It has to get through in one request: an upload in parts would leave them behind
+/// where a process ends in the middle.
 const OBJECT_BYTES_MAX: usize = 32 << 20;
 
 fn key() -> Template {
@@ -99,7 +98,7 @@ pub(crate) fn register(registry: &mut Registry) {
 }
 
 struct S3Sink {
-    store: Store,
+    bucket: Bucket,
     key: Template,
     encoding: Encoding,
     compression: Compression,
@@ -130,7 +129,7 @@ impl S3Sink {
     /// Touches nothing (Invariant 6).
     fn new(config: Config, context: &Context) -> Result<S3Sink> {
         Ok(S3Sink {
-            store: config.connection.store()?,
+            bucket: config.connection.bucket()?,
             key: config.key,
             encoding: config.encoding,
             compression: config.compression,
@@ -166,11 +165,11 @@ impl S3Sink {
 
     /// Puts all groups. Those that are there are not put again if another fails.
     async fn put(&mut self) -> Result<()> {
-        let id = || (!self.rereadable).then(put::id);
+        let id = || (!self.rereadable).then(id);
         for ((key, partition), group) in &mut self.groups {
             while let Some(object) = group.object(self.compression, id()).or_bug(|| "pack records".into())? {
                 let name = put::name(key, partition, &self.capture, object, self.compression);
-                match put::create(&self.store, &name, object).await? {
+                match put::create(&self.bucket, &name, object).await? {
                     put::Outcome::Stored => group.stored(),
                     put::Outcome::Has(last) => {
                         group.stored_through(last, self.compression).or_bug(|| "pack records".into())?
@@ -196,7 +195,7 @@ impl Sink for S3Sink {
         }
         self.rereadable = source.rereadable;
         if !self.is_probed {
-            self.store.probe().await?;
+            self.bucket.probe().await?;
             self.is_probed = true;
         }
         Ok(())

@@ -191,9 +191,9 @@ async fn new_records_whose_put_was_not_answered_are_put_under_the_same_name() {
     let mut sink = opened_for(&new_records(), &place, "").await;
     write(&mut sink, 0..3).await;
     let ((key, partition), group) = sink.groups.iter_mut().next().expect("a group");
-    let object = group.object(Compression::Gzip, Some(put::id())).expect("packed").expect("an object");
+    let object = group.object(Compression::Gzip, Some(id())).expect("packed").expect("an object");
     let name = put::name(key, partition, &sink.capture, object, Compression::Gzip);
-    assert_eq!(put::create(&place.store, &name, object).await.expect("put"), put::Outcome::Stored);
+    assert_eq!(put::create(&sink.bucket, &name, object).await.expect("put"), put::Outcome::Stored);
     sink.open(&new_records()).await.expect("it opens again");
     cut(&mut sink, 1).await;
     write(&mut sink, 3..5).await;

@@ -1,10 +1,10 @@
 //! Which objects there are.
 
+use aws_sdk_s3::types::Object;
 use catchwater_sdk::{Error, Result};
-use catchwater_storage::Store;
-use futures::TryStreamExt;
 use glob::Pattern;
-use object_store::{ObjectMeta, ObjectStore};
+
+use crate::s3::Bucket;
 
 /// So many objects are kept in mind at most. (Invariant 9)
 const OBJECTS_MAX: usize = 20_000;
@@ -12,7 +12,7 @@ const OBJECTS_MAX: usize = 20_000;
 /// Objects below a URL.
 #[derive(Clone, Debug)]
 pub(super) struct Listing {
-    store: Store,
+    bucket: Bucket,
     pattern: Option<Pattern>,
 }
 
@@ -20,70 +20,100 @@ pub(super) struct Listing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// The whole key, as the store knows it.
-    pub(super) key: object_store::path::Path,
+    pub(super) key: String,
     pub(super) size: u64,
-    /// What changes when the object is written anew.
-    pub(super) tag: String,
+    /// What changes when the object is written anew, if the store tells.
+    pub(super) etag: Option<String>,
+    written_micros: i64,
 }
 
 // === impl Listing ===
 
 impl Listing {
-    pub(super) fn new(store: Store, pattern: Option<&str>) -> Result<Listing> {
+    pub(super) fn new(bucket: Bucket, pattern: Option<&str>) -> Result<Listing> {
         let wrong =
             |error: glob::PatternError| Error::config("read the pattern of keys").because(error).at_key("pattern");
         let pattern = pattern.map(Pattern::new).transpose().map_err(wrong)?;
-        Ok(Listing { store, pattern })
+        Ok(Listing { bucket, pattern })
     }
 
     /// All that match, in the order of their keys. Empty objects, such as those that stand for folders, hold no record.
     pub(super) async fn look(&self) -> Result<Vec<Found>> {
-        let root = self.store.path("");
-        let objects = self.store.objects();
-        let mut all = objects.list(Some(&root));
         let mut found = Vec::new();
-        while let Some(meta) = all.try_next().await.map_err(|error| self.failed(error))? {
-            if meta.size > 0 && self.matches(&meta) {
-                found.push(Found::of(meta));
-            }
-            if found.len() > OBJECTS_MAX {
-                return Err(Error::refused(format!(
-                    "list {}: there are more than {OBJECTS_MAX} objects; divide them among pipelines by `url` or `pattern`",
-                    self.store.url()
-                )));
-            }
-        }
+        let take = |object: &Object| {
+            found.extend(Found::of(object).filter(|object| object.size > 0 && self.matches(&object.key)));
+            if found.len() > OBJECTS_MAX { Err(self.too_many()) } else { Ok(()) }
+        };
+        self.bucket.list(self.begin(), take).await?;
         found.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
 
-    fn matches(&self, meta: &ObjectMeta) -> bool {
-        let root = self.store.path("");
-        let Some(parts) = meta.location.prefix_match(&root) else { return false };
-        let below: Vec<_> = parts.map(|part| part.as_ref().to_owned()).collect();
-        if below.first().is_some_and(|first| first == catchwater_storage::OURS) {
+    /// What all keys that match begin with, so that the store need not list the others.
+    fn begin(&self) -> &str {
+        let pattern = self.pattern.as_ref().map_or("", Pattern::as_str);
+        pattern.split(['*', '?', '[']).next().unwrap_or_default()
+    }
+
+    fn matches(&self, key: &str) -> bool {
+        let Some(below) = key.strip_prefix(self.bucket.prefix()) else { return false };
+        if below.split('/').next() == Some(catchwater_storage::OURS) {
             return false;
         }
         let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
-        self.pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&below.join("/"), options))
+        self.pattern.as_ref().is_none_or(|pattern| pattern.matches_with(below, options))
     }
 
-    fn failed(&self, error: object_store::Error) -> Error {
-        if let object_store::Error::InvalidPath { source } = &error {
-            return Error::refused(format!(
-                "list {}: {source}: the parts of a key, between `/`, must not be empty, `.` or `..`; rename the object, or let \
-                 `url` name a folder without it",
-                self.store.url()
-            ));
-        }
-        Error::new(catchwater_storage::kind(&error), format!("list {}", self.store.url())).because(error)
+    fn too_many(&self) -> Error {
+        Error::refused(format!(
+            "list {}: there are more than {OBJECTS_MAX} objects; divide them among pipelines by `url` or `pattern`",
+            self.bucket.url()
+        ))
     }
 }
 
+// === impl Found ===
+
 impl Found {
-    fn of(meta: ObjectMeta) -> Found {
-        let written = || meta.last_modified.timestamp_micros().to_string();
-        let tag = meta.e_tag.clone().unwrap_or_else(written);
-        Found { key: meta.location, size: meta.size, tag: tag.trim_matches('"').to_owned() }
+    fn of(object: &Object) -> Option<Found> {
+        let written_micros = object.last_modified().map_or(0, |time| (time.as_nanos() / 1000) as i64);
+        let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+        Some(Found { key: object.key()?.to_owned(), size, etag: object.e_tag().map(str::to_owned), written_micros })
+    }
+
+    /// Tells this object from those that had the key before it.
+    pub(super) fn tag(&self) -> String {
+        match &self.etag {
+            Some(etag) => etag.trim_matches('"').to_owned(),
+            None => self.written_micros.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catchwater_sdk::config::parse;
+
+    use super::*;
+    use crate::s3::Connection;
+
+    fn listing(pattern: &str) -> Listing {
+        let parsed = parse("{url: 's3://bucket/a'}");
+        let connection: Connection = parsed.documents[0].root.read().expect("a place");
+        Listing::new(connection.bucket().expect("a bucket"), Some(pattern)).expect("a pattern")
+    }
+
+    #[test]
+    fn no_more_is_listed_than_what_a_pattern_can_match() {
+        for (pattern, begin) in [("**/*.gz", ""), ("2026-1?/x", "2026-1"), ("x/y.json", "x/y.json"), ("[*]x", "")] {
+            assert_eq!(listing(pattern).begin(), begin, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn keys_need_not_be_paths_and_what_is_ours_is_nobody_elses() {
+        let all = listing("**");
+        assert!(all.matches("a/x") && all.matches("a//x") && all.matches("a/../x/"));
+        assert!(!all.matches("a/_catchwater/probe-1") && !all.matches("ab/x"));
     }
 }

@@ -31,15 +31,15 @@ use crate::s3::{Compression, Connection};
 /// goes on at the line where it was. The property `key` of a record names its object.
 ///
 /// How far each object is read is kept in the data folder for as long as the object is there, so that 20,000 objects at most
-/// can be read by one pipeline; divide larger archives by `url` and `pattern`. A key with an empty part, such as `a//b`, is no
-/// path here: a folder with such an object in it is refused.
+/// can be read by one pipeline; divide larger archives by `url` and `pattern`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     #[serde(rename = "..")]
     connection: Connection,
 
-    /// Which objects below `url`, by what their keys have behind it: a pattern with `*`, `?`, `[abc]` and `**`.
+    /// Which objects below `url`, by what their keys have behind it: a pattern with `*`, `?`, `[abc]` and `**`. Only keys that
+    /// begin as it does are listed.
     #[schemars(extend("examples" = ["**/*.ndjson.gz"], "x-names" = ["key_pattern", "glob"]))]
     pattern: Option<String>,
 
@@ -55,7 +55,8 @@ pub(crate) struct Config {
     #[serde(default)]
     follow: bool,
 
-    /// How often to look for new objects, with `follow`. Each look lists all keys below `url`, a request for each thousand.
+    /// How often to look for new objects, with `follow`. Each look lists all keys below `url` that begin as `pattern`, a
+    /// request for each thousand.
     #[serde(default = "every")]
     #[schemars(extend("x-min" = "100ms", "x-names" = ["poll_interval", "interval"]))]
     every: Duration,
@@ -107,10 +108,10 @@ struct S3Source {
 
 impl S3Source {
     fn new(config: Config) -> Result<S3Source> {
-        let store = config.connection.store()?;
-        let listing = Listing::new(store.clone(), config.pattern.as_deref())?;
+        let bucket = config.connection.bucket()?;
+        let listing = Listing::new(bucket.clone(), config.pattern.as_deref())?;
         let (follow, every) = (config.follow, config.every.get());
-        let objects = Objects::new(store, config);
+        let objects = Objects::new(bucket, config);
         Ok(S3Source { listing, objects, follow, every, next_look: None, looking: None })
     }
 

@@ -41,7 +41,7 @@ pub(super) enum Stage {
 
 impl Object {
     pub(super) fn new(found: Found, stream: &Arc<str>) -> Object {
-        let incarnation = format!("{}@{}", found.key, found.tag).into();
+        let incarnation = format!("{}@{}", found.key, found.tag()).into();
         let partition = Partition { source: "s3".into(), stream: Arc::clone(stream), incarnation, number: 0 };
         let partition = Arc::new(partition);
         Object { found, partition, stage: Stage::New, at: 0, committed: 0, is_gone: false }

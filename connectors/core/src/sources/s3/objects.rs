@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use catchwater_sdk::source::Assignment;
 use catchwater_sdk::{Batch, Limit, Partition, Positions, Result};
-use catchwater_storage::Store;
 use tracing::warn;
 
 use super::Config;
 use super::listing::Found;
 use super::object::{END, Object, Stage};
 use super::reading::{Progress, Reading};
+use crate::s3::Bucket;
 
 /// The objects by the order of their keys.
 pub(super) struct Objects {
-    store: Store,
+    bucket: Bucket,
     config: Config,
     stream: Arc<str>,
     /// By key and tag.
@@ -26,16 +26,16 @@ pub(super) struct Objects {
 // === impl Objects ===
 
 impl Objects {
-    pub(super) fn new(store: Store, config: Config) -> Objects {
+    pub(super) fn new(bucket: Bucket, config: Config) -> Objects {
         let stream = config.connection.url.as_str().into();
-        Objects { store, config, stream, all: BTreeMap::new(), reading: None }
+        Objects { bucket, config, stream, all: BTreeMap::new(), reading: None }
     }
 
     /// Takes note of what a look has found.
     pub(super) fn note(&mut self, found: Vec<Found>) {
         self.all.values_mut().for_each(|object| object.is_gone = true);
         for found in found {
-            let name = (found.key.to_string(), found.tag.clone());
+            let name = (found.key.clone(), found.tag());
             let new = || Object::new(found, &self.stream);
             self.all.entry(name).or_insert_with(new).is_gone = false;
         }
@@ -47,7 +47,7 @@ impl Objects {
         let mut assignments = Vec::new();
         for object in self.all.values_mut().filter(|object| object.stage == Stage::New) {
             object.stage = Stage::Assigned;
-            let name = Some(object.found.key.as_ref().into());
+            let name = Some(object.found.key.as_str().into());
             assignments.push(Assignment { partition: Arc::clone(&object.partition), at: 0, committed: false, name });
         }
         (!assignments.is_empty()).then_some(assignments)
@@ -97,7 +97,7 @@ impl Objects {
         loop {
             let Some(reading) = &mut self.reading else {
                 let Some(next) = self.all.values().find(|object| object.is_open()) else { return Ok(None) };
-                self.reading = Some(Reading::new(&self.store, &self.config, next)?);
+                self.reading = Some(Reading::new(&self.bucket, &self.config, next)?);
                 continue;
             };
             let progress = reading.read(limit).await;

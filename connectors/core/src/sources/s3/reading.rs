@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use catchwater_sdk::config::Size;
-use catchwater_sdk::{Batch, BatchBuilder, Error, Field, Limit, Partition, Record, Result, ResultExt};
-use catchwater_storage::Store;
-use futures::StreamExt;
-use futures::stream::BoxStream;
-use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStore};
+use catchwater_sdk::{Batch, BatchBuilder, Field, Limit, Partition, Record, Result, ResultExt};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
+use super::listing::Found;
 use super::object::{END, Object};
 use super::{Config, Records};
-use crate::s3::{Compression, Unpacker};
+use crate::s3::{Bucket, Compression, Unpacker};
 use crate::sources::lines::Lines;
 
 /// So much is unpacked at most before records are made of it.
@@ -24,11 +24,8 @@ const HEAD_BYTES: usize = 1024;
 /// An object that is being read.
 pub(super) struct Reading {
     pub(super) partition: Arc<Partition>,
-    objects: Arc<dyn ObjectStore>,
-    key: object_store::path::Path,
-    tag: String,
-    /// Packed, in bytes.
-    size: u64,
+    bucket: Bucket,
+    found: Found,
     shown: String,
     records: Records,
     line_max: Size,
@@ -36,7 +33,9 @@ pub(super) struct Reading {
     unpacker: Unpacker,
     /// What was unpacked before is not wanted.
     skip: u64,
-    body: Option<BoxStream<'static, object_store::Result<Bytes>>>,
+    /// A request outlives the call that made it: many calls are given up before it is answered.
+    opening: Option<BoxFuture<'static, Result<Option<ByteStream>>>>,
+    body: Option<ByteStream>,
     /// What was downloaded and not unpacked yet.
     packed: Bytes,
     /// All of it was unpacked.
@@ -54,6 +53,13 @@ pub(super) enum Progress {
 }
 
 /// What came of downloading.
+enum Downloaded {
+    Bytes(Bytes),
+    All,
+    Gone,
+}
+
+/// What came of downloading and unpacking.
 enum Fed {
     Block,
     End,
@@ -66,27 +72,26 @@ enum Fed {
 
 impl Reading {
     /// Reads on where the object stands. Nothing is contacted yet.
-    pub(super) fn new(store: &Store, config: &Config, object: &Object) -> Result<Reading> {
-        let key = object.found.key.clone();
-        let compression = config.compression.unwrap_or_else(|| Compression::of_name(key.as_ref()));
+    pub(super) fn new(bucket: &Bucket, config: &Config, object: &Object) -> Result<Reading> {
+        let found = object.found.clone();
+        let compression = config.compression.unwrap_or_else(|| Compression::of_name(&found.key));
         let at = object.at.max(0) as u64;
         Ok(Reading {
             partition: Arc::clone(&object.partition),
-            objects: store.objects(),
-            shown: format!("s3 object {key}"),
-            tag: object.found.tag.clone(),
-            size: object.found.size,
+            bucket: bucket.clone(),
+            shown: format!("s3 object {}", found.key),
             records: config.records,
             line_max: config.line_max,
             compression,
             unpacker: Unpacker::new(compression).or_bug(|| "prepare to unpack".into())?,
             skip: at,
+            opening: None,
             body: None,
             packed: Bytes::new(),
             is_unpacked: false,
             lines: Lines::new(config.line_max, at),
             whole: Vec::new(),
-            key,
+            found,
         })
     }
 
@@ -114,12 +119,12 @@ impl Reading {
     }
 
     fn push_lines(&mut self, batch: &mut BatchBuilder, origin: u32) {
-        let properties = [Field::text("key", self.key.as_ref())];
+        let properties = [Field::text("key", &self.found.key)];
         self.lines.push_all(batch, origin, &self.shown, &properties);
     }
 
     fn push_last(&mut self, batch: &mut BatchBuilder, origin: u32) {
-        let properties = [Field::text("key", self.key.as_ref())];
+        let properties = [Field::text("key", &self.found.key)];
         match self.records {
             Records::Lines => self.lines.push_last(batch, origin, &self.shown, &properties),
             Records::Objects => {
@@ -131,7 +136,7 @@ impl Reading {
 
     /// Hands back what cannot be read, at its place and with its first bytes.
     fn reject(&mut self, batch: &mut BatchBuilder, origin: u32, reason: String) {
-        let properties = [Field::text("key", self.key.as_ref())];
+        let properties = [Field::text("key", &self.found.key)];
         let head = &self.whole[..self.whole.len().min(HEAD_BYTES)];
         let record = Record { properties: &properties, ..Record::payload(head) };
         batch.reject(origin, self.lines.start() as i64, END, record, reason);
@@ -162,11 +167,10 @@ impl Reading {
         let mut block = Vec::new();
         while block.is_empty() {
             if self.packed.is_empty() {
-                match self.download().await {
-                    Ok(Some(bytes)) => self.packed = bytes,
-                    Ok(None) => return Ok(self.finish(block)),
-                    Err(StoreError::NotFound { .. } | StoreError::Precondition { .. }) => return Ok(Fed::Gone),
-                    Err(error) => return Err(self.failed(error)),
+                match self.download().await? {
+                    Downloaded::Bytes(bytes) => self.packed = bytes,
+                    Downloaded::All => return Ok(self.finish(block)),
+                    Downloaded::Gone => return Ok(Fed::Gone),
                 }
             }
             if let Err(error) = self.unpack(&mut block) {
@@ -213,32 +217,30 @@ impl Reading {
         }
     }
 
-    /// The next bytes of the object, from where it was read; none at its end.
-    async fn download(&mut self) -> object_store::Result<Option<Bytes>> {
+    /// The next bytes of the object, from where it was read.
+    async fn download(&mut self) -> Result<Downloaded> {
         if self.body.is_none() {
-            self.body = Some(self.open().await?);
+            self.body = self.open().await?;
         }
-        let body = self.body.as_mut().expect("it was just opened");
-        body.next().await.transpose()
+        let Some(body) = &mut self.body else { return Ok(Downloaded::Gone) };
+        let next = body.try_next().await.or_unavailable(|| format!("read {}", self.shown))?;
+        Ok(next.map_or(Downloaded::All, Downloaded::Bytes))
     }
 
-    /// A plain object can be read from the middle; a packed one is unpacked from its start.
-    async fn open(&mut self) -> object_store::Result<BoxStream<'static, object_store::Result<Bytes>>> {
+    /// A plain object can be read from the middle; a packed one is unpacked from its start. None if it is gone.
+    async fn open(&mut self) -> Result<Option<ByteStream>> {
         let from = match self.compression {
             Compression::None => self.skip,
             Compression::Gzip | Compression::Zstd => 0,
         };
-        if from >= self.size {
-            return Ok(futures::stream::empty().boxed());
-        }
-        let range = (from > 0).then_some(GetRange::Offset(from));
-        let options = GetOptions { range, if_match: Some(format!("\"{}\"", self.tag)), ..GetOptions::default() };
-        let opened = self.objects.get_opts(&self.key, options).await?;
+        let (bucket, found) = (&self.bucket, &self.found);
+        let open = || bucket.clone().read(found.key.clone(), found.etag.clone(), from).boxed();
+        let opened = match from < found.size {
+            true => self.opening.get_or_insert_with(open).await,
+            false => Ok(Some(ByteStream::default())),
+        };
+        self.opening = None;
         self.skip -= from;
-        Ok(opened.into_stream())
-    }
-
-    fn failed(&self, error: StoreError) -> Error {
-        Error::new(catchwater_storage::kind(&error), format!("read {}", self.shown)).because(error)
+        opened
     }
 }

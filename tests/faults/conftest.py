@@ -14,7 +14,7 @@ from harness.kafka import Kafka
 from harness.workspace import Workspace
 
 # Tests with weather: the minutes of a long run are shared among them.
-WEATHERS = 6
+WEATHERS = 7
 DISK = "24m"
 
 

@@ -47,6 +47,7 @@ def test_a_file_with_a_mistake_is_left_out_at_the_start_and_taken_in_once_it_is_
     outcomes = {outcome: server.metric("catchwater_config_reloads_total", outcome=outcome) for outcome in ("done", "refused")}
     assert outcomes == {"done": 0, "refused": 1}
     assert server.get("/readyz") == {"pipelines": 1, "in_trouble": [], "has_mistakes": True}
+    assert server.metric("catchwater_config_has_mistakes") == 1
     server.until("the good one flows", lambda: server.workspace.table().count() == len(ORDERS))
     member = kafka.members(good["source"]["group"])
     server.ask("POST", "/v1/reload").says(422, "idel", "bad.yaml")
@@ -58,6 +59,7 @@ def test_a_file_with_a_mistake_is_left_out_at_the_start_and_taken_in_once_it_is_
     server.until_state("bad", "running")
     server.until("nothing is wrong any more", lambda: server.reloaded()["error"] is None)
     assert server.get("/readyz") == {"pipelines": 2, "in_trouble": [], "has_mistakes": False}
+    assert server.metric("catchwater_config_has_mistakes") == 0
     assert kafka.members(good["source"]["group"]) == member, "the good one never stopped"
     server.stop().succeeded()
 

@@ -98,6 +98,16 @@ def test_of_files_that_contradict_each_other_none_is_taken(server):
     assert server.reloaded()["error"] is None
 
 
+def test_a_copied_folder_within_a_folder_is_left_out_however_large_it_is(server):
+    """More mistakes than anybody is shown."""
+    for number in range(210):
+        for name in (f"{number}", f"{number}-copy"):
+            server.write(endless(server, f"copied-{number}"), name)
+    server.write(endless(server, "good"))
+    server.start()
+    assert names(server) == ["good"] and "420 mistakes in 420 files" in server.reloaded()["error"]
+
+
 def test_a_file_is_left_out_as_a_whole_and_mistakes_in_tests_are_none(server):
     many = [endless(server, "a"), misspelt(endless(server, "b"))]
     server.write(many, name="many")

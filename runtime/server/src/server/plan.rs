@@ -172,15 +172,15 @@ impl Server {
         given.files.reverse();
         let reversed = self.plan_all(given, environment);
         given.files.reverse();
-        let mut list = mistakes.list().to_vec();
+        let mut list = mistakes.all().to_vec();
         if let Err(Wrong::Mistakes(reversed)) = reversed {
-            let is_new = |located: &&Located| !is_among(mistakes.list(), located.file.path());
-            list.extend(reversed.list().iter().filter(is_new).cloned());
+            let is_new = |located: &&Located| !is_among(mistakes.all(), located.file.path());
+            list.extend(reversed.all().iter().filter(is_new).cloned());
         }
         list.sort_by(|one, other| one.file.path().cmp(other.file.path()));
-        let before = given.files.len();
-        given.files.retain(|file| !is_among(&list, file));
-        given.reports.push(Mistakes::new(list).to_string());
+        let (report, before) = (Mistakes::new(list), given.files.len());
+        given.files.retain(|file| !is_among(report.all(), file));
+        given.reports.push(report.to_string());
         given.is_short = true;
         given.files.len() < before
     }
@@ -206,7 +206,7 @@ pub(super) fn origin(planned: &Planned, store: &Store) -> Origin {
 /// The mistakes in texts of the server's own, by file.
 fn of_each(mistakes: &Mistakes, texts: &Texts) -> BTreeMap<PathBuf, Vec<Located>> {
     let mut own: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for located in mistakes.list().iter().filter(|located| texts.contains_key(located.file.path())) {
+    for located in mistakes.all().iter().filter(|located| texts.contains_key(located.file.path())) {
         own.entry(located.file.path().to_owned()).or_default().push(located.clone());
     }
     own

@@ -366,6 +366,35 @@ def states(server: Connect, name: str) -> list[str]:
     return [status["connector"]["state"], *(task["state"] for task in status["tasks"])]
 
 
+def test_what_is_paused_while_it_is_stopped_or_new_has_no_tasks_before_it_is_resumed(server, kafka, workspace):
+    config = {"connector.class": "FileSink", "topics": kafka.topic(), "tasks.max": "2", "path": str(workspace.folder / "out.txt")}
+    new = server.request("POST", "/connectors", {"name": "new", "config": {**config, "path": str(workspace.folder / "new")}, "initial_state": "PAUSED"})
+    assert json.loads(new.body)["tasks"] == [], new.body
+    server.make("one", **config)
+    running = ["RUNNING"] * 3
+    wait_until("it runs", lambda: states(server, "one") == running)
+    assert server.request("PUT", "/connectors/one/stop").status == 204
+    for _ in range(2):
+        assert server.request("PUT", "/connectors/one/pause").status == 202
+    for _ in range(2):
+        for name in ("one", "new"):
+            assert states(server, name) == ["PAUSED"] and server.json(f"/connectors/{name}/tasks") == []
+            expanded = server.json("/connectors?expand=status&expand=info")[name]
+            assert expanded["status"]["tasks"] == expanded["info"]["tasks"] == []
+            assert server.request("GET", f"/connectors/{name}/tasks/0/status").status == 404
+            assert server.get(f"/v1/pipelines/{name}")["wanted"] == server.state(name) == "paused"
+        server.stop().succeeded()
+        server.start()
+    for name in ("one", "new"):
+        assert server.request("PUT", f"/connectors/{name}/resume").status == 202
+        wait_until("it runs again", lambda name=name: states(server, name) == running)
+    assert server.request("PUT", "/connectors/one/pause").status == 202
+    wait_until("it is paused with its tasks", lambda: states(server, "one") == ["PAUSED"] * 3)
+    server.stop().succeeded()
+    server.start()
+    assert states(server, "one") == ["PAUSED"] * 3
+
+
 def test_offsets_are_altered_and_reset_while_a_connector_is_stopped(server, kafka, workspace):
     topic = kafka.topic(partitions=1)
     kafka.produce(topic, [b"one", b"two", b"three"])

@@ -41,7 +41,7 @@ listeners.ssl.default = 127.0.0.1:{port}
 ssl_options.cacertfile = {authority}
 ssl_options.certfile = {server}
 ssl_options.keyfile = {key}
-ssl_options.verify = verify_none
+ssl_options.verify = verify_peer
 ssl_options.fail_if_no_peer_cert = false
 """
 

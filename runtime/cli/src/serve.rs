@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use crate::output::{complain, note};
+use crate::output::complain;
 use crate::run::{Means, Signals, exit_at_once, host, runtime};
 
 #[derive(clap::Args)]
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     pub(crate) means: Means,
 }
 
-/// Exits 0 after a stop that was asked for, 1 when the server cannot work, 2 on a mistake in a file.
+/// Exits 0 after a stop that was asked for, 1 when the server cannot work.
 pub(crate) fn serve(arguments: &Arguments, registry: Registry) -> ExitCode {
     let runtime = runtime();
     let served = runtime.block_on(serve_until_stopped(arguments, Arc::new(registry)));
@@ -45,11 +45,7 @@ pub(crate) fn serve(arguments: &Arguments, registry: Registry) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
             complain(&wrong.to_string());
-            if !matches!(wrong, Wrong::Mistakes(_)) {
-                return ExitCode::FAILURE;
-            }
-            note("nothing was started: mend what is wrong or take it out of the folder, and start again");
-            ExitCode::from(2)
+            ExitCode::FAILURE
         }
     }
 }

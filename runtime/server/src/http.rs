@@ -41,12 +41,13 @@ fn router(server: Server, access: Access) -> Router {
 }
 
 /// The server answers as soon as it has started everything once; pipelines in trouble are named, and are no reason to send
-/// traffic elsewhere: they recover by themselves.
+/// traffic elsewhere: they recover by themselves. So do files with mistakes once they are mended; which they are is not told to
+/// everybody.
 async fn ready(State(server): State<Server>) -> Json<serde_json::Value> {
-    let pipelines = server.list();
+    let (pipelines, has_mistakes) = (server.list(), server.reloads().error.is_some());
     let trouble = pipelines.iter().filter(|pipeline| matches!(pipeline.state(), "recovering" | "failed"));
     let trouble: Vec<_> = trouble.map(|pipeline| pipeline.name()).collect();
-    Json(json!({ "pipelines": pipelines.len(), "in_trouble": trouble }))
+    Json(json!({ "pipelines": pipelines.len(), "in_trouble": trouble, "has_mistakes": has_mistakes }))
 }
 
 async fn numbers(State(server): State<Server>) -> Response {

@@ -97,13 +97,16 @@ impl Numbers {
     }
 
     fn reloads(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let (generation, outcomes) = {
+        let (generation, has_mistakes, outcomes) = {
             let view = self.0.view();
-            (view.last.generation, view.outcomes.clone())
+            (view.last.generation, view.last.error.is_some(), view.outcomes.clone())
         };
         let help = "Changes of what runs since the server started";
         let family = encoder.encode_descriptor("config_generation", help, None, MetricType::Gauge)?;
         ConstGauge::new(generation as i64).encode(family)?;
+        let help = "1 as long as files, or the settings of the server, have mistakes";
+        let family = encoder.encode_descriptor("config_has_mistakes", help, None, MetricType::Gauge)?;
+        ConstGauge::new(i64::from(has_mistakes)).encode(family)?;
         let help = "Reloads by how they ended: done, refused for a mistake, put back because it did not run";
         let mut family = encoder.encode_descriptor("config_reloads", help, None, MetricType::Counter)?;
         for outcome in ["done", "refused", "put_back"] {

@@ -30,7 +30,6 @@ pub struct Located {
 #[derive(Debug, Default)]
 pub struct Mistakes {
     list: Vec<Located>,
-    hidden: usize,
     files: BTreeSet<PathBuf>,
 }
 
@@ -66,10 +65,8 @@ impl SourceFile {
 impl Mistakes {
     /// Of mistakes in the order of their files.
     pub fn new(list: Vec<Located>) -> Mistakes {
-        let mut mistakes = Mistakes { list, hidden: 0, files: BTreeSet::new() };
+        let mut mistakes = Mistakes { list, files: BTreeSet::new() };
         mistakes.list.dedup_by(|one, other| Arc::ptr_eq(&one.file, &other.file) && one.mistake == other.mistake);
-        mistakes.hidden = mistakes.list.len().saturating_sub(SHOWN_MAX);
-        mistakes.list.truncate(SHOWN_MAX);
         mistakes
     }
 
@@ -85,31 +82,36 @@ impl Mistakes {
 
     /// The mistakes to show, at most 200.
     pub fn list(&self) -> &[Located] {
+        &self.list[..self.list.len().min(SHOWN_MAX)]
+    }
+
+    /// All of them, also those that nobody is shown.
+    pub fn all(&self) -> &[Located] {
         &self.list
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.list.len() + self.hidden
+        self.list.len()
     }
 
     /// The report, in colours if wanted.
     pub fn render(&self, colours: bool) -> String {
         let mut report = String::new();
-        for located in &self.list {
+        for located in self.list() {
             report.push_str(&super::render::render(located, colours));
             report.push_str("\n\n");
         }
-        if self.hidden > 0 {
-            report.push_str(&format!("... and {} more\n\n", self.hidden));
+        let hidden = self.count() - self.list().len();
+        if hidden > 0 {
+            report.push_str(&format!("... and {hidden} more\n\n"));
         }
         report.push_str(&self.summary());
         report
     }
 
     fn summary(&self) -> String {
-        let mut files: Vec<_> = self.list.iter().map(|located| located.file.path()).collect();
-        files.dedup();
+        let files: BTreeSet<_> = self.list.iter().map(|located| located.file.path()).collect();
         format!("{} in {}", counted(self.count(), "mistake"), counted(files.len(), "file"))
     }
 }

@@ -130,7 +130,7 @@ const UNASSIGNED: &str = "UNASSIGNED";
 fn states(pipeline: &Described) -> (&'static str, &'static str) {
     match (pipeline.wanted, pipeline.condition.state) {
         (Wanted::Stopped, _) => (STOPPED, STOPPED),
-        (Wanted::Paused, _) => (PAUSED, PAUSED),
+        (Wanted::Paused | Wanted::PausedAtRest, _) => (PAUSED, PAUSED),
         (Wanted::Running, State::Recovering | State::Failed) => (RUNNING, FAILED),
         (Wanted::Running, State::Stopping) => (RESTARTING, RESTARTING),
         (Wanted::Running, State::Starting | State::Stopped) => (RUNNING, UNASSIGNED),
@@ -139,9 +139,9 @@ fn states(pipeline: &Described) -> (&'static str, &'static str) {
     }
 }
 
-/// The tasks; none of a connector that is stopped.
+/// The tasks; none of a connector that is stopped, or paused since.
 pub(crate) fn tasks(pipeline: &Described) -> Vec<TaskId> {
-    let count = if pipeline.wanted == Wanted::Stopped { 0 } else { pipeline.planned.tasks };
+    let count = if pipeline.wanted.has_tasks() { pipeline.planned.tasks } else { 0 };
     (0..count).map(|task| TaskId { connector: pipeline.name().to_owned(), task }).collect()
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::documents::Documents;
 use super::plan::{Edit, Intended};
 use super::view::Shown;
-use super::{Origin, Reloaded, Server};
+use super::{Origin, Reloaded, Server, Wanted};
 use crate::wrong::Wrong;
 
 /// Pipelines that somebody wants a server to have.
@@ -103,7 +103,7 @@ impl Server {
                     let text = "what runs, or what is wanted, is no longer what the plan was made of: plan again";
                     return Err(Wrong::Conflict(text.into()));
                 }
-                edit.documents.keys().try_for_each(|name| server.wish_at_first(name, None))?;
+                edit.documents.keys().try_for_each(|name| server.wish_at_first(name, Wanted::Running))?;
                 server.carry_out(topology, &edit, intended).await
             })
         })

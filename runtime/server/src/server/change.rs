@@ -18,7 +18,7 @@ impl Server {
                 if server.view().pipelines.contains_key(&name) {
                     return Err(Wrong::Exists(name));
                 }
-                server.put(topology, name, text, Some(wanted)).await
+                server.put(topology, name, text, wanted).await
             })
         })
         .await
@@ -34,7 +34,7 @@ impl Server {
                     return Err(Wrong::Malformed(format!("the document is of pipeline `{within}`, not of `{name}`")));
                 }
                 server.own_or_new(&name)?;
-                server.put(topology, name, text, None).await
+                server.put(topology, name, text, Wanted::Running).await
             })
         })
         .await
@@ -95,7 +95,7 @@ impl Server {
         let name = name.to_owned();
         self.undisturbed(move |server, topology| {
             Box::pin(async move {
-                server.get(&name)?;
+                let wanted = wanted.after(server.get(&name)?.wanted);
                 server.wish(&name, wanted)?;
                 server.turn(topology, &name, wanted).await;
                 server.get(&name)
@@ -118,13 +118,13 @@ impl Server {
         topology.apply(&plan).await;
     }
 
-    /// Keeps a document once it was planned.
+    /// Keeps a document once it was planned; `wanted` is for one that is new.
     async fn put(
         &self,
         topology: &mut Topology,
         name: String,
         text: String,
-        wanted: Option<Wanted>,
+        wanted: Wanted,
     ) -> Result<Described, Wrong> {
         let edit = Edit { documents: [(name.clone(), text)].into(), ..Edit::default() };
         let intended = self.intend_edit(&edit)?;
@@ -150,13 +150,10 @@ impl Server {
         }
     }
 
-    /// What is new runs where nobody says otherwise: one of that name that is gone may have been stopped.
-    pub(super) fn wish_at_first(&self, name: &str, wanted: Option<Wanted>) -> Result<(), Wrong> {
+    /// Of what is new: one of that name that is gone may have been stopped.
+    pub(super) fn wish_at_first(&self, name: &str, wanted: Wanted) -> Result<(), Wrong> {
         let is_new = !self.view().pipelines.contains_key(name);
-        match wanted.or(is_new.then_some(Wanted::Running)) {
-            Some(wanted) => self.wish(name, wanted),
-            None => Ok(()),
-        }
+        if is_new { self.wish(name, wanted.after(Wanted::Stopped)) } else { Ok(()) }
     }
 
     pub(super) fn wish(&self, name: &str, wanted: Wanted) -> Result<(), Wrong> {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catchwater_engine::plan::{Plan, Planned, plan_beside};
-use catchwater_engine::spec::{Located, Mistakes, is_yaml};
+use catchwater_engine::spec::{Located, Mistakes, pipelines_in};
 use catchwater_sdk::ResultExt;
 use catchwater_sdk::config::{Environment, Problem, ProcessEnvironment};
 
-use super::Server;
 use super::shapes::Origin;
+use super::{Reload, Server};
 use crate::store::Store;
 use crate::watch::{Looks, look};
 use crate::wrong::Wrong;
@@ -21,7 +21,7 @@ pub(super) struct Intended {
     pub(super) plan: Plan,
     /// Pipelines of the server's own that cannot run, and why.
     pub(super) unsound: Vec<(Arc<Planned>, String)>,
-    /// What is wrong with what stays as it was.
+    /// What is wrong with what is left out, or stays as it was.
     pub(super) error: Option<String>,
     pub(super) files: Named,
     /// What it is counted as, unless something is put back.
@@ -30,6 +30,8 @@ pub(super) struct Intended {
 
 /// How it is counted that what should run was made to.
 const DONE: &str = "done";
+/// How it is counted that not all was, for a mistake.
+pub(super) const REFUSED: &str = "refused";
 
 /// The files that pipelines name, such as those of passwords and certificates, as they were before they were read.
 pub(crate) type Named = Looks;
@@ -46,37 +48,52 @@ pub(super) struct Edit {
     pub(super) gone: Vec<String>,
 }
 
-/// Pipelines of the server's own whose texts cannot be planned as they are now.
-#[derive(Default)]
-struct Aside {
-    /// Those that could be before.
+/// All there is to plan, and what is set aside since it cannot be.
+struct Given {
+    /// Those of the folder.
+    files: Vec<PathBuf>,
+    texts: Texts,
+    /// Pipelines of the server's own whose texts cannot be planned as they are now, but could be before.
     before: Vec<Arc<Planned>>,
-    /// The others, and why.
+    /// The others of those, and why.
     unsound: Vec<(Arc<Planned>, String)>,
-    /// What is wrong with all of them.
+    /// What is wrong with what is set aside.
     reports: Vec<String>,
+    /// Whether files are.
+    is_short: bool,
 }
 
 impl Server {
-    /// Reads all there is, and plans it. A mistake in the folder refuses everything. One in a pipeline that was made through the
-    /// API is that pipeline's alone, which stays as it was: else it could stand in the way of its own deletion.
-    pub(super) fn intend(&self) -> Result<Intended, Wrong> {
-        let (environment, mut aside) = (Noting::default(), Aside::default());
-        let mut texts = self.0.store.texts()?;
+    /// Reads all there is, and plans it. A mistake in the folder refuses everything; but at the start, where nothing runs that
+    /// could run on, it is a matter of its file alone. One in a pipeline that was made through the API is that pipeline's alone,
+    /// which stays as it was: else it could stand in the way of its own deletion.
+    pub(super) fn intend(&self, why: Reload) -> Result<Intended, Wrong> {
+        let (environment, mut given) = (Noting::default(), self.given()?);
         let mut plan = loop {
-            match self.plan_all(&texts, &aside, &environment) {
+            match self.plan_all(&given, &environment) {
                 Ok(plan) => break plan,
-                Err(Wrong::Mistakes(mistakes)) if self.set_aside(&mistakes, &mut texts, &mut aside) => {}
+                Err(Wrong::Mistakes(mistakes)) if self.set_texts_aside(&mistakes, &mut given) => {}
+                Err(Wrong::Mistakes(mistakes))
+                    if why == Reload::Start && self.set_files_aside(&mistakes, &mut given, &environment) => {}
                 Err(wrong) => {
                     self.view().files.extend(environment.into_files());
                     return Err(wrong);
                 }
             }
         };
-        let Aside { before, unsound, reports } = aside;
+        let Given { before, unsound, reports, is_short, .. } = given;
         plan.pipelines.extend(before);
         let error = (!reports.is_empty()).then(|| reports.join("\n\n"));
-        Ok(Intended { plan, unsound, error, files: environment.into_files(), outcome: DONE })
+        let outcome = if is_short { REFUSED } else { DONE };
+        Ok(Intended { plan, unsound, error, files: environment.into_files(), outcome })
+    }
+
+    /// A folder without a pipeline is a good one to begin with.
+    fn given(&self) -> Result<Given, Wrong> {
+        let folder = &self.0.folder;
+        let files = pipelines_in(folder).or_refused(|| format!("read the folder {}", folder.display()))?;
+        let texts = self.0.store.texts()?;
+        Ok(Given { files, texts, before: Vec::new(), unsound: Vec::new(), reports: Vec::new(), is_short: false })
     }
 
     /// Plans a change through the API. Nothing else is read again: what is wrong with other pipelines is no reason to refuse it,
@@ -108,23 +125,21 @@ impl Server {
         Intended { plan, unsound, error: view.found.pipelines.clone(), files: view.files.clone(), outcome: DONE }
     }
 
-    fn plan_all(&self, texts: &Texts, aside: &Aside, environment: &Noting) -> Result<Plan, Wrong> {
-        let folder = &self.0.folder;
-        let folders: Vec<_> = if holds_yaml(folder)? { vec![folder.clone()] } else { Vec::new() };
-        let outlines = aside.unsound.iter().map(|(outline, _)| outline);
-        let others: Vec<_> = aside.before.iter().chain(outlines).map(Arc::clone).collect();
-        self.plan_beside(&folders, texts, &others, environment)
+    fn plan_all(&self, given: &Given, environment: &Noting) -> Result<Plan, Wrong> {
+        let outlines = given.unsound.iter().map(|(outline, _)| outline);
+        let others: Vec<_> = given.before.iter().chain(outlines).map(Arc::clone).collect();
+        self.plan_beside(&given.files, &given.texts, &others, environment)
     }
 
     fn plan_beside(
         &self,
-        folders: &[PathBuf],
+        files: &[PathBuf],
         texts: &Texts,
         others: &[Arc<Planned>],
         environment: &Noting,
     ) -> Result<Plan, Wrong> {
         let texts: Vec<_> = texts.iter().map(|(path, text)| (path.as_path(), text.as_str())).collect();
-        let planned = plan_beside(folders, &texts, &self.0.registry, environment, others);
+        let planned = plan_beside(files, &texts, &self.0.registry, environment, others);
         match &planned {
             Ok(plan) => plan.pipelines.iter().for_each(|planned| environment.note_all(planned.files())),
             Err(mistakes) => environment.note_all(mistakes.files()),
@@ -133,21 +148,41 @@ impl Server {
     }
 
     /// Takes the texts out in which there are mistakes; answers whether there was any such.
-    fn set_aside(&self, mistakes: &Mistakes, texts: &mut Texts, aside: &mut Aside) -> bool {
-        let own = of_each(mistakes, texts);
+    fn set_texts_aside(&self, mistakes: &Mistakes, given: &mut Given) -> bool {
+        let own = of_each(mistakes, &given.texts);
         for (path, mistakes) in &own {
-            let (name, text) = (self.0.store.name_of(path), texts.remove(path).unwrap_or_default());
+            let (name, text) = (self.0.store.name_of(path), given.texts.remove(path).unwrap_or_default());
             let reason = Mistakes::new(mistakes.clone()).to_string();
-            aside.reports.push(reason.clone());
+            given.reports.push(reason.clone());
             match self.sound(&name) {
-                Some(before) => aside.before.push(before),
+                Some(before) => given.before.push(before),
                 None => {
                     let outline = Planned::outline(path, &text, &name, &self.0.registry);
-                    aside.unsound.push((Arc::new(outline), reason));
+                    given.unsound.push((Arc::new(outline), reason));
                 }
             }
         }
         !own.is_empty()
+    }
+
+    /// Takes the files out in which there are mistakes; answers whether there was any such. Where two say what only one may, such
+    /// as a name, the mistake is that of the later one. Nobody knows which is meant, and the wrong one could move the other's
+    /// offsets: so they are read the other way round as well, and both go.
+    fn set_files_aside(&self, mistakes: &Mistakes, given: &mut Given, environment: &Noting) -> bool {
+        given.files.reverse();
+        let reversed = self.plan_all(given, environment);
+        given.files.reverse();
+        let mut list = mistakes.all().to_vec();
+        if let Err(Wrong::Mistakes(reversed)) = reversed {
+            let is_new = |located: &&Located| !is_among(mistakes.all(), located.file.path());
+            list.extend(reversed.all().iter().filter(is_new).cloned());
+        }
+        list.sort_by(|one, other| one.file.path().cmp(other.file.path()));
+        let (report, before) = (Mistakes::new(list), given.files.len());
+        given.files.retain(|file| !is_among(report.all(), file));
+        given.reports.push(report.to_string());
+        given.is_short = true;
+        given.files.len() < before
     }
 
     /// A pipeline that could be planned when that was last tried.
@@ -171,16 +206,14 @@ pub(super) fn origin(planned: &Planned, store: &Store) -> Origin {
 /// The mistakes in texts of the server's own, by file.
 fn of_each(mistakes: &Mistakes, texts: &Texts) -> BTreeMap<PathBuf, Vec<Located>> {
     let mut own: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for located in mistakes.list().iter().filter(|located| texts.contains_key(located.file.path())) {
+    for located in mistakes.all().iter().filter(|located| texts.contains_key(located.file.path())) {
         own.entry(located.file.path().to_owned()).or_default().push(located.clone());
     }
     own
 }
 
-/// A folder without a pipeline is a good one to begin with.
-fn holds_yaml(folder: &Path) -> Result<bool, Wrong> {
-    let entries = std::fs::read_dir(folder).or_refused(|| format!("read the folder {}", folder.display()))?;
-    Ok(entries.flatten().any(|entry| is_yaml(&entry.path())))
+fn is_among(mistakes: &[Located], file: &Path) -> bool {
+    mistakes.iter().any(|located| located.file.path() == file)
 }
 
 /// The process's own environment; remembers which files were asked for.

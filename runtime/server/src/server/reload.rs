@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::{error, info};
 
-use super::plan::{Edit, Intended, origin};
+use super::plan::{Edit, Intended, REFUSED, origin};
 use super::view::{PutBack, Shown};
 use super::{Server, Wanted};
 use crate::connect::settings;
@@ -20,7 +20,7 @@ use crate::wrong::Wrong;
 /// Who wants a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
-    /// The server starts. A mistake in a file, and nothing does.
+    /// The server starts. A file with a mistake is left out.
     Start,
     /// A file has changed. A change that was put back before is not tried again unless its pipeline was changed since.
     File,
@@ -35,8 +35,9 @@ pub struct Reloaded {
     pub generation: u64,
     /// When it was tried last.
     pub at: Option<String>,
-    /// Why nothing of the folder was changed; or what is wrong with pipelines that were made through the API, which stay as
-    /// they were; and what is wrong with the server's settings, without which no connector is made or changed.
+    /// Why nothing of the folder was changed; or what is wrong with files that were left out at the start, or with pipelines
+    /// that were made through the API, which stay as they were; and what is wrong with the server's settings, without which no
+    /// connector is made or changed.
     pub error: Option<String>,
     /// What was done.
     pub changes: Vec<Changed>,
@@ -89,12 +90,12 @@ impl Server {
 
     async fn reload_in(&self, topology: &mut Topology, why: Reload) -> Result<Reloaded, Wrong> {
         let settings_are_sound = self.check_settings();
-        let mut intended = self.intend().inspect_err(|wrong| self.note_refused(wrong, why))?;
+        let mut intended = self.intend(why).inspect_err(|wrong| self.note_refused(wrong, why))?;
         if let Some(report) = &intended.error {
-            error!("pipelines that were made through the API cannot be planned, and stay as they were:\n{report}");
+            error!("what has mistakes does not run, or runs on as it was, until it is mended:\n{report}");
         }
         if !settings_are_sound {
-            intended.outcome = "refused";
+            intended.outcome = REFUSED;
         }
         self.make(topology, intended, |_| why == Reload::Asked).await
     }
@@ -132,7 +133,7 @@ impl Server {
     /// What was refused may work by now: a pipeline of the same name is gone, or what was wrong with one was put right.
     pub(super) async fn try_again(&self, topology: &mut Topology) -> Result<(), Wrong> {
         let was_refused = self.view().found.pipelines.is_some();
-        if let Some(intended) = was_refused.then(|| self.intend()).and_then(Result::ok) {
+        if let Some(intended) = was_refused.then(|| self.intend(Reload::File)).and_then(Result::ok) {
             self.make(topology, intended, |_| false).await?;
         }
         Ok(())
@@ -223,7 +224,7 @@ impl Server {
             error!("nothing was changed:\n{text}");
         }
         let mut view = self.view();
-        *view.outcomes.entry("refused").or_default() += 1;
+        *view.outcomes.entry(REFUSED).or_default() += 1;
         view.found.pipelines = Some(text);
         (view.last.at, view.last.error, view.last.changes) = (now(), view.found.report(), Vec::new());
     }

@@ -22,8 +22,32 @@ pub enum Wanted {
     Running,
     /// Not for now: it goes on where it was.
     Paused,
+    /// The same of one that was stopped before, or has never run: as a connector it has no tasks before it is resumed. It is
+    /// told as paused.
+    #[schemars(skip)]
+    PausedAtRest,
     /// Not until it is resumed; its offsets can be changed meanwhile.
     Stopped,
+}
+
+impl Wanted {
+    /// The same, where `before` was wanted so far.
+    pub(super) fn after(self, before: Wanted) -> Wanted {
+        match self {
+            Wanted::Paused if !before.has_tasks() => Wanted::PausedAtRest,
+            _ => self,
+        }
+    }
+
+    /// Whether a connector has tasks: they are made when it runs, and gone when it is stopped.
+    pub(crate) fn has_tasks(self) -> bool {
+        matches!(self, Wanted::Running | Wanted::Paused)
+    }
+
+    /// As others are told.
+    pub(crate) fn told(self) -> Wanted {
+        if self == Wanted::PausedAtRest { Wanted::Paused } else { self }
+    }
 }
 
 impl FromStr for Wanted {
@@ -74,7 +98,7 @@ impl Described {
     /// One word for how it is: `paused` and `stopped` are wishes that were fulfilled.
     pub fn state(&self) -> &'static str {
         match (self.condition.state, self.wanted) {
-            (State::Stopped | State::Ended, Wanted::Paused) => "paused",
+            (State::Stopped | State::Ended, Wanted::Paused | Wanted::PausedAtRest) => "paused",
             (State::Stopped | State::Ended, Wanted::Stopped) => "stopped",
             (state, _) => state.word(),
         }

@@ -35,7 +35,7 @@ pub(crate) struct Overview {
     source: String,
     /// The connectors of its sinks.
     sinks: Vec<String>,
-    /// How many copies run.
+    /// How many copies run, when it does.
     tasks: u16,
 }
 
@@ -97,7 +97,7 @@ impl From<&Described> for Overview {
         Overview {
             name: spec.name.clone(),
             state: pipeline.state(),
-            wanted: pipeline.wanted,
+            wanted: pipeline.wanted.told(),
             reason: condition.reason.clone(),
             attempts: condition.attempts,
             next_try: condition.next_try_micros.and_then(told),

@@ -202,6 +202,116 @@ def test_a_name_that_is_said_to_be_in_use_is_not_taken_for_stored(bucket, s3, an
     assert put_lines(bucket) == [b"one", b"two"]
 
 
+def once(answer, matches):
+    """This answer to the first request that matches."""
+    left = iter([answer])
+
+    def fault(method: str, path: str, headers: dict):
+        return next(left, None) if matches(method, path, headers) else None
+    return fault
+
+
+def getting(method: str, path: str, headers: dict) -> bool:
+    return method == "GET" and "list-type=2" not in path
+
+
+NO_SUCH_KEY = b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code><Message>It is not there.</Message></Error>'
+
+
+@pytest.mark.parametrize("answer", [(404, b"<html>default backend</html>"), (404, NO_SUCH_KEY), (412, b""), (416, b"")])
+def test_an_object_that_is_listed_is_waited_for_whatever_is_said_of_it(bucket, s3, answer):
+    bring(bucket, "a", LINES)
+    with FaultGateway(s3.address, once(answer, getting)) as gateway:
+        bucket.by(gateway.address).run(pipeline(incoming(bucket), to_file("out"))).succeeded().says("source unavailable", "incoming/a.ndjson.gz")
+    assert (bucket.folder / "out").read_bytes().splitlines() == LINES
+
+
+def test_an_object_that_is_deleted_before_it_is_read_is_told_and_the_next_is_read(bucket, s3):
+    bring(bucket, "a", LINES[:10])
+    bring(bucket, "b", LINES[10:20])
+
+    def deleted(method: str, path: str, headers: dict):
+        if getting(method, path, headers) and "a.ndjson.gz" in path:
+            bucket.s3.files.delete_file(f"{bucket.bucket}/incoming/a.ndjson.gz")
+    with FaultGateway(s3.address, deleted) as gateway:
+        done = bucket.by(gateway.address).run(pipeline(incoming(bucket), to_file("out"))).succeeded()
+    done.says("deleted or written anew", "incoming/a.ndjson.gz")
+    assert (bucket.folder / "out").read_bytes().splitlines() == LINES[10:20]
+
+
+@pytest.mark.parametrize("name", ["a.ndjson.gz", "a.ndjson"])
+def test_a_download_that_is_cut_again_and_again_goes_on_where_it_was(bucket, s3, toxiproxy, name):
+    dice = random.Random(5)
+    lines = [dice.randbytes(500).hex().encode() for _ in range(4000)]
+    text = b"\n".join(lines)
+    bucket.s3.put(f"{bucket.bucket}/incoming/{name}", gzip.compress(text) if name.endswith(".gz") else text)
+    proxy = toxiproxy.proxy(s3.address)
+    proxy.lose_answers(bytes_max=600_000)
+    bucket.by(proxy.address).run(pipeline(incoming(bucket), to_file("out"))).succeeded()
+    assert (bucket.folder / "out").read_bytes().splitlines() == lines
+
+
+def test_a_store_that_gives_all_where_a_part_was_asked_for_doubles_nothing(bucket, s3):
+    text = b"\n".join(LINES)
+    bucket.s3.put(f"{bucket.bucket}/incoming/a.ndjson", text)
+    through = pipeline(incoming(bucket), to_file("out"), transforms=[{"type": "throttle", "rate": "1000/s"}], checkpoint_interval="100ms")
+    process = bucket.start_run(through)
+    out = bucket.folder / "out"
+    process.wait_until("some is read", lambda: out.exists() and out.stat().st_size > 5000)
+    process.stop().succeeded()
+    asked = []
+
+    def all_of_it(method: str, path: str, headers: dict):
+        if getting(method, path, headers):
+            asked.append(headers.get("range"))
+            return 200, text
+    with FaultGateway(s3.address, all_of_it) as gateway:
+        bucket.by(gateway.address).run(through).succeeded()
+    assert asked[0] and asked[0].startswith("bytes="), asked
+    assert out.read_bytes().splitlines() == LINES
+
+
+def test_a_listing_that_says_that_there_is_more_and_not_how_to_ask_is_not_taken_for_whole(bucket, s3):
+    bring(bucket, "a", LINES)
+    cut = b"<?xml version=\"1.0\"?><ListBucketResult><Name>b</Name><IsTruncated>true</IsTruncated></ListBucketResult>"
+
+    def listing(method: str, path: str, headers: dict) -> bool:
+        return "list-type=2" in path and "max-keys" not in path
+    with FaultGateway(s3.address, once((200, cut), listing)) as gateway:
+        bucket.by(gateway.address).run(pipeline(incoming(bucket), to_file("out"))).succeeded().says("there is more")
+    assert (bucket.folder / "out").read_bytes().splitlines() == LINES
+
+
+def test_a_name_that_is_taken_by_nothing_is_tried_again(bucket, s3):
+    answers = iter([("PUT", (412, b"")), ("HEAD", (404, b""))])
+    at_hand = [next(answers)]
+
+    def fault(method: str, path: str, headers: dict):
+        if "/outgoing/" in path and "/_catchwater/" not in path and at_hand and method == at_hand[0][0]:
+            answer = at_hand.pop()[1]
+            at_hand.extend(list(answers)[:1])
+            return answer
+    bucket.write("lines", b"one\ntwo\n")
+    with FaultGateway(s3.address, fault) as gateway:
+        bucket.by(gateway.address).run(pipeline(from_file("lines"), outgoing(bucket))).succeeded().says("sink unavailable")
+    assert not at_hand and put_lines(bucket) == [b"one", b"two"]
+
+
+def test_a_record_whose_key_would_be_too_long_goes_to_the_dead_letters(bucket):
+    bucket.write("lines", b'{"to":"%s"}\n{"to":"b"}\n' % (b"a" * 1000))
+    through = pipeline(from_file("lines"), outgoing(bucket, key="${field:to}"), dead_letters=bucket.lake("dead"))
+    bucket.run(through).succeeded()
+    assert put_lines(bucket) == [b'{"to":"b"}']
+    assert "1024 bytes" in str(bucket.table("dead").rows(["_headers"]))
+
+
+def test_settings_for_awss_own_endpoints_do_not_concern_another(bucket):
+    bring(bucket, "a", LINES)
+    environment = {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}
+    bucket.run(pipeline(incoming(bucket), to_file("out")), environment=environment).succeeded()
+    assert (bucket.folder / "out").read_bytes().splitlines() == LINES
+
+
 ODD = b"""<?xml version="1.0"?><ListBucketResult><Name>b</Name><KeyCount>1</KeyCount><IsTruncated>false</IsTruncated><Contents>
 <Key>incoming//odd.ndjson</Key><LastModified>2026-11-29T00:00:00.000Z</LastModified><ETag>"x"</ETag><Size>8</Size></Contents></ListBucketResult>"""
 

@@ -205,6 +205,9 @@ fn registry(board: &Board) -> Registry {
     registry
 }
 
+/// Of each object that was uploaded in parts the SDK of S3 warns that its checksum is none of the whole.
+const OTHERS: &str = "aws_sdk_s3::http_response_checksum=error";
+
 fn start_log(arguments: &Arguments) -> Result<(), String> {
     let default = match arguments.command {
         Command::Demo(_) | Command::Run(_) => "info",
@@ -214,8 +217,8 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
         _ => "warn,catchwater_engine::topology=off",
     };
     let log = arguments.log.as_deref().unwrap_or(default);
-    let filter = EnvFilter::try_new(log).map_err(|error| format!("--log {log}: {error}"))?;
-    let begun_with = log.to_owned();
+    let begun_with = format!("{OTHERS},{log}");
+    let filter = EnvFilter::try_new(&begun_with).map_err(|error| format!("--log {log}: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let log = log.with_target(false).with_ansi(output::complaints_have_colours());
     match arguments.log_json {

@@ -7,6 +7,6 @@ mod failure;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use self::bucket::{Bucket, id};
+pub(crate) use self::bucket::{Bucket, Condition, Opened, id};
 pub(crate) use self::compression::{Compression, Packer, Unpacker};
 pub(crate) use self::connection::Connection;

@@ -89,13 +89,14 @@ pub fn advice(code: &str) -> Option<&'static str> {
              and AWS_PROFILE, and which endpoint AWS_ENDPOINT_URL_S3 names"
         }
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => {
-            "the credentials do not allow it: a lake needs s3:GetObject, s3:PutObject, s3:DeleteObject and \
-             s3:AbortMultipartUpload for its objects, and s3:ListBucket for the bucket"
+            "the credentials do not allow it: who reads needs s3:GetObject for the objects and s3:ListBucket for the bucket; \
+             who writes needs s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload as well"
         }
         "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
             "the bucket is in another region: set AWS_REGION to that of the bucket"
         }
         "RequestTimeTooSkewed" => "set this machine's clock",
+        "KeyTooLongError" => "shorten the prefix, or what stands for folders and names",
         "InvalidBucketName" => "there cannot be a bucket of that name",
         "NotImplemented" => crate::UNCONDITIONAL, // nothing else that is asked for is missing anywhere
         _ => return None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -14,6 +15,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder as HttpBuilder, Connector as HttpConnector, tls};
 use aws_types::sdk_config::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
+use catchwater_sdk::clock::SystemClock;
 use catchwater_sdk::config::Secret;
 use object_store::aws::{AmazonS3, AmazonS3Builder, resolve_bucket_region};
 use object_store::client::{HttpConnector as _, ReqwestConnector};
@@ -22,7 +24,7 @@ use tracing::warn;
 use url::{Host, Url};
 
 use super::answer::Refusal;
-use super::credentials::{Chain, Remembering};
+use super::credentials::{AHEAD, Chain, Remembering};
 use super::patience::Connector;
 
 /// What a store that is no AWS is signed for where nothing else is said.
@@ -60,21 +62,23 @@ pub struct Reach {
 /// Reads the environment and the profile. No bucket is contacted yet, unless to learn its region.
 pub(super) async fn reach(bucket: &str, settings: &Settings) -> Result<Reach> {
     let trusted = trusted()?;
-    let found = load(settings, given_region(settings), &trusted).await?;
+    let given = given_region(settings).region().await;
+    let found = load(settings, given.clone().unwrap_or(Region::from_static(REGION)), &trusted).await?;
     let endpoint = endpoint(settings, &found)?;
-    let region = match (found.region(), &endpoint) {
-        (Some(region), _) => region.to_string(),
-        (None, Some(_)) => REGION.to_owned(),
-        (None, None) => resolve_bucket_region(bucket, &client_options(None, &trusted)?).await?,
+    let shared = match (given, &endpoint) {
+        (None, None) => {
+            let region = resolve_bucket_region(bucket, &client_options(None, &trusted)?).await?;
+            load(settings, Region::new(region), &trusted).await?
+        }
+        _ => found,
     };
     if let Some(url) = endpoint.as_ref().filter(|url| url.scheme() == "http" && !is_loopback(url)) {
         warn!(endpoint = %url, "the endpoint of S3 is plain HTTP: whoever is on the way can read what is stored");
     }
-    let region = RegionProviderChain::first_try(Region::new(region));
-    let shared = load(settings, region, &trusted).await?;
     let provider = shared.credentials_provider().ok_or_else(|| Refusal::of("AWS has no credentials for anybody"))?;
-    let provider = SharedCredentialsProvider::new(Remembering::new(provider));
-    let shared = shared.into_builder().credentials_provider(provider).build();
+    let provider = SharedCredentialsProvider::new(Remembering::new(provider, Arc::new(SystemClock)));
+    let cache = IdentityCache::lazy().buffer_time(AHEAD).build();
+    let shared = shared.into_builder().credentials_provider(provider).identity_cache(cache).build();
     let path_style = is_path_style(bucket, endpoint.as_ref(), settings.path_style);
     Ok(Reach { shared, endpoint, path_style })
 }
@@ -87,7 +91,7 @@ pub(super) async fn connect(bucket: &str, settings: &Settings) -> Result<AmazonS
     let provider = shared.credentials_provider().expect("there are credentials, or there was an error");
     let builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(region).with_client_options(options);
     let builder = addressed(builder, bucket, endpoint.as_ref(), path_style);
-    let builder = builder.with_credentials(Arc::new(Chain::new(provider))).with_retry(retries());
+    let builder = builder.with_credentials(Arc::new(Chain::new(provider, Arc::new(SystemClock)))).with_retry(retries());
     builder.with_http_connector(Connector).build()
 }
 
@@ -101,7 +105,7 @@ fn given_region(settings: &Settings) -> RegionProviderChain {
     RegionProviderChain::first_try(given).or_else(EnvironmentVariableRegionProvider::new()).or_else(profile.build())
 }
 
-async fn load(settings: &Settings, region: RegionProviderChain, trusted: &Trusted) -> Result<SdkConfig> {
+async fn load(settings: &Settings, region: Region, trusted: &Trusted) -> Result<SdkConfig> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).http_client(trusted.client()?);
     if let Some(name) = &settings.profile {
         loader = loader.profile_name(name);

@@ -1,16 +1,15 @@
 //! Credentials by AWS's own chain: environment, profile, SSO, web identity, container, instance.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use catchwater_sdk::clock::{Clock, SystemClock};
+use catchwater_sdk::clock::Clock;
 use object_store::aws::AwsCredential;
 use object_store::{CredentialProvider, Error, Result};
 use tokio::sync::Mutex;
@@ -19,9 +18,9 @@ use tracing::warn;
 use super::answer::Refusal;
 
 /// Asked again so long before they end: a request may be repeated and under way for a while.
-const AHEAD_MICROS: i64 = 5 * 60 * 1_000_000;
+pub(super) const AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// The chain, with the credentials that it gave last.
+/// The chain for the library that the lake is written with, with the credentials that it gave last.
 #[derive(Debug)]
 pub(super) struct Chain {
     provider: SharedCredentialsProvider,
@@ -29,34 +28,32 @@ pub(super) struct Chain {
     last: Mutex<Option<Lasting>>,
 }
 
-/// Whoever gave credentials before and has none now is away, and no mistake of anybody's.
+/// Whoever gave credentials before and has none now is away, and no mistake of anybody's: what it gave is used while it lasts.
 #[derive(Debug)]
 pub(super) struct Remembering {
     provider: SharedCredentialsProvider,
-    has_given: AtomicBool,
+    clock: Arc<dyn Clock>,
+    last: std::sync::Mutex<Option<Credentials>>,
 }
 
 /// Credentials until they end.
 #[derive(Clone, Debug)]
 struct Lasting {
     credential: Arc<AwsCredential>,
-    /// `i64::MAX` where they do not end.
     until_micros: i64,
+}
+
+/// `i64::MAX` where they do not end.
+fn until_micros(credentials: &Credentials) -> i64 {
+    let until = credentials.expiry().and_then(|end| end.duration_since(UNIX_EPOCH).ok());
+    until.and_then(|end| i64::try_from(end.as_micros()).ok()).unwrap_or(i64::MAX)
 }
 
 // === impl Chain ===
 
 impl Chain {
-    pub(super) fn new(provider: SharedCredentialsProvider) -> Chain {
-        Chain::over(provider, Arc::new(SystemClock))
-    }
-
-    fn over(provider: SharedCredentialsProvider, clock: Arc<dyn Clock>) -> Chain {
+    pub(super) fn new(provider: SharedCredentialsProvider, clock: Arc<dyn Clock>) -> Chain {
         Chain { provider, clock, last: Mutex::default() }
-    }
-
-    async fn load(&self) -> Result<Lasting, CredentialsError> {
-        self.provider.provide_credentials().await.map(Lasting::of)
     }
 }
 
@@ -66,18 +63,13 @@ impl CredentialProvider for Chain {
 
     async fn get_credential(&self) -> Result<Arc<AwsCredential>> {
         let mut last = self.last.lock().await;
-        let left_micros = |lasting: &Lasting| lasting.until_micros.saturating_sub(self.clock.now_micros());
-        if let Some(lasting) = last.as_ref().filter(|lasting| left_micros(lasting) > AHEAD_MICROS) {
+        let ahead_micros = i64::try_from(AHEAD.as_micros()).unwrap_or_default();
+        let lasts = |last: &&Lasting| last.until_micros.saturating_sub(self.clock.now_micros()) > ahead_micros;
+        if let Some(lasting) = last.as_ref().filter(lasts) {
             return Ok(Arc::clone(&lasting.credential));
         }
-        match (self.load().await, last.as_ref().filter(|lasting| left_micros(lasting) > 0)) {
-            (Ok(lasting), _) => Ok(Arc::clone(&last.insert(lasting).credential)),
-            (Err(error), Some(lasting)) => {
-                warn!(error = %chain(&error), "credentials were not renewed, those at hand are used on");
-                Ok(Arc::clone(&lasting.credential))
-            }
-            (Err(error), None) => Err(unloaded(&error)),
-        }
+        let lasting = self.provider.provide_credentials().await.map(Lasting::of).map_err(|error| unloaded(&error))?;
+        Ok(Arc::clone(&last.insert(lasting).credential))
     }
 }
 
@@ -108,21 +100,36 @@ fn chain(error: &CredentialsError) -> String {
 // === impl Remembering ===
 
 impl Remembering {
-    pub(super) fn new(provider: SharedCredentialsProvider) -> Remembering {
-        Remembering { provider, has_given: AtomicBool::new(false) }
+    pub(super) fn new(provider: SharedCredentialsProvider, clock: Arc<dyn Clock>) -> Remembering {
+        Remembering { provider, clock, last: std::sync::Mutex::default() }
     }
 
     async fn provide(&self) -> Result<Credentials, CredentialsError> {
         match self.provider.provide_credentials().await {
             Ok(credentials) => {
-                self.has_given.store(true, Ordering::Relaxed);
+                *self.last() = Some(credentials.clone());
                 Ok(credentials)
             }
-            Err(CredentialsError::CredentialsNotLoaded(none)) if self.has_given.load(Ordering::Relaxed) => {
+            Err(error) => self.instead(error),
+        }
+    }
+
+    fn instead(&self, error: CredentialsError) -> Result<Credentials, CredentialsError> {
+        let last = self.last().clone();
+        match (last, error) {
+            (Some(last), error) if until_micros(&last) > self.clock.now_micros() => {
+                warn!(error = %chain(&error), "credentials were not renewed, those at hand are used on");
+                Ok(last)
+            }
+            (Some(_), CredentialsError::CredentialsNotLoaded(none)) => {
                 Err(CredentialsError::provider_error(CredentialsError::CredentialsNotLoaded(none)))
             }
-            Err(error) => Err(error),
+            (_, error) => Err(error),
         }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Credentials>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,27 +140,31 @@ impl ProvideCredentials for Remembering {
     {
         Provided::new(self.provide())
     }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        let lasts = |last: &Credentials| until_micros(last) > self.clock.now_micros();
+        self.last().clone().filter(lasts).or_else(|| self.provider.fallback_on_interrupt())
+    }
 }
 
 // === impl Lasting ===
 
 impl Lasting {
     fn of(credentials: Credentials) -> Lasting {
-        let until = credentials.expiry().and_then(|end| end.duration_since(UNIX_EPOCH).ok());
         let credential = AwsCredential {
             key_id: credentials.access_key_id().to_owned(),
             secret_key: credentials.secret_access_key().to_owned(),
             token: credentials.session_token().map(str::to_owned),
         };
-        let until_micros = until.and_then(|end| i64::try_from(end.as_micros()).ok()).unwrap_or(i64::MAX);
-        Lasting { credential: Arc::new(credential), until_micros }
+        Lasting { until_micros: until_micros(&credentials), credential: Arc::new(credential) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicI64;
-    use std::time::Duration;
+    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+    use catchwater_sdk::clock::SystemClock;
 
     use super::*;
 
@@ -187,6 +198,12 @@ mod tests {
         }
     }
 
+    fn chain_over(desk: Desk) -> Chain {
+        let clock: Arc<dyn Clock> = Arc::new(desk.clone());
+        let remembering = Remembering::new(SharedCredentialsProvider::new(desk), Arc::clone(&clock));
+        Chain::new(SharedCredentialsProvider::new(remembering), clock)
+    }
+
     async fn key(chain: &Chain) -> String {
         chain.get_credential().await.map_or_else(|error| error.to_string(), |credential| credential.key_id.clone())
     }
@@ -194,7 +211,7 @@ mod tests {
     #[tokio::test]
     async fn credentials_are_renewed_before_they_end_and_used_while_they_last() {
         let desk = Desk::default();
-        let chain = Chain::over(SharedCredentialsProvider::new(desk.clone()), Arc::new(desk.clone()));
+        let chain = chain_over(desk.clone());
         let mut keys = Vec::new();
         for minute in [0, 54, 56, 114, 117] {
             desk.now_micros.store(minute * MINUTE_MICROS, Ordering::Relaxed);
@@ -204,7 +221,7 @@ mod tests {
         assert!(keys[4].contains("the desk is closed"), "{keys:?}");
     }
 
-    /// Gives one key, and then has none.
+    /// Gives one key, which has ended, and then has none.
     #[derive(Debug, Default)]
     struct Emptied(AtomicBool);
 
@@ -214,26 +231,30 @@ mod tests {
             Self: 'a,
         {
             let given = self.0.swap(true, Ordering::Relaxed);
-            let key = || Ok(Credentials::new("key", "secret", None, None, "desk"));
+            let key = || Ok(Credentials::new("key", "secret", None, Some(UNIX_EPOCH), "desk"));
             Provided::ready(if given { Err(CredentialsError::not_loaded_no_source()) } else { key() })
         }
     }
 
+    fn remembering(emptied: Emptied) -> Remembering {
+        Remembering::new(SharedCredentialsProvider::new(emptied), Arc::new(SystemClock))
+    }
+
     #[tokio::test]
     async fn whoever_gave_some_before_is_waited_for() {
-        let remembering = Remembering::new(SharedCredentialsProvider::new(Emptied::default()));
-        assert_eq!(remembering.provide().await.expect("the first").access_key_id(), "key");
-        let error = remembering.provide().await.expect_err("there are none now");
+        let gave = remembering(Emptied::default());
+        assert_eq!(gave.provide().await.expect("the first").access_key_id(), "key");
+        let error = gave.provide().await.expect_err("there are none now");
         assert_eq!(missing(&error), None, "nobody has to do anything: {error}");
         let none = Emptied(AtomicBool::new(true));
-        let error = Remembering::new(SharedCredentialsProvider::new(none)).provide().await.expect_err("never any");
+        let error = remembering(none).provide().await.expect_err("never any");
         assert!(missing(&error).is_some_and(|what| what.contains("AWS_PROFILE")), "{error}");
     }
 
     #[tokio::test]
     async fn a_desk_that_is_closed_is_waited_for_and_no_credentials_at_all_are_a_mistake() {
         let desk = Desk { is_closed: true, ..Desk::default() };
-        let chain = Chain::over(SharedCredentialsProvider::new(desk.clone()), Arc::new(desk));
+        let chain = chain_over(desk);
         assert!(key(&chain).await.contains("the desk is closed"));
         let none = unloaded(&CredentialsError::not_loaded_no_source()).to_string();
         assert!(none.contains("AWS_ACCESS_KEY_ID"), "{none}");

@@ -81,6 +81,9 @@ pub(crate) struct Config {
 /// where a process ends in the middle.
 const OBJECT_BYTES_MAX: usize = 32 << 20;
 
+/// What S3 takes.
+const KEY_BYTES_MAX: usize = 1024;
+
 fn key() -> Template {
     Template::read("${stream}").expect("it is a template")
 }
@@ -152,6 +155,9 @@ impl S3Sink {
     fn take(&mut self, record: RecordRef<'_>, partition: &Arc<Partition>, line: &mut Vec<u8>) -> Result<(), String> {
         let mut key = String::new();
         path::render(&self.key, record, &mut key)?;
+        if self.bucket.prefix().len() + key.len() + put::NAME_BYTES_MAX > KEY_BYTES_MAX {
+            return Err(format!("its object's key would be longer than the {KEY_BYTES_MAX} bytes that S3 takes"));
+        }
         line.clear();
         self.encoding.write(record, line)?;
         let group = self.groups.entry((key, Arc::clone(partition))).or_default();

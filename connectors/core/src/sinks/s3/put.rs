@@ -10,6 +10,9 @@ use crate::s3::{Bucket, Compression};
 /// The metadata that says with which record an object ends.
 const LAST: &str = "catchwater-last";
 
+/// What stands behind a record's own key at most: a slash, partition, position, identity, ending.
+pub(super) const NAME_BYTES_MAX: usize = 64;
+
 /// What came of a put.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {

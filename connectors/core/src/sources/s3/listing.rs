@@ -1,10 +1,11 @@
 //! Which objects there are.
 
+use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::Object;
 use catchwater_sdk::{Error, Result};
 use glob::Pattern;
 
-use crate::s3::Bucket;
+use crate::s3::{Bucket, Condition};
 
 /// So many objects are kept in mind at most. (Invariant 9)
 const OBJECTS_MAX: usize = 20_000;
@@ -23,8 +24,8 @@ pub(super) struct Found {
     pub(super) key: String,
     pub(super) size: u64,
     /// What changes when the object is written anew, if the store tells.
-    pub(super) etag: Option<String>,
-    written_micros: i64,
+    etag: Option<String>,
+    written_at: Option<DateTime>,
 }
 
 // === impl Listing ===
@@ -40,8 +41,11 @@ impl Listing {
     /// All that match, in the order of their keys. Empty objects, such as those that stand for folders, hold no record.
     pub(super) async fn look(&self) -> Result<Vec<Found>> {
         let mut found = Vec::new();
-        let take = |object: &Object| {
-            found.extend(Found::of(object).filter(|object| object.size > 0 && self.matches(&object.key)));
+        let take = |key: String, object: &Object| {
+            let object = Found::of(key, object);
+            if object.size > 0 && self.matches(&object.key) {
+                found.push(object);
+            }
             if found.len() > OBJECTS_MAX { Err(self.too_many()) } else { Ok(()) }
         };
         self.bucket.list(self.begin(), take).await?;
@@ -75,17 +79,24 @@ impl Listing {
 // === impl Found ===
 
 impl Found {
-    fn of(object: &Object) -> Option<Found> {
-        let written_micros = object.last_modified().map_or(0, |time| (time.as_nanos() / 1000) as i64);
+    fn of(key: String, object: &Object) -> Found {
         let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-        Some(Found { key: object.key()?.to_owned(), size, etag: object.e_tag().map(str::to_owned), written_micros })
+        Found { key, size, etag: object.e_tag().map(str::to_owned), written_at: object.last_modified().copied() }
     }
 
     /// Tells this object from those that had the key before it.
     pub(super) fn tag(&self) -> String {
         match &self.etag {
             Some(etag) => etag.trim_matches('"').to_owned(),
-            None => self.written_micros.to_string(),
+            None => self.written_at.map_or(0, |time| time.as_nanos() / 1000).to_string(),
+        }
+    }
+
+    /// By what it is read as this object and no other. A weak tag is none that can be compared.
+    pub(super) fn condition(&self) -> Condition {
+        match &self.etag {
+            Some(etag) if !etag.starts_with("W/") => Condition::Tagged(etag.clone()),
+            _ => Condition::WrittenAt(self.written_at),
         }
     }
 }

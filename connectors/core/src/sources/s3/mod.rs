@@ -18,11 +18,11 @@ use catchwater_sdk::source::{Polled, Source, SourceTraits};
 use catchwater_sdk::{Limit, Partition, Positions, Registry, Result, ResultExt, async_trait};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use self::listing::{Found, Listing};
 use self::objects::Objects;
-use crate::s3::{Compression, Connection};
+use crate::s3::{Bucket, Compression, Connection};
 
 /// Reads objects of an S3 bucket: their lines, or each as one record.
 ///
@@ -95,13 +95,14 @@ pub(crate) fn register(registry: &mut Registry) {
 }
 
 struct S3Source {
+    bucket: Bucket,
     listing: Listing,
     objects: Objects,
     follow: bool,
     every: StdDuration,
     /// None until the first look.
     next_look: Option<Instant>,
-    looking: Option<JoinHandle<Result<Vec<Found>>>>,
+    looking: JoinSet<Result<Vec<Found>>>,
 }
 
 // === impl S3Source ===
@@ -111,26 +112,25 @@ impl S3Source {
         let bucket = config.connection.bucket()?;
         let listing = Listing::new(bucket.clone(), config.pattern.as_deref())?;
         let (follow, every) = (config.follow, config.every.get());
-        let objects = Objects::new(bucket, config);
-        Ok(S3Source { listing, objects, follow, every, next_look: None, looking: None })
+        let objects = Objects::new(bucket.clone(), config);
+        Ok(S3Source { bucket, listing, objects, follow, every, next_look: None, looking: JoinSet::new() })
     }
 
     /// Cancel safe: a look that was begun is awaited by the next call.
     async fn look(&mut self) -> Result<()> {
-        let listing = &self.listing;
-        let begin = || {
-            let listing = listing.clone();
-            tokio::spawn(async move { listing.look().await })
-        };
-        let found = self.looking.get_or_insert_with(begin).await;
-        self.looking = None;
-        self.objects.note(found.or_bug(|| "list objects".into())??);
+        if self.looking.is_empty() {
+            let listing = self.listing.clone();
+            self.looking.spawn(async move { listing.look().await });
+        }
+        let found = self.looking.join_next().await.expect("a look is under way");
+        self.objects.note(found.or_bug(|| "list objects".into())??)?;
         self.next_look = Some(Instant::now() + self.every);
         Ok(())
     }
 
     fn is_time_to_look(&self) -> bool {
-        self.looking.is_some() || self.next_look.is_none_or(|next| self.follow && Instant::now() >= next)
+        let is_due = self.next_look.is_none_or(|next| self.follow && Instant::now() >= next);
+        is_due || !self.looking.is_empty() || self.objects.is_in_doubt()
     }
 
     /// What must be said before anything else is read.
@@ -157,12 +157,9 @@ impl Source for S3Source {
         }
     }
 
-    /// The first look tells whether the bucket is there and lets us in.
+    /// A look can take long, and whoever opens it waits for this.
     async fn open(&mut self) -> Result<()> {
-        match self.next_look {
-            None => self.look().await,
-            Some(_) => Ok(()),
-        }
+        self.bucket.touch().await
     }
 
     async fn poll(&mut self, limit: Limit) -> Result<Polled> {
@@ -175,6 +172,9 @@ impl Source for S3Source {
             }
             if let Some(batch) = self.objects.read(limit).await? {
                 return Ok(Polled::Records(batch));
+            }
+            if self.objects.is_in_doubt() {
+                continue;
             }
             match self.next_look.filter(|_| self.follow) {
                 Some(next) => tokio::time::sleep_until(next.into()).await,

@@ -22,6 +22,8 @@ pub(super) struct Object {
     pub(super) committed: i64,
     /// It is not in the bucket any more.
     pub(super) is_gone: bool,
+    /// It went before it was read to its end.
+    pub(super) is_lost: bool,
 }
 
 /// What is to be done with an object.
@@ -44,12 +46,12 @@ impl Object {
         let incarnation = format!("{}@{}", found.key, found.tag()).into();
         let partition = Partition { source: "s3".into(), stream: Arc::clone(stream), incarnation, number: 0 };
         let partition = Arc::new(partition);
-        Object { found, partition, stage: Stage::New, at: 0, committed: 0, is_gone: false }
+        Object { found, partition, stage: Stage::New, at: 0, committed: 0, is_gone: false, is_lost: false }
     }
 
     /// Whether there is something to read now.
     pub(super) fn is_open(&self) -> bool {
-        self.stage == Stage::Reading && self.at < END
+        self.stage == Stage::Reading && self.at < END && !self.is_lost
     }
 
     /// Whether nobody need keep it in mind.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catchwater_sdk::source::Assignment;
-use catchwater_sdk::{Batch, Limit, Partition, Positions, Result};
+use catchwater_sdk::{Batch, Error, Limit, Partition, Positions, Result};
 use tracing::warn;
 
 use super::Config;
@@ -21,6 +21,8 @@ pub(super) struct Objects {
     /// By key and tag.
     all: BTreeMap<(String, String), Object>,
     reading: Option<Reading>,
+    /// The store said of it that it is not there: the next look tells.
+    missing: Option<Arc<Partition>>,
 }
 
 // === impl Objects ===
@@ -28,11 +30,11 @@ pub(super) struct Objects {
 impl Objects {
     pub(super) fn new(bucket: Bucket, config: Config) -> Objects {
         let stream = config.connection.url.as_str().into();
-        Objects { bucket, config, stream, all: BTreeMap::new(), reading: None }
+        Objects { bucket, config, stream, all: BTreeMap::new(), reading: None, missing: None }
     }
 
-    /// Takes note of what a look has found.
-    pub(super) fn note(&mut self, found: Vec<Found>) {
+    /// Takes note of what a look has found. An object that is listed and cannot be had is waited for.
+    pub(super) fn note(&mut self, found: Vec<Found>) -> Result<()> {
         self.all.values_mut().for_each(|object| object.is_gone = true);
         for found in found {
             let name = (found.key.clone(), found.tag());
@@ -40,6 +42,24 @@ impl Objects {
             self.all.entry(name).or_insert_with(new).is_gone = false;
         }
         self.all.retain(|_, object| !(object.is_gone && object.stage == Stage::New));
+        let missing = self.missing.take();
+        let Some(object) = self.all.values_mut().find(|object| Some(&object.partition) == missing.as_ref()) else {
+            return Ok(());
+        };
+        if !object.is_gone {
+            let key = &object.found.key;
+            return Err(Error::unavailable(format!(
+                "read s3 object {key}: the store lists it, and says that it is not there"
+            )));
+        }
+        warn!(key = %object.found.key, "an object was deleted or written anew before it was read to its end");
+        object.is_lost = true;
+        Ok(())
+    }
+
+    /// Whether a look has to tell what became of an object.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.missing.is_some()
     }
 
     /// Objects that nobody was told of yet.
@@ -68,7 +88,7 @@ impl Objects {
 
     /// Reads on from these positions.
     pub(super) fn start(&mut self, at: &Positions) {
-        self.reading = None;
+        (self.reading, self.missing) = (None, None);
         for object in self.all.values_mut() {
             if let Some(at) = at.get(&object.partition) {
                 (object.at, object.committed, object.stage) = (at, at, Stage::Reading);
@@ -89,10 +109,10 @@ impl Objects {
 
     /// In packed bytes, as nobody knows what is in objects that were not read.
     pub(super) fn behind_bytes(&self) -> u64 {
-        self.all.values().filter(|object| object.at < END).map(|object| object.found.size).sum()
+        self.all.values().filter(|object| object.at < END && !object.is_lost).map(|object| object.found.size).sum()
     }
 
-    /// The next records, or `None` once all objects are at their end.
+    /// The next records, or `None` once all objects are at their end or one is in doubt.
     pub(super) async fn read(&mut self, limit: Limit) -> Result<Option<Batch>> {
         loop {
             let Some(reading) = &mut self.reading else {
@@ -113,10 +133,10 @@ impl Objects {
                     self.reading.take_if(|_| object.at == END);
                     return Ok(Some(batch));
                 }
-                (Progress::Gone, Some(object)) => {
-                    warn!(key = %object.found.key, "an object was deleted or written anew before it was read to its end");
-                    (object.is_gone, object.at) = (true, END);
+                (Progress::Missing, Some(object)) => {
+                    self.missing = Some(Arc::clone(&object.partition));
                     self.reading = None;
+                    return Ok(None);
                 }
                 (_, None) => self.reading = None,
             }

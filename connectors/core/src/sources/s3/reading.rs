@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use catchwater_sdk::config::Size;
-use catchwater_sdk::{Batch, BatchBuilder, Field, Limit, Partition, Record, Result, ResultExt};
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use catchwater_sdk::{Batch, BatchBuilder, Error, Field, Limit, Partition, Record, Result, ResultExt};
+use tokio::task::JoinSet;
+use tracing::debug;
 
 use super::listing::Found;
 use super::object::{END, Object};
 use super::{Config, Records};
-use crate::s3::{Bucket, Compression, Unpacker};
+use crate::s3::{Bucket, Compression, Opened, Unpacker};
 use crate::sources::lines::Lines;
 
 /// So much is unpacked at most before records are made of it.
@@ -34,8 +34,10 @@ pub(super) struct Reading {
     /// What was unpacked before is not wanted.
     skip: u64,
     /// A request outlives the call that made it: many calls are given up before it is answered.
-    opening: Option<BoxFuture<'static, Result<Option<ByteStream>>>>,
-    body: Option<ByteStream>,
+    opening: JoinSet<Result<Option<Opened>>>,
+    body: Option<Body>,
+    /// The byte of the object, packed, that is downloaded next.
+    downloaded_to: u64,
     /// What was downloaded and not unpacked yet.
     packed: Bytes,
     /// All of it was unpacked.
@@ -44,26 +46,35 @@ pub(super) struct Reading {
     whole: Vec<u8>,
 }
 
+/// A download.
+struct Body {
+    bytes: ByteStream,
+    /// The object's byte that it goes on with.
+    at: u64,
+    /// Whether it has brought anything that was not there before.
+    is_new: bool,
+}
+
 /// What came of reading.
 pub(super) enum Progress {
     /// Records, or at least a new position.
     Records(Batch),
-    /// The object is not there any more as it was.
-    Gone,
+    /// The store says that the object is not there any more as it was.
+    Missing,
 }
 
 /// What came of downloading.
 enum Downloaded {
     Bytes(Bytes),
     All,
-    Gone,
+    Missing,
 }
 
 /// What came of downloading and unpacking.
 enum Fed {
     Block,
     End,
-    Gone,
+    Missing,
     /// What is packed cannot be unpacked.
     Damaged(std::io::Error),
 }
@@ -84,9 +95,11 @@ impl Reading {
             line_max: config.line_max,
             compression,
             unpacker: Unpacker::new(compression).or_bug(|| "prepare to unpack".into())?,
-            skip: at,
-            opening: None,
+            skip: if compression == Compression::None { 0 } else { at },
+            opening: JoinSet::new(),
             body: None,
+            // A plain object can be read from the middle; a packed one is unpacked from its start.
+            downloaded_to: if compression == Compression::None { at } else { 0 },
             packed: Bytes::new(),
             is_unpacked: false,
             lines: Lines::new(config.line_max, at),
@@ -109,7 +122,7 @@ impl Reading {
             match self.feed().await? {
                 Fed::Block if self.is_too_large() => self.reject(&mut batch, origin, self.too_large()),
                 Fed::Block => continue,
-                Fed::Gone => return Ok(Progress::Gone),
+                Fed::Missing => return Ok(Progress::Missing),
                 Fed::End => self.push_last(&mut batch, origin),
                 Fed::Damaged(error) => self.reject(&mut batch, origin, self.damaged(&error)),
             }
@@ -170,7 +183,7 @@ impl Reading {
                 match self.download().await? {
                     Downloaded::Bytes(bytes) => self.packed = bytes,
                     Downloaded::All => return Ok(self.finish(block)),
-                    Downloaded::Gone => return Ok(Fed::Gone),
+                    Downloaded::Missing => return Ok(Fed::Missing),
                 }
             }
             if let Err(error) = self.unpack(&mut block) {
@@ -217,30 +230,51 @@ impl Reading {
         }
     }
 
-    /// The next bytes of the object, from where it was read.
+    /// The next bytes of the object. A download that is cut goes on where it was, unless nothing came of it.
     async fn download(&mut self) -> Result<Downloaded> {
-        if self.body.is_none() {
-            self.body = self.open().await?;
+        while self.downloaded_to < self.found.size {
+            let Some(body) = &mut self.body else {
+                let Some(opened) = self.open().await? else { return Ok(Downloaded::Missing) };
+                self.body = Some(Body { bytes: opened.body, at: opened.from, is_new: false });
+                continue;
+            };
+            match body.bytes.try_next().await {
+                Ok(Some(mut bytes)) => {
+                    let known = self.downloaded_to.saturating_sub(body.at).min(bytes.len() as u64);
+                    body.at += bytes.len() as u64;
+                    bytes.advance(known as usize);
+                    self.downloaded_to += bytes.len() as u64;
+                    body.is_new |= !bytes.is_empty();
+                    if !bytes.is_empty() {
+                        return Ok(Downloaded::Bytes(bytes));
+                    }
+                }
+                Ok(None) => return Err(self.cut_short()),
+                Err(error) if body.is_new => {
+                    debug!(object = self.shown, at = self.downloaded_to, %error, "a download was cut, and goes on");
+                    self.body = None;
+                }
+                Err(error) => {
+                    self.body = None;
+                    return Err(error).or_unavailable(|| format!("read {}", self.shown));
+                }
+            }
         }
-        let Some(body) = &mut self.body else { return Ok(Downloaded::Gone) };
-        let next = body.try_next().await.or_unavailable(|| format!("read {}", self.shown))?;
-        Ok(next.map_or(Downloaded::All, Downloaded::Bytes))
+        Ok(Downloaded::All)
     }
 
-    /// A plain object can be read from the middle; a packed one is unpacked from its start. None if it is gone.
-    async fn open(&mut self) -> Result<Option<ByteStream>> {
-        let from = match self.compression {
-            Compression::None => self.skip,
-            Compression::Gzip | Compression::Zstd => 0,
-        };
-        let (bucket, found) = (&self.bucket, &self.found);
-        let open = || bucket.clone().read(found.key.clone(), found.etag.clone(), from).boxed();
-        let opened = match from < found.size {
-            true => self.opening.get_or_insert_with(open).await,
-            false => Ok(Some(ByteStream::default())),
-        };
-        self.opening = None;
-        self.skip -= from;
-        opened
+    async fn open(&mut self) -> Result<Option<Opened>> {
+        if self.opening.is_empty() {
+            let read = self.bucket.clone().read(self.found.key.clone(), self.found.condition(), self.downloaded_to);
+            self.opening.spawn(read);
+        }
+        let opened = self.opening.join_next().await.expect("a request is under way");
+        opened.or_bug(|| format!("read {}", self.shown))?
+    }
+
+    fn cut_short(&mut self) -> Error {
+        self.body = None;
+        let (at, size) = (self.downloaded_to, self.found.size);
+        Error::unavailable(format!("read {}: the store gave {at} bytes of the {size} that it lists", self.shown))
     }
 }

@@ -12,6 +12,7 @@ from bench.memory import BUDGET_MB, measure_memory
 from bench.orders import orders_file
 from bench.plugins import measure_plugins
 from bench.search import Search
+from bench.starts import measure_starts
 from bench.table import table
 from harness import yaml
 from harness.kafka import Kafka, Message
@@ -135,6 +136,9 @@ WAYS = {"kafka-to-lake": Bench.kafka_to_lake, "file-to-lake": Bench.file_to_lake
         "kafka-to-plugin-to-lake": Bench.kafka_to_plugin_to_lake}
 
 
+OTHERS = ("plugins", "starts", "search", "memory")
+
+
 def measure_ways(folder: Path, names: list[str], count: int, seed: int, runs: int) -> None:
     broker = Broker(folder / "kafka", java=()).start()
     try:
@@ -159,16 +163,19 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="1,000,000 events by default, and ten times as many for search")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--memory-mb", type=int, default=BUDGET_MB, help="the budget of `memory`")
-    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join(WAYS)}, plugins, search, memory; all by default")
+    parser.add_argument("ways", nargs="*", metavar="NAME", help=f"of {', '.join([*WAYS, *OTHERS])}; all by default")
     options = parser.parse_args()
-    names = options.ways or [*WAYS, "plugins", "search", "memory"]
-    ways = [name for name in names if name not in ("plugins", "search", "memory")]
+    names = options.ways or [*WAYS, *OTHERS]
+    ways = [name for name in names if name not in OTHERS]
     with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
         if ways:
             measure_ways(Path(folder), ways, options.count or 1_000_000, options.seed, options.runs)
     with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
         if "plugins" in names:
             print(f"{measure_plugins(Path(folder), options.runs, options.seed)}; medians of {options.runs}; {machine()}\n")
+    with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
+        if "starts" in names:
+            print(f"{measure_starts(Path(folder), options.runs)}; {machine()}\n")
     with tempfile.TemporaryDirectory(prefix="catchwater-bench-") as folder:
         if "search" in names:
             measure_search(Path(folder), options.count or 10_000_000, options.seed, options.runs)

@@ -151,6 +151,7 @@ impl Blueprint {
             format: Some(Arc::clone(&self.planned.format)),
             claims: Claims::default(),
             files: Files::default(),
+            ready: self.planned.ready.clone(),
             counters: self.status.counters.clone(),
             state: None,
             takes_over: false,

@@ -9,6 +9,7 @@ use catchwater_sdk::claim::{Claim, Claims};
 use catchwater_sdk::config::{Environment, Mistake};
 use catchwater_sdk::files::Files;
 use catchwater_sdk::format::Format;
+use catchwater_sdk::ready::Ready;
 use catchwater_sdk::source::SourceTraits;
 use catchwater_sdk::{Context, Registry};
 
@@ -39,9 +40,11 @@ pub struct Planned {
     files: BTreeMap<String, Contents>,
     /// What its components claim, by their names.
     claims: BTreeMap<String, Vec<Claim>>,
+    /// What its components left for those that run.
+    pub(crate) ready: Ready,
 }
 
-/// The files that a component reads, each with a hash of what stood in it; none for one that could not be read.
+/// The files that a component reads, each with a number for what stood in it; none for one that could not be read.
 type Contents = BTreeMap<PathBuf, Option<u64>>;
 
 /// Reads files and folders and plans all pipelines in them; every mistake of every file otherwise. (Invariant 6)
@@ -133,10 +136,11 @@ fn plan_pipeline(
 ) -> Result<Planned, (Vec<Located>, BTreeSet<PathBuf>)> {
     let (mut mistakes, mut claiming) = (Vec::new(), BTreeMap::new());
     let mut contents: BTreeMap<String, Contents> = BTreeMap::new();
-    let (claims, files) = (Claims::default(), Files::default());
+    let (claims, files, ready) = (Claims::default(), Files::default(), Ready::default());
     let mut note = |component: &Component, result: Result<(), Mistake>| {
         mistakes.extend(result.err().map(|mistake| component.place.located(mistake)));
-        let read: Contents = files.take().into_iter().map(|path| (path.clone(), hash_of(&path))).collect();
+        let contents_of = |(path, known): (PathBuf, Option<u64>)| (path.clone(), known.or_else(|| hash_of(&path)));
+        let read: Contents = files.take().into_iter().map(contents_of).collect();
         if !read.is_empty() {
             contents.insert(component.name.clone(), read);
         }
@@ -152,6 +156,7 @@ fn plan_pipeline(
             component: component.name.as_str().into(),
             claims: claims.clone(),
             files: files.clone(),
+            ready: ready.clone(),
             ..unattached
         }
     };
@@ -170,7 +175,7 @@ fn plan_pipeline(
     let format = registry.find_format(&spec.format).cloned();
     match (tasks, format, traits, mistakes.is_empty()) {
         (Ok(tasks), Some(format), Some(source), true) => {
-            Ok(Planned { spec, tasks, format, source, files: contents, claims: claiming })
+            Ok(Planned { spec, tasks, format, source, files: contents, claims: claiming, ready })
         }
         _ => Err((mistakes, contents.into_values().flat_map(BTreeMap::into_keys).collect())),
     }
@@ -222,6 +227,7 @@ impl Planned {
             source,
             files: BTreeMap::new(),
             claims: BTreeMap::new(),
+            ready: Ready::default(),
             spec,
         }
     }

@@ -75,6 +75,14 @@ impl Instance {
         }
     }
 
+    /// From here on it is held by these bounds, its journal is this one, and it has this outside.
+    pub(crate) fn hand_to(&mut self, bounds: Bounds, journal: Arc<Mutex<Journal>>, outside: Outside) {
+        self.bounds = bounds;
+        self.store.set_hostcall_fuel(bounds.output_bytes);
+        let state = self.store.data_mut();
+        (state.memory.max, state.journal, state.outside) = (bounds.memory_bytes, journal, outside);
+    }
+
     pub(crate) fn describe(&mut self) -> Result<lifecycle::Description, Fault> {
         self.call(|exports, store| exports.lifecycle.call_describe(store))
     }

@@ -13,12 +13,13 @@ use tracing::{Level, debug, error, info, trace, warn};
 const LINE_CHARACTERS_MAX: usize = 2000;
 const COUNTERS_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 64;
+/// So much text is held back.
+const HELD_BYTES_MAX: usize = 1 << 20;
 
 /// The log and the counters of a step's plugin.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    /// Nothing is written: the plugin is only asked what it is.
-    is_silent: bool,
+    voice: Voice,
     plugin: String,
     pipeline: String,
     step: Arc<str>,
@@ -31,12 +32,23 @@ pub(crate) struct Journal {
     shared: Counters,
 }
 
+/// What becomes of what is logged and counted.
+#[derive(Debug)]
+enum Voice {
+    /// It is written, and added up.
+    Heard,
+    /// It is forgotten: the plugin is only asked what it is.
+    Silent,
+    /// It waits until it is [told](Journal::tell).
+    Held { lines: Vec<(Level, String)>, bytes: usize },
+}
+
 // === impl Journal ===
 
 impl Journal {
     pub(crate) fn new(plugin: &str, context: &Context, lines_max: u32) -> Journal {
         Journal {
-            is_silent: false,
+            voice: Voice::Heard,
             plugin: plugin.to_owned(),
             pipeline: context.pipeline.to_string(),
             step: Arc::clone(&context.component),
@@ -51,16 +63,45 @@ impl Journal {
 
     /// One that nobody reads.
     pub(crate) fn silent() -> Journal {
-        let mut journal = Journal::new("", &Context::unattached("", PathBuf::new()), 0);
-        journal.is_silent = true;
+        Journal::with(Voice::Silent, 0)
+    }
+
+    /// One of which it is not known yet whether anybody will read it.
+    pub(crate) fn held(lines_max: u32) -> Journal {
+        Journal::with(Voice::Held { lines: Vec::new(), bytes: 0 }, lines_max)
+    }
+
+    fn with(voice: Voice, lines_max: u32) -> Journal {
+        let mut journal = Journal::new("", &Context::unattached("", PathBuf::new()), lines_max);
+        journal.voice = voice;
         journal
+    }
+
+    /// Writes what the other held back, and adds it up, as if it were said now.
+    pub(crate) fn tell(&mut self, held: &mut Journal) {
+        if let Voice::Held { lines, bytes } = &mut held.voice {
+            *bytes = 0;
+            lines.drain(..).for_each(|(level, message)| self.log(level, &message));
+        }
+        self.left_out += std::mem::take(&mut held.left_out);
+        std::mem::take(&mut held.counters).into_iter().for_each(|(name, count)| self.count(name, count));
     }
 
     /// A line, unless there were too many within this second.
     pub(crate) fn log(&mut self, level: Level, message: &str) {
-        if self.is_silent {
-            return;
+        match &mut self.voice {
+            Voice::Heard => self.log_now(level, message),
+            Voice::Silent => {}
+            Voice::Held { lines, bytes } if lines.len() < self.lines_max as usize && *bytes < HELD_BYTES_MAX => {
+                let message: String = message.chars().take(LINE_CHARACTERS_MAX).collect();
+                *bytes += message.len();
+                lines.push((level, message));
+            }
+            Voice::Held { .. } => self.left_out += 1,
         }
+    }
+
+    fn log_now(&mut self, level: Level, message: &str) {
         if self.since.elapsed() >= Duration::from_secs(1) {
             self.begin_second();
         }
@@ -99,7 +140,8 @@ impl Journal {
     /// Adds to a counter; one more than may be is forgotten.
     pub(crate) fn count(&mut self, name: String, delta: u64) {
         let is_known = self.counters.contains_key(&name);
-        if self.is_silent || !is_known && (self.counters.len() >= COUNTERS_MAX || !is_name(&name)) {
+        if matches!(self.voice, Voice::Silent) || !is_known && (self.counters.len() >= COUNTERS_MAX || !is_name(&name))
+        {
             return;
         }
         self.shared.add(&self.step, &name, delta);
@@ -110,6 +152,9 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
+        if !matches!(self.voice, Voice::Heard) {
+            return;
+        }
         self.tell_left_out();
         if self.counters.is_empty() {
             return;
@@ -147,6 +192,28 @@ mod tests {
         assert_eq!((journal.counters.len(), context.counters.all().len()), (COUNTERS_MAX, COUNTERS_MAX));
         assert!(journal.counters.values().all(|count| *count == u64::MAX));
         assert!(journal.counters.keys().all(|name| name.len() == 3));
+    }
+
+    #[test]
+    fn what_was_held_back_is_told_once_and_counts_against_the_same_limits() {
+        let context = Context::unattached("test", PathBuf::new());
+        let (mut journal, mut held) = (Journal::new("hand", &context, 2), Journal::held(2));
+        (0..3).for_each(|_| held.log(Level::DEBUG, "line"));
+        held.count("opened".into(), 3);
+        assert!(context.counters.all().is_empty() && journal.lines == 0);
+        (0..2).for_each(|_| journal.tell(&mut held));
+        journal.log(Level::DEBUG, "one more");
+        assert_eq!((journal.lines, journal.left_out, journal.counters["opened"]), (2, 2, 3));
+        assert_eq!(context.counters.all().len(), 1);
+    }
+
+    #[test]
+    fn what_is_held_back_takes_no_memory_without_an_end() {
+        let mut held = Journal::held(u32::MAX);
+        (0..10_000).for_each(|_| held.log(Level::DEBUG, &"x".repeat(5000)));
+        let Voice::Held { lines, .. } = &held.voice else { panic!("it holds back") };
+        assert!(lines.iter().map(|(_, line)| line.len()).sum::<usize>() < HELD_BYTES_MAX + LINE_CHARACTERS_MAX);
+        assert_eq!(lines.len() as u64 + held.left_out, 10_000);
     }
 
     #[test]

@@ -48,12 +48,7 @@ impl Keyed {
 
     /// An attempt has ended: what it changed is kept, or is as it was before.
     pub(crate) fn settle(&self, is_kept: bool) {
-        let mut values = self.values();
-        let before = std::mem::take(&mut values.before);
-        values.before_bytes = 0;
-        if !is_kept {
-            before.into_iter().for_each(|(key, value)| values.replace(key, value));
-        }
+        self.values().settle(is_kept);
     }
 
     pub(crate) fn copy(&self) -> Copy {
@@ -64,15 +59,16 @@ impl Keyed {
         *self.values() = copy.0;
     }
 
-    /// All of them, to be [read](Keyed::read) again.
+    /// All of them, to be [read](Keyed::read) again, without what an attempt changed that has not ended.
     pub(crate) fn to_bytes(&self) -> Bytes {
         let values = self.values();
-        let mut bytes = Vec::with_capacity(values.bytes);
-        for part in values.entries.iter().flat_map(|(key, value)| [key, value]) {
-            bytes.extend((part.len() as u32).to_le_bytes());
-            bytes.extend(part);
+        if values.before.is_empty() {
+            return values.to_bytes();
         }
-        bytes
+        let mut settled = values.clone();
+        drop(values);
+        settled.settle(false);
+        settled.to_bytes()
     }
 
     /// Goes on with what another was left with, also where it would not be granted so much.
@@ -94,6 +90,23 @@ impl Keyed {
 // === impl Values ===
 
 impl Values {
+    fn settle(&mut self, is_kept: bool) {
+        let before = std::mem::take(&mut self.before);
+        self.before_bytes = 0;
+        if !is_kept {
+            before.into_iter().for_each(|(key, value)| self.replace(key, value));
+        }
+    }
+
+    fn to_bytes(&self) -> Bytes {
+        let mut bytes = Vec::with_capacity(self.bytes);
+        for part in self.entries.iter().flat_map(|(key, value)| [key, value]) {
+            bytes.extend((part.len() as u32).to_le_bytes());
+            bytes.extend(part);
+        }
+        bytes
+    }
+
     fn put(&mut self, key: Bytes, value: Option<Bytes>) -> bool {
         let old = self.entries.get(&key);
         let (old_size, new_size) = (size(&key, old), size(&key, value.as_ref()));

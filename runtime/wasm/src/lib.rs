@@ -44,6 +44,7 @@ mod tests;
 mod transform;
 mod trial;
 mod wants;
+mod warm;
 
 pub use ceiling::Ceiling;
 pub use compile::worker;

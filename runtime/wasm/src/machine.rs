@@ -1,11 +1,14 @@
 //! The engine that compiles and runs all plugins of a process, and the thread that tells it the time.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catchwater_sdk::{Error, Result};
 use wasmtime::{Config, Engine};
+
+use crate::warm::Shelf;
 
 /// How exactly a plugin's time is kept.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -17,6 +20,8 @@ pub(crate) struct Machine {
     pub(crate) engine: Engine,
     /// What of its version, settings and processor decides whether it can run what another compiled.
     pub(crate) kin: u64,
+    /// Its instances that wait for a step.
+    pub(crate) shelf: Arc<Shelf>,
 }
 
 // === impl Machine ===
@@ -27,10 +32,11 @@ impl Machine {
         config.wasm_component_model(true).epoch_interruption(true).max_wasm_stack(STACK_BYTES);
         let engine =
             Engine::new(&config).map_err(|error| Error::bug(format!("start the engine of plugins: {error}")))?;
-        keep_time(&engine)?;
+        let shelf = Arc::new(Shelf::default());
+        keep_time(&engine, Arc::clone(&shelf))?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Machine { engine, kin: hasher.finish() })
+        Ok(Machine { engine, kin: hasher.finish(), shelf })
     }
 
     /// So many ticks, and the one that has begun.
@@ -48,13 +54,15 @@ pub(crate) fn worked() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Plugins look at a counter on every loop and call; what moves it on is a thread that ends with the engine.
-fn keep_time(engine: &Engine) -> Result<()> {
+/// Plugins look at a counter on every loop and call; what moves it on is a thread that ends with the engine. It also sees to it
+/// that no instance waits for longer than it may.
+fn keep_time(engine: &Engine, shelf: Arc<Shelf>) -> Result<()> {
     let engine = engine.weak();
     let tick = move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
+            shelf.sweep(Instant::now());
             thread::sleep(TICK);
         }
     };

@@ -56,6 +56,11 @@ impl Outside {
         self.keyed.as_ref()
     }
 
+    /// Goes on with the values that an instance was opened with, which may have changed them.
+    pub(crate) fn with_values(self, values: Option<&Keyed>) -> Outside {
+        Outside { keyed: values.cloned(), ..self }
+    }
+
     /// An attempt has ended, well or not.
     pub(crate) fn settle(&self, is_well: bool) {
         self.keyed.iter().for_each(|keyed| keyed.settle(is_well));

@@ -11,7 +11,7 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
 use crate::bindings::types::FailureKind;
-use crate::bindings::{clock, egress, host, random, state, types};
+use crate::bindings::{clock, egress, host, lifecycle, random, state, types};
 use crate::config::Bounds;
 use crate::description::Description;
 use crate::exports::{Places, interface_of, role_of};
@@ -65,7 +65,7 @@ impl Plugin {
         let (name, digest, wants) = (name.to_owned(), digest.to_owned(), Wants::default());
         let mut plugin = Plugin { name, digest, role, prepared, places, description, wants, imports, bytes };
         if !is_kept {
-            let described = plugin.ask(when_asked, Outside::default(), Instance::describe);
+            let described = plugin.describe(when_asked);
             plugin.description = described.map_err(|fault| format!("does not describe itself: {fault}"))?.into();
         }
         plugin.wants = Wants::read(&plugin.description.wants, &plugin.imports)?;
@@ -76,14 +76,8 @@ impl Plugin {
     }
 
     /// Asks an instance that is made for it and dropped behind it.
-    pub(crate) fn ask<R>(
-        &self,
-        bounds: Bounds,
-        outside: Outside,
-        question: impl FnOnce(&mut Instance) -> Result<R, Fault>,
-    ) -> Result<R, Fault> {
-        let mut instance = Instance::new(self, bounds, Arc::new(Mutex::new(Journal::silent())), outside)?;
-        question(&mut instance)
+    fn describe(&self, bounds: Bounds) -> Result<lifecycle::Description, Fault> {
+        Instance::new(self, bounds, Arc::new(Mutex::new(Journal::silent())), Outside::default())?.describe()
     }
 
     /// What it said of itself, as what the engine does about it.
@@ -119,6 +113,11 @@ impl Plugin {
     /// The SHA-256 of its file, in hexadecimal digits.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// A number for what stands in its file.
+    pub(crate) fn contents(&self) -> u64 {
+        u64::from_str_radix(&self.digest[..16], 16).expect("a digest is hexadecimal digits")
     }
 
     /// How many bytes its file has.

@@ -19,6 +19,7 @@ use crate::compile::compile;
 use crate::journal::plain;
 use crate::machine::Machine;
 use crate::plugin::{Plugin, digest};
+use crate::warm::Shelf;
 
 /// Where plugins are, and where compiled ones are kept.
 #[derive(Clone, Debug, Default)]
@@ -128,6 +129,11 @@ impl Plugins {
     /// Those that were under this name before, the last used first.
     pub(crate) fn before(&self, plugin: &str) -> Vec<Arc<Plugin>> {
         self.known().plugins.iter().filter(|known| known.name() == plugin).cloned().collect()
+    }
+
+    /// Where instances wait for their steps.
+    pub(crate) fn shelf(&self) -> Result<Arc<Shelf>> {
+        Ok(Arc::clone(&self.known().machine()?.shelf))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -1,7 +1,7 @@
 //! What all steps that a plugin does have in common: it is started, started anew where it broke off, and blamed.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use catchwater_sdk::config::Role;
@@ -16,6 +16,7 @@ use crate::outside::Outside;
 use crate::plugin::Plugin;
 use crate::plugins::Plugins;
 use crate::trial::{Opening, Passed, Trial};
+use crate::warm::{Place, Warm};
 
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -28,6 +29,8 @@ pub(crate) struct Step {
     failures: Failures,
     journal: Arc<Mutex<Journal>>,
     pub(crate) outside: Outside,
+    /// Where the instance waits that was made to see that the plugin can work here.
+    place: Place,
     /// The compiled code is in the data folder, or cannot be there.
     is_kept: bool,
 }
@@ -55,10 +58,12 @@ impl Step {
     pub(crate) fn new(plugins: &Arc<Plugins>, mut config: Config, context: &Context, role: Role) -> Result<Step> {
         plugins.ceiling().hold(&mut config)?;
         let bounds = config.bounds();
-        context.reads(&plugins.path_of(&config.plugin));
+        let path = plugins.path_of(&config.plugin);
+        context.reads(&path);
         let text = serde_json::Value::Object(config.config).to_string();
         let trial = Trial { role, bounds, config: &text, grants: &config.grants, context };
-        let Passed { plugin, opening, outside } = trial.find(plugins, &config.plugin)?;
+        let Passed { plugin, opening, outside, place } = trial.find(plugins, &config.plugin)?;
+        context.has_read(&path, plugin.contents());
         let journal = Journal::new(plugin.name(), context, bounds.log_lines);
         Ok(Step {
             plugins: Arc::clone(plugins),
@@ -68,19 +73,37 @@ impl Step {
             failures: Failures { max: *config.failures_max as usize, at: VecDeque::new(), in_a_row: 0 },
             journal: Arc::new(Mutex::new(journal)),
             outside,
+            place,
             is_kept: false,
         })
     }
 
-    /// A new instance, opened.
+    /// An instance, opened: first the one that was made already, if it waits still.
     pub(crate) fn start(&mut self) -> Result<Instance, Halt> {
         if !std::mem::replace(&mut self.is_kept, true) {
             self.plugins.keep_compiled(&self.plugin);
         }
-        let journal = Arc::clone(&self.journal);
-        let mut instance = Instance::new(&self.plugin, self.bounds, journal, self.outside.clone())?;
-        self.answered(instance.open(self.opening.lent()))?;
+        let (mut instance, is_open) = match self.place.take() {
+            Some(warm) => self.take_over(warm),
+            None => {
+                let journal = Arc::clone(&self.journal);
+                (Instance::new(&self.plugin, self.bounds, journal, self.outside.clone())?, false)
+            }
+        };
+        if !is_open {
+            self.answered(instance.open(self.opening.lent()))?;
+        }
         Ok(instance)
+    }
+
+    /// What it said when it was opened is heard now, as if it were opened here.
+    fn take_over(&self, warm: Warm) -> (Instance, bool) {
+        let Warm { mut instance, told, is_open, .. } = warm;
+        let [mut journal, mut told] =
+            [&self.journal, &told].map(|one| one.lock().unwrap_or_else(PoisonError::into_inner));
+        journal.tell(&mut told);
+        instance.hand_to(self.bounds, Arc::clone(&self.journal), self.outside.clone());
+        (instance, is_open)
     }
 
     /// As [`Step::start`], where no record could be to blame that it breaks off.

@@ -1,7 +1,7 @@
 //! What a plugin must stand before it gets a place in a pipeline: it is found, granted what it wants, asked about its
 //! configuration, and a transform is opened.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use catchwater_sdk::config::Role;
 use catchwater_sdk::{Context, Error, Result};
@@ -10,11 +10,13 @@ use tracing::warn;
 use crate::bindings::lifecycle;
 use crate::config::Bounds;
 use crate::grants::Grants;
-use crate::journal::plain;
+use crate::instance::Instance;
+use crate::journal::{Journal, plain};
 use crate::kept::Kept;
 use crate::outside::Outside;
 use crate::plugin::Plugin;
 use crate::plugins::Plugins;
+use crate::warm::{Place, Warm};
 
 /// So many of a plugin's complaints are shown, and so much of each.
 const ISSUES_MAX: usize = 8;
@@ -34,15 +36,18 @@ pub(crate) struct Passed {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) opening: Opening,
     pub(crate) outside: Outside,
+    /// Where the instance waits that stood it.
+    pub(crate) place: Place,
 }
 
 /// What a plugin is told when it is opened.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Opening {
     pipeline: String,
     step: String,
     task: u32,
     tasks: u32,
-    config: String,
+    pub(crate) config: String,
     /// The last snapshot of the instance before, and the version of who wrote it.
     pub(crate) state: Option<Vec<u8>>,
     pub(crate) state_version: u32,
@@ -56,11 +61,11 @@ impl Trial<'_> {
     /// the reload.
     pub(crate) fn find(&self, plugins: &Plugins, name: &str) -> Result<Passed> {
         let found = plugins.load(name).map_err(|error| error.at_key("plugin"));
-        let found = found.and_then(|plugin| self.passes(plugin));
+        let found = found.and_then(|plugin| self.passes(plugins, plugin));
         let Err(error) = &found else { return found };
-        let is_built_anew = self.context.format.is_some() && !self.context.takes_over;
+        let is_built_anew = !self.is_planned() && !self.context.takes_over;
         let before = plugins.before(name).into_iter().filter(|_| is_built_anew);
-        match before.into_iter().find_map(|plugin| self.passes(plugin).ok()) {
+        match before.into_iter().find_map(|plugin| self.passes(plugins, plugin).ok()) {
             Some(before) => {
                 warn!(plugin = name, error = %error.chain(), "the plugin's file is no good; the one before goes on");
                 Ok(before)
@@ -69,7 +74,7 @@ impl Trial<'_> {
         }
     }
 
-    fn passes(&self, plugin: Arc<Plugin>) -> Result<Passed> {
+    fn passes(&self, plugins: &Plugins, plugin: Arc<Plugin>) -> Result<Passed> {
         let (name, is, role) = (plugin.name(), plugin.role(), self.role);
         if is != role {
             return Err(Error::config(format!("{name} is a {is}, and this is the place of a {role}")).at_key("plugin"));
@@ -82,11 +87,25 @@ impl Trial<'_> {
         if let (Some(keyed), Some(kept)) = (outside.keyed(), kept) {
             keyed.read(kept.keyed);
         }
-        self.check(&plugin, &opening, &outside)?;
+        let planned = self.context.take_ready::<Place>().and_then(|place| place.take());
+        let warm = match planned.filter(|warm| kept.is_none() && warm.fits(&plugin, &opening)) {
+            Some(warm) => warm,
+            None => self.check(&plugin, &opening, &outside)?,
+        };
+        let outside = outside.with_values(warm.values.as_ref());
+        let place = plugins.shelf()?.put(warm);
+        if self.is_planned() {
+            self.context.leave_ready(place.clone());
+        }
         if let Some(left) = left {
             self.tell_left_behind(&plugin, &outside, &left);
         }
-        Ok(Passed { plugin, opening, outside })
+        Ok(Passed { plugin, opening, outside, place })
+    }
+
+    /// Nothing runs yet: it is seen whether it can.
+    fn is_planned(&self) -> bool {
+        self.context.format.is_none()
     }
 
     /// It may be meant so, when another plugin takes this place; it may as well be a mistake in a new version.
@@ -125,32 +144,39 @@ impl Trial<'_> {
         }
     }
 
-    /// Names the first of the plugin's own complaints at its key, and the others behind it. A transform without a complaint
-    /// is opened, for trial and with the state that it will go on with: it has nothing that it could touch.
-    fn check(&self, plugin: &Plugin, opening: &Opening, outside: &Outside) -> Result<()> {
+    /// Asks the plugin what is wrong with its configuration; an error is its own complaint. A transform without one
+    /// is opened, for trial and with the state that it will go on with: it has nothing that it could touch. What stood that need
+    /// not do so once more.
+    fn check(&self, plugin: &Arc<Plugin>, opening: &Opening, outside: &Outside) -> Result<Warm> {
         let broken = |fault| {
             let text = format!("plugin {} breaks off while it checks its configuration: {fault}", plugin.name());
             Error::config(text).at_key("plugin")
         };
         let output_bytes = self.bounds.output_bytes.min(Bounds::default().output_bytes);
         let bounds = Bounds { output_bytes, ..self.bounds };
-        let issues =
-            plugin.ask(bounds, Outside::default(), |instance| instance.validate(self.config)).map_err(broken)?;
-        let Some(first) = issues.first() else {
-            if self.role != Role::Transform {
-                return Ok(());
-            }
-            let opened = plugin.ask(self.bounds, outside.clone(), |instance| instance.open(opening.lent()));
-            outside.settle(false);
-            return opened.map_err(broken)?.map_err(|failure| plugin.failure(&failure));
-        };
-        let (dot, key) = (if first.key.is_empty() || first.key.starts_with('[') { "" } else { "." }, short(&first.key));
-        let mut messages: Vec<_> = issues.iter().take(ISSUES_MAX).map(|issue| short(&issue.message)).collect();
-        if issues.len() > ISSUES_MAX {
-            messages.push(format!("and {} more", issues.len() - ISSUES_MAX));
+        let silent = Arc::new(Mutex::new(Journal::silent()));
+        let mut instance = Instance::new(plugin, bounds, silent, Outside::default()).map_err(broken)?;
+        complaint(&instance.validate(self.config).map_err(broken)?)?;
+        let told = Arc::new(Mutex::new(Journal::held(self.bounds.log_lines)));
+        let is_open = self.role == Role::Transform;
+        if is_open {
+            instance.hand_to(self.bounds, Arc::clone(&told), outside.clone());
+            instance.open(opening.lent()).map_err(broken)?.map_err(|failure| plugin.failure(&failure))?;
         }
-        Err(Error::config(messages.join("; ")).at_key(format!("config{dot}{key}")))
+        let planned = self.is_planned().then(|| opening.clone());
+        Ok(Warm { plugin: Arc::clone(plugin), instance, is_open, told, values: outside.keyed().cloned(), planned })
     }
+}
+
+/// The first of a plugin's own complaints at its key, and the others behind it.
+fn complaint(issues: &[lifecycle::Issue]) -> Result<()> {
+    let Some(first) = issues.first() else { return Ok(()) };
+    let (dot, key) = (if first.key.is_empty() || first.key.starts_with('[') { "" } else { "." }, short(&first.key));
+    let mut messages: Vec<_> = issues.iter().take(ISSUES_MAX).map(|issue| short(&issue.message)).collect();
+    if issues.len() > ISSUES_MAX {
+        messages.push(format!("and {} more", issues.len() - ISSUES_MAX));
+    }
+    Err(Error::config(messages.join("; ")).at_key(format!("config{dot}{key}")))
 }
 
 fn short(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! What a component is told when it is built.
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::counters::Counters;
 use crate::files::Files;
 use crate::format::Format;
+use crate::ready::Ready;
 
 /// Where a component stands. Building one has no side effects (Invariant 6), so nothing here may be touched before `open`.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Context {
     pub claims: Claims,
     /// Which files the component says that it reads.
     pub files: Files,
+    /// What components leave when they are planned, and take when they run.
+    pub ready: Ready,
     /// What the component counts itself.
     pub counters: Counters,
     /// What a transform in its place last said that it remembers, if it goes on after one.
@@ -57,6 +61,7 @@ impl Context {
             format: None,
             claims: Claims::default(),
             files: Files::default(),
+            ready: Ready::default(),
             counters: Counters::default(),
             state: None,
             takes_over: false,
@@ -70,6 +75,22 @@ impl Context {
 
     /// Says, while the component is built, that it reads this file once it is opened: a certificate, a schema.
     pub fn reads(&self, path: &Path) {
-        self.files.add(path);
+        self.files.add(path, None);
+    }
+
+    /// The same of a file that the component had to read by then: `contents` is another number for each of its contents, so
+    /// that nobody reads it once more to tell whether it has changed.
+    pub fn has_read(&self, path: &Path, contents: u64) {
+        self.files.add(path, Some(contents));
+    }
+
+    /// Leaves something, while the component is planned, for the one that runs in its place.
+    pub fn leave_ready(&self, thing: impl Any + Send) {
+        self.ready.leave(&self.component, Box::new(thing));
+    }
+
+    /// What the component left that was planned in this place, if nobody took it before.
+    pub fn take_ready<T: Any>(&self) -> Option<T> {
+        self.ready.take(&self.component)?.downcast().ok().map(|thing| *thing)
     }
 }

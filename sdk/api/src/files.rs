@@ -1,6 +1,6 @@
 //! Files: those that a component reads besides its configuration, how a name becomes that of one, and how one is replaced.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The files of one component, as it names them with [`Context::reads`](crate::Context::reads) while it is built, which
 /// touches nothing. When what stands in one changes, so has the component for a server. Clones share the list.
 #[derive(Clone, Debug, Default)]
-pub struct Files(Arc<Mutex<BTreeSet<PathBuf>>>);
+pub struct Files(Arc<Mutex<BTreeMap<PathBuf, Option<u64>>>>);
 
 impl Files {
-    /// Adds one.
-    pub fn add(&self, path: &Path) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    /// Adds one, with a number for what stands in it where the component knows one.
+    pub fn add(&self, path: &Path, contents: Option<u64>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), contents);
     }
 
     /// All so far; none is left.
-    pub fn take(&self) -> BTreeSet<PathBuf> {
+    pub fn take(&self) -> BTreeMap<PathBuf, Option<u64>> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

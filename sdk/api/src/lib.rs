@@ -21,6 +21,7 @@ pub mod format;
 mod nearest;
 mod plain;
 pub mod position;
+pub mod ready;
 pub mod record;
 pub mod registry;
 mod render;

@@ -9,6 +9,7 @@ mod memory;
 mod random;
 mod sinks;
 mod sources;
+mod starts;
 
 use std::path::PathBuf;
 use std::sync::Arc;

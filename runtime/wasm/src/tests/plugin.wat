@@ -3,6 +3,7 @@
   (memory (export "memory") 32)
   (global $free (mut i32) (i32.const 65536))
   (global $calls (mut i32) (i32.const 0))
+  (global $asked (mut i32) (i32.const 0))
   ;; DATA
 
   ;; Gives memory out and takes none back.
@@ -32,7 +33,9 @@
     (i32.add (call $deeper (i32.add (local.get $n) (i32.const 1))) (i32.const 1)))
 
   (func (export "catchwater:plugin/lifecycle@0.1.0#describe") (result i32) (i32.const 1024))
-  (func (export "catchwater:plugin/lifecycle@0.1.0#validate") (param i32 i32) (result i32) (i32.const 1088))
+  (func (export "catchwater:plugin/lifecycle@0.1.0#validate") (param i32 i32) (result i32)
+    (global.set $asked (i32.add (global.get $asked) (i32.const 1)))
+    (i32.const 1088))
   (func (export "catchwater:plugin/lifecycle@0.1.0#open")
     (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
     ;; OPEN

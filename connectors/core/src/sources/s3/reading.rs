@@ -79,6 +79,19 @@ enum Fed {
     Damaged(std::io::Error),
 }
 
+// === impl Body ===
+
+impl Body {
+    /// What of these bytes, the next ones, lies behind a byte of the object.
+    fn behind(&mut self, byte: u64, mut bytes: Bytes) -> Bytes {
+        let known = byte.saturating_sub(self.at).min(bytes.len() as u64);
+        self.at += bytes.len() as u64;
+        bytes.advance(known as usize);
+        self.is_new |= !bytes.is_empty();
+        bytes
+    }
+}
+
 // === impl Reading ===
 
 impl Reading {
@@ -232,25 +245,27 @@ impl Reading {
 
     /// The next bytes of the object. A download that is cut goes on where it was, unless nothing came of it.
     async fn download(&mut self) -> Result<Downloaded> {
-        while self.downloaded_to < self.found.size {
+        loop {
             let Some(body) = &mut self.body else {
+                if self.downloaded_to >= self.found.size {
+                    return Ok(Downloaded::All);
+                }
                 let Some(opened) = self.open().await? else { return Ok(Downloaded::Missing) };
                 self.body = Some(Body { bytes: opened.body, at: opened.from, is_new: false });
                 continue;
             };
             match body.bytes.try_next().await {
-                Ok(Some(mut bytes)) => {
-                    let known = self.downloaded_to.saturating_sub(body.at).min(bytes.len() as u64);
-                    body.at += bytes.len() as u64;
-                    bytes.advance(known as usize);
+                Ok(Some(bytes)) => {
+                    let bytes = body.behind(self.downloaded_to, bytes);
                     self.downloaded_to += bytes.len() as u64;
-                    body.is_new |= !bytes.is_empty();
                     if !bytes.is_empty() {
                         return Ok(Downloaded::Bytes(bytes));
                     }
                 }
-                Ok(None) => return Err(self.cut_short()),
-                Err(error) if body.is_new => {
+                Ok(None) if self.downloaded_to < self.found.size => return Err(self.cut_short()),
+                Ok(None) => return Ok(Downloaded::All),
+                // What is beyond the size that was listed, as where the store unpacks it, is asked for from the start.
+                Err(error) if body.is_new && self.downloaded_to < self.found.size => {
                     debug!(object = self.shown, at = self.downloaded_to, %error, "a download was cut, and goes on");
                     self.body = None;
                 }
@@ -260,7 +275,6 @@ impl Reading {
                 }
             }
         }
-        Ok(Downloaded::All)
     }
 
     async fn open(&mut self) -> Result<Option<Opened>> {

@@ -1,7 +1,7 @@
 //! How a cluster is reached.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use catchwater_sdk::config::Secret;
 use catchwater_sdk::{Context, Error, Result};
@@ -122,8 +122,10 @@ impl Connection {
 
     /// Says which files the client will read.
     pub(crate) fn note_files(&self, context: &Context) {
-        let files = self.tls.iter().flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key]);
-        files.flatten().for_each(|file| context.reads(file));
+        let ours = self.tls.iter().flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key]).flatten();
+        ours.for_each(|file| context.reads(file));
+        let passed_through = self.librdkafka.iter().filter(|(name, _)| properties::is_file(name));
+        passed_through.for_each(|(_, file)| context.reads(Path::new(file)));
     }
 
     fn check_features(&self) -> Result<()> {
@@ -193,10 +195,13 @@ fn check(client: &ClientConfig) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn client(librdkafka: &[(&str, &str)]) -> Result<ClientConfig> {
+    fn connection(librdkafka: &[(&str, &str)]) -> Connection {
         let librdkafka = librdkafka.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let connection = Connection { brokers: "localhost:9092".into(), tls: None, sasl: None, librdkafka };
-        connection.client_config(&[("client.id", "catchwater".into())], &[("group.id", "group")])
+        Connection { brokers: "localhost:9092".into(), tls: None, sasl: None, librdkafka }
+    }
+
+    fn client(librdkafka: &[(&str, &str)]) -> Result<ClientConfig> {
+        connection(librdkafka).client_config(&[("client.id", "catchwater".into())], &[("group.id", "group")])
     }
 
     fn check(librdkafka: (&str, &str), key: &str, phrase: &str) {
@@ -210,6 +215,15 @@ mod tests {
         let client = client(&[("fetch.min.bytes", "65536"), ("client.id", "mine")]).expect("it is valid");
         assert_eq!(client.get("fetch.min.bytes"), Some("65536"));
         assert_eq!(client.get("client.id"), Some("mine"));
+    }
+
+    #[test]
+    fn files_that_are_passed_through_are_watched_too() {
+        let context = Context::unattached("orders", "nowhere".into());
+        let passed = [("ssl.crl.location", "revoked.pem"), ("sasl.kerberos.keytab", "keys"), ("client.id", "mine")];
+        connection(&passed).note_files(&context);
+        let files: Vec<_> = context.files.take().into_keys().collect();
+        assert_eq!(files, [Path::new("keys"), Path::new("revoked.pem")]);
     }
 
     #[test]

@@ -63,6 +63,11 @@ pub(super) fn secrets() -> Map<String, Value> {
     SECRET.iter().map(|name| ((*name).to_owned(), json!({ "type": "string", "format": "secret" }))).collect()
 }
 
+/// Whether its value is a file that the client reads: librdkafka names all of those alike.
+pub(super) fn is_file(name: &str) -> bool {
+    [".location", ".file", ".keytab"].iter().any(|ending| name.ends_with(ending))
+}
+
 /// Whether nobody is to see its value.
 pub(super) fn is_secret(name: &str) -> bool {
     SECRET.contains(&name)

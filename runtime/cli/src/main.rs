@@ -34,6 +34,7 @@ use std::process::ExitCode;
 use catchwater_lake::replay::Board;
 use catchwater_sdk::Registry;
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::{EnvFilter, reload};
 
 /// Gathers events off message brokers, leads them to a data lake, and leads them back again.
@@ -205,9 +206,6 @@ fn registry(board: &Board) -> Registry {
     registry
 }
 
-/// Of each object that was uploaded in parts the SDK of S3 warns that its checksum is none of the whole.
-const OTHERS: &str = "aws_sdk_s3::http_response_checksum=error";
-
 fn start_log(arguments: &Arguments) -> Result<(), String> {
     let default = match arguments.command {
         Command::Demo(_) | Command::Run(_) => "info",
@@ -217,8 +215,8 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
         _ => "warn,catchwater_engine::topology=off",
     };
     let log = arguments.log.as_deref().unwrap_or(default);
-    let begun_with = format!("{OTHERS},{log}");
-    let filter = EnvFilter::try_new(&begun_with).map_err(|error| format!("--log {log}: {error}"))?;
+    let filter = filter(log).map_err(|error| format!("--log {log}: {error}"))?;
+    let begun_with = log.to_owned();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let log = log.with_target(false).with_ansi(output::complaints_have_colours());
     match arguments.log_json {
@@ -236,12 +234,17 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
+/// Of each object that was uploaded in parts the SDK of S3 warns that its checksum is none of the whole: nobody asked.
+fn filter(log: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(format!("aws_sdk_s3::http_response_checksum=error,{log}"))
+}
+
 /// A server's log can be changed while it runs: what is asked for comes on top of what it began with.
 #[cfg_attr(not(feature = "server"), allow(unused_variables))]
 fn let_levels_change<S: 'static>(handle: reload::Handle<EnvFilter, S>, begun_with: String) {
     #[cfg(feature = "server")]
     catchwater_server::on_level_change(&begun_with.clone(), move |directives| {
-        let filter = EnvFilter::try_new(format!("{begun_with},{directives}")).map_err(|error| error.to_string())?;
+        let filter = filter(&format!("{begun_with},{directives}")).map_err(|error| error.to_string())?;
         handle.reload(filter).map_err(|error| error.to_string())
     });
 }

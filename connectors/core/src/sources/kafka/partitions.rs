@@ -10,6 +10,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::member::Client;
+use super::read::PAUSE;
 use super::resolve::Resolved;
 use crate::kafka::ffi;
 
@@ -49,6 +50,13 @@ impl Partitions {
     /// As [`Partitions::get`].
     pub(super) fn get_mut(&mut self, topic: &str, number: i32) -> Option<&mut Owned> {
         self.topics.get_mut(topic)?.get_mut(&number)
+    }
+
+    /// What comes next of this one is taken as if it came after a pause.
+    pub(super) fn doubt(&mut self, partition: &Partition) {
+        if let Some(owned) = self.get_mut(&partition.stream, partition.number) {
+            owned.read_at = owned.read_at.checked_sub(PAUSE).unwrap_or(owned.read_at);
+        }
     }
 
     /// Whether it is ours in just this incarnation.

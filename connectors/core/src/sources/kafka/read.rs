@@ -36,7 +36,7 @@ pub(super) struct Read {
 }
 
 /// A pause long enough for a topic to be deleted, made anew and written to.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits for what comes next. Cancel safe: it waits only while nothing was read.
 pub(super) async fn next(member: &mut Member, partitions: &mut Partitions, limit: Limit, look_at: Instant) -> Next {

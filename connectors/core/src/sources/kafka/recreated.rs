@@ -21,7 +21,7 @@ impl Kafka {
     }
 
     /// As the engine asks by [`Source::confirm`](catchwater_sdk::source::Source::confirm). A topic that is gone is confirmed:
-    /// what was read of it cannot be read again.
+    /// what was read of it cannot be read again, and what came after a pause was confirmed while it was there.
     pub(super) async fn confirm_topics(&mut self) -> Result<()> {
         let read_at = self.partitions.iter().filter(|owned| owned.started).map(|owned| owned.read_at).max();
         if read_at.is_some_and(|read_at| !self.identity.covers(read_at)) {
@@ -35,13 +35,19 @@ impl Kafka {
         }
     }
 
-    /// The records held, unless their topic is another than the one that was assigned. Cancel safe.
+    /// The records held, unless their topic is another than the one that was assigned, or is gone: then nobody can tell whether
+    /// it was made anew before it went. Cancel safe.
     pub(super) async fn confirmed(&mut self) -> Result<Option<Batch>> {
         let client = Arc::clone(self.member()?.client());
         let topics = self.identity.ask_now(&client, self.topics()).await?;
         let recreated = self.replace_recreated(&topics)?;
         match self.held.take() {
-            Some(batch) if recreated => self.put_back(&batch).map(|()| None),
+            Some(batch) if recreated || is_any_gone(&batch, &topics) => {
+                self.put_back(&batch)?;
+                // What comes instead is as doubtful.
+                batch.origins().iter().for_each(|origin| self.partitions.doubt(&origin.partition));
+                Ok(None)
+            }
             held => Ok(held),
         }
     }
@@ -97,4 +103,10 @@ impl Kafka {
         topics.dedup();
         topics
     }
+}
+
+/// Whether records are of a topic that is not there.
+fn is_any_gone(batch: &Batch, topics: &[Topic]) -> bool {
+    let is_there = |stream: &str| topics.iter().any(|topic| topic.name == *stream);
+    batch.origins().iter().any(|origin| !is_there(&origin.partition.stream))
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catchwater_sdk::source::Assignment;
-use catchwater_sdk::{BatchBuilder, Partition};
+use catchwater_sdk::{BatchBuilder, Partition, Positions};
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::member::Client;
-use super::read::PAUSE;
 use super::resolve::Resolved;
 use crate::kafka::ffi;
 
@@ -30,6 +29,8 @@ pub(super) struct Owned {
     pub(super) next: i64,
     /// When a record was last read, or reading was sent somewhere.
     pub(super) read_at: Instant,
+    /// Nothing from here on is handed out: the topic was gone when it was asked for.
+    pub(super) doubtful: Option<i64>,
     /// Where reading stood when it was sent elsewhere, as long as the client may still speak of that place.
     stood: Option<i64>,
 }
@@ -38,7 +39,8 @@ impl Partitions {
     /// This one is ours; the engine has not said yet where to start.
     pub(super) fn take(&mut self, resolved: Resolved) {
         let (stream, number) = (Arc::clone(&resolved.partition.stream), resolved.partition.number);
-        let owned = Owned { next: resolved.at, resolved, started: false, read_at: Instant::now(), stood: None };
+        let owned =
+            Owned { next: resolved.at, resolved, started: false, read_at: Instant::now(), doubtful: None, stood: None };
         self.topics.entry(stream).or_default().insert(number, owned);
     }
 
@@ -52,11 +54,25 @@ impl Partitions {
         self.topics.get_mut(topic)?.get_mut(&number)
     }
 
-    /// What comes next of this one is taken as if it came after a pause.
-    pub(super) fn doubt(&mut self, partition: &Partition) {
+    /// Whether it is ours in just this incarnation, and what was read of it is.
+    pub(super) fn is_certain(&self, partition: &Partition) -> bool {
+        let owned = self.get(&partition.stream, partition.number).filter(|_| self.has(partition));
+        owned.is_some_and(|owned| owned.doubtful.is_none())
+    }
+
+    /// From here on it is not known whose records they are.
+    pub(super) fn doubt(&mut self, partition: &Partition, position: i64) {
         if let Some(owned) = self.get_mut(&partition.stream, partition.number) {
-            owned.read_at = owned.read_at.checked_sub(PAUSE).unwrap_or(owned.read_at);
+            owned.doubtful.get_or_insert(position);
         }
+    }
+
+    /// Where those go on that were doubtful, and are known to be the same.
+    pub(super) fn settled(&mut self, is_same: impl Fn(&Partition) -> bool) -> Positions {
+        let owned = self.topics.values_mut().flat_map(BTreeMap::values_mut);
+        let doubtful = owned.filter(|owned| is_same(&owned.resolved.partition));
+        let taken = |owned: &mut Owned| Some((Arc::clone(&owned.resolved.partition), owned.doubtful.take()?));
+        doubtful.filter_map(taken).collect()
     }
 
     /// Whether it is ours in just this incarnation.
@@ -116,7 +132,8 @@ impl Partitions {
     pub(super) fn follow(&mut self, client: &Client, builder: &mut BatchBuilder) {
         let Ok(positions) = client.position() else { return };
         for element in positions.elements() {
-            let Some(owned) = self.get_mut(element.topic(), element.partition()) else { continue };
+            let owned = self.get_mut(element.topic(), element.partition());
+            let Some(owned) = owned.filter(|owned| owned.doubtful.is_none()) else { continue };
             if let Some(position) = owned.trusted(element.offset()).filter(|position| *position > owned.next) {
                 owned.next = position;
                 let origin = builder.origin(&owned.resolved.partition);
@@ -141,6 +158,7 @@ impl Owned {
     pub(super) fn start(&mut self, at: i64) {
         self.stood = self.started.then_some(self.next);
         self.started = true;
+        self.doubtful = None;
         self.next = at;
         self.read_at = Instant::now();
     }

@@ -36,7 +36,7 @@ pub(super) struct Read {
 }
 
 /// A pause long enough for a topic to be deleted, made anew and written to.
-pub(super) const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits for what comes next. Cancel safe: it waits only while nothing was read.
 pub(super) async fn next(member: &mut Member, partitions: &mut Partitions, limit: Limit, look_at: Instant) -> Next {
@@ -106,7 +106,8 @@ impl Reading<'_> {
     /// `None` for a partition that is not ours to read (any more).
     fn begin_run(&mut self, topic: usize, message: &BorrowedMessage<'_>) -> Option<Run> {
         let number = message.partition();
-        let owned = self.partitions.get(message.topic(), number).filter(|owned| owned.started)?;
+        let owned =
+            self.partitions.get(message.topic(), number).filter(|owned| owned.started && owned.doubtful.is_none())?;
         self.after_pause |= self.now.duration_since(owned.read_at) >= PAUSE;
         let origin = self.builder.origin(&owned.resolved.partition);
         // Also a run of which nothing is taken must not leave an origin without a position.

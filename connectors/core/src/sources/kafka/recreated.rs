@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catchwater_sdk::source::Polled;
-use catchwater_sdk::{Batch, Error, Positions, Result};
+use catchwater_sdk::{Batch, Error, Partition, Positions, Result};
 
 use super::Kafka;
 use super::moves::name;
@@ -35,27 +35,37 @@ impl Kafka {
         }
     }
 
-    /// The records held, unless their topic is another than the one that was assigned, or is gone: then nobody can tell whether
-    /// it was made anew before it went. Cancel safe.
+    /// The records held, unless their topic is another than the one that was assigned. Where it is gone nobody can tell whether
+    /// it was made anew before it went: those are read again once it is there under its id. Cancel safe.
     pub(super) async fn confirmed(&mut self) -> Result<Option<Batch>> {
         let client = Arc::clone(self.member()?.client());
         let topics = self.identity.ask_now(&client, self.topics()).await?;
         let recreated = self.replace_recreated(&topics)?;
         match self.held.take() {
-            Some(batch) if recreated || is_any_gone(&batch, &topics) => {
-                self.put_back(&batch)?;
-                // What comes instead is as doubtful.
-                batch.origins().iter().for_each(|origin| self.partitions.doubt(&origin.partition));
-                Ok(None)
-            }
+            Some(batch) if self.doubt_gone(&batch, &topics) || recreated => self.put_back(&batch).map(|()| None),
             held => Ok(held),
         }
     }
 
-    /// As if these records were not read: those of partitions that are still ours come again.
+    /// Whether any of these records are of a topic that is gone.
+    fn doubt_gone(&mut self, batch: &Batch, topics: &[Topic]) -> bool {
+        let is_gone = |partition: &Partition| topics.iter().all(|topic| topic.name != *partition.stream);
+        let mut doubtful = batch.iter().filter(|record| is_gone(record.partition())).peekable();
+        let is_any = doubtful.peek().is_some();
+        doubtful.for_each(|record| self.partitions.doubt(record.partition(), record.position()));
+        is_any
+    }
+
+    /// What was doubtful of topics that are there, and the same, is read again.
+    fn read_again(&mut self, topics: &[Topic]) -> Result<()> {
+        let starts = self.partitions.settled(|partition| topics.iter().any(|topic| topic.name == *partition.stream));
+        if starts.is_empty() { Ok(()) } else { self.read_from(&starts) }
+    }
+
+    /// As if these records were not read: those of partitions that are still ours come again, doubtful ones later.
     pub(super) fn put_back(&mut self, batch: &Batch) -> Result<()> {
         let mut first = Positions::new();
-        for origin in batch.origins().iter().filter(|origin| self.partitions.has(&origin.partition)) {
+        for origin in batch.origins().iter().filter(|origin| self.partitions.is_certain(&origin.partition)) {
             let records = batch.iter().find(|record| *record.partition() == *origin.partition);
             records.into_iter().for_each(|record| first.set(Arc::clone(&origin.partition), record.position()));
         }
@@ -72,7 +82,7 @@ impl Kafka {
             replaced.extend(owned.filter(|partition| &*partition.incarnation != incarnation(topic)).cloned());
         }
         if replaced.is_empty() {
-            return Ok(false);
+            return self.read_again(topics).map(|()| false);
         }
         self.member()?.unassign(replaced.iter())?;
         for partition in &replaced {
@@ -103,10 +113,4 @@ impl Kafka {
         topics.dedup();
         topics
     }
-}
-
-/// Whether records are of a topic that is not there.
-fn is_any_gone(batch: &Batch, topics: &[Topic]) -> bool {
-    let is_there = |stream: &str| topics.iter().any(|topic| topic.name == *stream);
-    batch.origins().iter().any(|origin| !is_there(&origin.partition.stream))
 }

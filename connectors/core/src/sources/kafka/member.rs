@@ -47,13 +47,13 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Makes a client, checks that the named topics exist, and joins the group.
-    pub(super) async fn join(plan: &Plan) -> Result<Member> {
+    /// Makes a client, checks that these topics exist, and joins the group.
+    pub(super) async fn join(plan: &Plan, needed: Vec<String>) -> Result<Member> {
         let (sender, moves) = unbounded_channel();
         let client: Result<StreamConsumer<Report>, _> = plan.client.create_with_context(Report::new(sender));
         let client = Arc::new(client.map_err(|error| Error::config("make a Kafka client").because(error))?);
         let mut member = Member { client: Some(client), joining_since: Instant::now(), moves, cluster: "".into() };
-        member.cluster = member.contact(plan).await?;
+        member.cluster = member.contact(plan, needed).await?;
         let topics: Vec<&str> = plan.topics.iter().map(String::as_str).collect();
         let subscribed = member.client().subscribe(&topics);
         member.joining_since = Instant::now();
@@ -68,8 +68,8 @@ impl Member {
     }
 
     /// Asks the brokers who they are, and whether they know the topics.
-    async fn contact(&self, plan: &Plan) -> Result<Arc<str>> {
-        let (client, named, brokers) = (Arc::clone(self.client()), plan.named_topics(), plan.brokers.clone());
+    async fn contact(&self, plan: &Plan, needed: Vec<String>) -> Result<Arc<str>> {
+        let (client, brokers) = (Arc::clone(self.client()), plan.brokers.clone());
         ask(move || {
             let explain = |code| {
                 hear_troubles(&client);
@@ -78,9 +78,9 @@ impl Member {
             ffi::check_contact(client.client()).map_err(explain)?;
             let cluster = client.client().fetch_cluster_id(ANSWER_WITHIN);
             let cluster = cluster.ok_or_else(|| explain(Code::OperationTimedOut))?;
-            let known = describe(&client, &named)?;
+            let known = describe(&client, &needed)?;
             let unknown = |name: &&String| known.iter().all(|topic| topic.name != **name);
-            let unknown: Vec<String> = named.iter().filter(unknown).cloned().collect();
+            let unknown: Vec<String> = needed.iter().filter(unknown).cloned().collect();
             if unknown.is_empty() {
                 Ok(cluster.into())
             } else {

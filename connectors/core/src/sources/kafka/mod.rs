@@ -57,6 +57,8 @@ struct Kafka {
     /// An error that came right behind a batch.
     failed: Option<KafkaError>,
     look_at: Instant,
+    /// Whether it was a member before: then all topics were there.
+    has_joined: bool,
     /// When the last move was answered; `None` before the first.
     settled: Option<Instant>,
     /// When another took over this member's name, of late.
@@ -78,6 +80,7 @@ impl Kafka {
             held: None,
             failed: None,
             look_at: Instant::now(),
+            has_joined: false,
             settled: None,
             fenced: Vec::new(),
             orphans: Orphans::new(),
@@ -109,7 +112,10 @@ impl Source for Kafka {
         match &self.member {
             Some(member) => member.check_contact(&self.plan.brokers).await,
             None => {
-                self.member = Some(Member::join(&self.plan).await?);
+                // A topic that was there before is on its way back.
+                let needed = if self.has_joined { Vec::new() } else { self.plan.named_topics() };
+                self.member = Some(Member::join(&self.plan, needed).await?);
+                self.has_joined = true;
                 self.identity.settle();
                 Ok(())
             }

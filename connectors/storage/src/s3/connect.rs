@@ -61,14 +61,17 @@ pub struct Reach {
 
 /// Reads the environment and the profile. No bucket is contacted yet, unless to learn its region.
 pub(super) async fn reach(bucket: &str, settings: &Settings) -> Result<Reach> {
-    let trusted = trusted()?;
+    reach_trusting(bucket, settings, &trusted()?).await
+}
+
+async fn reach_trusting(bucket: &str, settings: &Settings, trusted: &Trusted) -> Result<Reach> {
     let given = given_region(settings).region().await;
-    let found = load(settings, given.clone().unwrap_or(Region::from_static(REGION)), &trusted).await?;
+    let found = load(settings, given.clone().unwrap_or(Region::from_static(REGION)), trusted).await?;
     let endpoint = endpoint(settings, &found)?;
     let shared = match (given, &endpoint) {
         (None, None) => {
-            let region = resolve_bucket_region(bucket, &client_options(None, &trusted)?).await?;
-            load(settings, Region::new(region), &trusted).await?
+            let region = resolve_bucket_region(bucket, &client_options(None, trusted)?).await?;
+            load(settings, Region::new(region), trusted).await?
         }
         _ => found,
     };
@@ -85,9 +88,10 @@ pub(super) async fn reach(bucket: &str, settings: &Settings) -> Result<Reach> {
 
 /// A client of the library that the lake is written with.
 pub(super) async fn connect(bucket: &str, settings: &Settings) -> Result<AmazonS3> {
-    let Reach { shared, endpoint, path_style } = reach(bucket, settings).await?;
+    let trusted = trusted()?;
+    let Reach { shared, endpoint, path_style } = reach_trusting(bucket, settings, &trusted).await?;
     let region = shared.region().map(Region::to_string).unwrap_or_default();
-    let options = client_options(endpoint.as_ref(), &trusted()?)?;
+    let options = client_options(endpoint.as_ref(), &trusted)?;
     let provider = shared.credentials_provider().expect("there are credentials, or there was an error");
     let builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(region).with_client_options(options);
     let builder = addressed(builder, bucket, endpoint.as_ref(), path_style);

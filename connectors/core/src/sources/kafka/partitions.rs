@@ -56,8 +56,8 @@ impl Partitions {
 
     /// Whether it is ours in just this incarnation, and what was read of it is.
     pub(super) fn is_certain(&self, partition: &Partition) -> bool {
-        let owned = self.get(&partition.stream, partition.number).filter(|_| self.has(partition));
-        owned.is_some_and(|owned| owned.doubtful.is_none())
+        let owned = self.get(&partition.stream, partition.number);
+        owned.is_some_and(|owned| *owned.resolved.partition == *partition && owned.doubtful.is_none())
     }
 
     /// From here on it is not known whose records they are.

@@ -49,11 +49,9 @@ impl Kafka {
 
     /// Whether any of these records are of a topic that is gone.
     fn doubt_gone(&mut self, batch: &Batch, topics: &[Topic]) -> bool {
-        let is_gone = |partition: &Partition| topics.iter().all(|topic| topic.name != *partition.stream);
-        let mut doubtful = batch.iter().filter(|record| is_gone(record.partition())).peekable();
-        let is_any = doubtful.peek().is_some();
-        doubtful.for_each(|record| self.partitions.doubt(record.partition(), record.position()));
-        is_any
+        let gone = first_of(batch, |partition| topics.iter().all(|topic| topic.name != *partition.stream));
+        gone.iter().for_each(|(partition, position)| self.partitions.doubt(partition, position));
+        !gone.is_empty()
     }
 
     /// What was doubtful of topics that are there, and the same, is read again.
@@ -64,11 +62,7 @@ impl Kafka {
 
     /// As if these records were not read: those of partitions that are still ours come again, doubtful ones later.
     pub(super) fn put_back(&mut self, batch: &Batch) -> Result<()> {
-        let mut first = Positions::new();
-        for origin in batch.origins().iter().filter(|origin| self.partitions.is_certain(&origin.partition)) {
-            let records = batch.iter().find(|record| *record.partition() == *origin.partition);
-            records.into_iter().for_each(|record| first.set(Arc::clone(&origin.partition), record.position()));
-        }
+        let first = first_of(batch, |partition| self.partitions.is_certain(partition));
         self.read_from(&first)
     }
 
@@ -113,4 +107,14 @@ impl Kafka {
         topics.dedup();
         topics
     }
+}
+
+/// The first record of each such partition.
+fn first_of(batch: &Batch, is_meant: impl Fn(&Partition) -> bool) -> Positions {
+    let mut first = Positions::new();
+    for origin in batch.origins().iter().filter(|origin| is_meant(&origin.partition)) {
+        let record = batch.iter().find(|record| *record.partition() == *origin.partition);
+        record.into_iter().for_each(|record| first.set(Arc::clone(&origin.partition), record.position()));
+    }
+    first
 }

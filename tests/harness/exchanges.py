@@ -112,6 +112,9 @@ def unlike(at: str, expected, found) -> list[str]:
     if isinstance(expected, str) and expected.startswith("~"):
         return [] if isinstance(found, str) and re.search(expected[1:], found) else [f"{at}: {found!r} is not like {expected[1:]!r}"]
     if isinstance(expected, dict) and isinstance(found, dict):
+        if REST in expected:
+            expected = {key: expected[key] for key in expected if key != REST}
+            found = {key: found[key] for key in found if key in expected}
         if list(expected) != list(found):
             return [f"{at}: the keys {list(found)}, not {list(expected)}"]
         return [text for key in expected for text in unlike(f"{at}.{key}", expected[key], found[key])]

@@ -9,6 +9,7 @@ mod connectors;
 mod demo;
 mod generate;
 mod lake;
+mod log;
 mod marks;
 mod options;
 mod output;
@@ -34,8 +35,6 @@ use std::process::ExitCode;
 use catchwater_lake::replay::Board;
 use catchwater_sdk::Registry;
 use clap::{Parser, Subcommand};
-use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::{EnvFilter, reload};
 
 /// Gathers events off message brokers, leads them to a data lake, and leads them back again.
 #[derive(Parser)]
@@ -214,37 +213,5 @@ fn start_log(arguments: &Arguments) -> Result<(), String> {
         // Other commands say themselves how they ended.
         _ => "warn,catchwater_engine::topology=off",
     };
-    let log = arguments.log.as_deref().unwrap_or(default);
-    let filter = filter(log).map_err(|error| format!("--log {log}: {error}"))?;
-    let begun_with = log.to_owned();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let log = log.with_target(false).with_ansi(output::complaints_have_colours());
-    match arguments.log_json {
-        true => {
-            let log = log.json().with_filter_reloading();
-            let_levels_change(log.reload_handle(), begun_with);
-            log.init();
-        }
-        false => {
-            let log = log.with_filter_reloading();
-            let_levels_change(log.reload_handle(), begun_with);
-            log.init();
-        }
-    }
-    Ok(())
-}
-
-/// Of each object that was uploaded in parts the SDK of S3 warns that its checksum is none of the whole: nobody asked.
-fn filter(log: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::try_new(format!("aws_sdk_s3::http_response_checksum=error,{log}"))
-}
-
-/// A server's log can be changed while it runs: what is asked for comes on top of what it began with.
-#[cfg_attr(not(feature = "server"), allow(unused_variables))]
-fn let_levels_change<S: 'static>(handle: reload::Handle<EnvFilter, S>, begun_with: String) {
-    #[cfg(feature = "server")]
-    catchwater_server::on_level_change(&begun_with.clone(), move |directives| {
-        let filter = filter(&format!("{begun_with},{directives}")).map_err(|error| error.to_string())?;
-        handle.reload(filter).map_err(|error| error.to_string())
-    });
+    log::start(arguments.log.as_deref().unwrap_or(default), arguments.log_json)
 }

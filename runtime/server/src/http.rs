@@ -1,6 +1,6 @@
 //! HTTP: who may ask, what for, and how the process is doing.
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
@@ -37,7 +37,7 @@ fn router(server: Server, access: Access) -> Router {
         .route("/metrics", get(numbers))
         .with_state(server.clone());
     let api = Router::new().merge(connect::router(server.clone())).merge(v1::router(server)).merge(health);
-    api.fallback(unknown).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(from_fn_with_state(access, guard))
+    api.fallback(connect::unknown).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(from_fn_with_state(access, guard))
 }
 
 /// The server answers as soon as it has started everything once; pipelines in trouble are named, and are no reason to send
@@ -60,9 +60,4 @@ async fn numbers(State(server): State<Server>) -> Response {
 /// The parameters of a query, decoded.
 pub(crate) fn parameters(query: Option<&str>) -> url::form_urlencoded::Parse<'_> {
     url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-}
-
-async fn unknown(request: Request) -> Response {
-    let error = format!("there is no {}", request.uri().path());
-    (StatusCode::NOT_FOUND, Json(json!({ "error": error }))).into_response()
 }

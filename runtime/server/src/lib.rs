@@ -19,7 +19,7 @@ mod wrong;
 
 pub use access::{Access, Token};
 pub use connect::brokers::{Brokers, GroupOffset};
-pub use connect::on_level_change;
+pub use connect::{on_level_change, on_logger};
 pub use server::{
     Described, Differs, Expected, Origin, Outlook, PassedOver, Reload, Reloaded, Server, Settings, Wanted, Wish,
     WishedFile,

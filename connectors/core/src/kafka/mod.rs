@@ -36,6 +36,12 @@ pub(crate) fn default_group(pipeline: &str) -> String {
     format!("catchwater-{pipeline}")
 }
 
+/// Kafka allows letters, digits, `.`, `_` and `-` in the names of clients and members, and 249 of them.
+pub(crate) fn plain(name: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    name.chars().map(allowed).take(249).collect()
+}
+
 /// Asks the brokers something with a call that blocks, off the threads that run tasks.
 pub(crate) async fn ask<T: Send + 'static>(question: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(question).await.or_bug(|| "ask the brokers".into())?

@@ -2,6 +2,7 @@
 
 mod dedupe;
 mod drop;
+mod extract;
 mod fields;
 mod filter;
 mod headers;
@@ -21,6 +22,7 @@ use catchwater_sdk::{Batch, RecordRef, Registry};
 pub(crate) fn register(registry: &mut Registry) {
     dedupe::register(registry);
     drop::register(registry);
+    extract::register(registry);
     filter::register(registry);
     headers::register(registry);
     #[cfg(feature = "jq")]

@@ -48,7 +48,7 @@ fn pipeline_keys() -> Map<String, Value> {
         "name": {
             "description": "Names the pipeline, its state and its metrics; no other pipeline may have it.",
             "type": "string",
-            "format": "name",
+            "format": "pipeline",
             "x-names": ["id", "pipeline"],
         },
         "source": {

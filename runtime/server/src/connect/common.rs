@@ -32,14 +32,26 @@ pub(crate) enum Takes {
     Meaning,
     /// Only these, which say what is done in any case.
     Only(&'static [&'static str]),
+    /// Nothing, since it would not be done; but clients that send all keys send this one too.
+    Empty(&'static str),
     /// Nothing, since it would not be done. Such a key is not listed.
     Nothing(&'static str),
 }
 
 const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
-const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
+pub(crate) const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
 const SIMPLE: &str = "org.apache.kafka.connect.storage.SimpleHeaderConverter";
+
+/// What may stand for a converter, and which kind it is there.
+pub(crate) const CONVERTERS: &[(&str, &str)] = &[
+    (BYTES, "converter"),
+    (JSON, "converter"),
+    (STRING, "converter"),
+    (BYTES, "header_converter"),
+    (SIMPLE, "header_converter"),
+    (STRING, "header_converter"),
+];
 
 const GENERAL: &str = "Common";
 const ERRORS: &str = "Error Handling";
@@ -72,7 +84,7 @@ impl Common {
     }
 }
 
-use Takes::{Meaning, Nothing, Only};
+use Takes::{Empty, Meaning, Nothing, Only};
 
 /// In the order in which they are listed.
 #[rustfmt::skip]
@@ -84,11 +96,11 @@ const KEYS: &[Common] = &[
     key("tasks.max.enforce", "BOOLEAN", Only(&["true"]), "There are never more tasks than that.").default("true").shown("Enforce tasks max", "LOW"),
     key("key.converter", "CLASS", Only(&[BYTES, STRING]), "Keys pass byte for byte.").default(BYTES).shown("Key converter class", "LOW"),
     key("key.converter.schemas.enable", "BOOLEAN", Only(&["false"]), "No envelope of a schema is taken off or put around keys.").default("false").shown("Schemas in keys", "LOW"),
-    key("value.converter", "CLASS", Only(&[BYTES, STRING, JSON]), "Payloads pass byte for byte; steps that ask for fields read them as JSON.").default(BYTES).shown("Value converter class", "LOW"),
-    key("value.converter.schemas.enable", "BOOLEAN", Only(&["false"]), "No envelope of a schema is taken off or put around payloads.").default("false").shown("Schemas in values", "LOW"),
+    key("value.converter", "CLASS", Only(&[BYTES, STRING, JSON]), "Payloads pass byte for byte; steps that ask for fields read them as JSON. With `JsonConverter` a sink takes nothing but JSON.").default(BYTES).shown("Value converter class", "LOW"),
+    key("value.converter.schemas.enable", "BOOLEAN", Only(&["true", "false"]), "Whether the values that `JsonConverter` reads stand in an envelope with their schema, which is taken off. None is put around values that are written.").default("true").shown("Schemas in values", "LOW"),
     key("header.converter", "CLASS", Only(&[BYTES, STRING, SIMPLE]), "Headers pass byte for byte.").default(BYTES).shown("Header converter class", "LOW"),
     key("transforms", "LIST", Meaning, "Names for the steps that records pass on their way, in this order.").default("").group("Transforms").shown("Transforms", "LOW"),
-    key("predicates", "LIST", Nothing("give a transform `transforms.NAME.when`, a query"), ""),
+    key("predicates", "LIST", Empty("give a transform `transforms.NAME.when`, a query"), "A transform has conditions of its own: `transforms.NAME.when`, a query.").default("").group("Predicates").shown("Predicates", "LOW"),
     key("config.action.reload", "STRING", Only(&["restart"]), "A file that a connector reads and that changes is read again.").default("restart").shown("Reload Action", "LOW"),
     key("errors.retry.timeout", "LONG", Only(&["-1"]), "What another system refuses while it is away is tried again until it is back.").default("-1").group(ERRORS).shown("Retry Timeout for Errors", "MEDIUM"),
     key("errors.retry.delay.max.ms", "LONG", Meaning, "The longest wait between two attempts.").default("30000").group(ERRORS).shown("Maximum Delay Between Retries for Errors", "MEDIUM"),

@@ -115,8 +115,14 @@ async fn set(worker: &Worker, name: &str, flat: Flat) -> Answer<Response> {
 }
 
 fn created(worker: &Worker, made: &Described) -> Response {
-    let location = format!("http://{}/connectors/{}", worker.id, made.name());
+    let location = format!("http://{}{}", worker.id, path_of(made.name()));
     (StatusCode::CREATED, [(LOCATION, location)], Json(worker.info(made))).into_response()
+}
+
+fn path_of(name: &str) -> String {
+    let mut url = url::Url::parse("http://localhost/connectors").expect("it is one");
+    url.path_segments_mut().expect("it has a path").push(name);
+    url.path().to_owned()
 }
 
 /// What a client that was shown no secret sends back unchanged is meant to stay. Also tells what cannot.

@@ -51,6 +51,15 @@ pub(crate) fn of_transform(alias: &str, type_name: &str, registry: &Registry) ->
     [kind].into_iter().chain(own).collect()
 }
 
+/// The keys of a converter, by its class or what that is called without its package.
+pub(crate) fn of_converter(name: &str) -> Option<Vec<Definition>> {
+    let is_it = |class: &str| class == name || class.rsplit('.').next() == Some(name);
+    let (class, _) = common::CONVERTERS.iter().find(|(class, _)| is_it(class))?;
+    let own = common::keys(false).filter(|_| *class == common::JSON);
+    let own = own.filter_map(|key| Some((key.name.strip_prefix("value.converter.")?, key)));
+    Some(own.map(|(name, key)| Definition { name: name.to_owned(), ..of_common(key, 0) }).collect())
+}
+
 /// The keys of a connector's or transform's own.
 pub(crate) fn of_schema(schema: Option<&Value>, prefix: &str, group: Option<&str>) -> Vec<Definition> {
     let mut definitions = Vec::new();

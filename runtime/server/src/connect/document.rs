@@ -11,6 +11,10 @@ use super::flat::Flat;
 use super::invalid::Invalid;
 use super::keys::{put, resolve, value};
 
+/// How values are read, and whether they are in an envelope with their schema.
+const CONVERTER: &str = "value.converter";
+const ENVELOPE: &str = "value.converter.schemas.enable";
+
 /// Stands for a topic that was not named, so that the pipeline is checked for all else.
 const UNKNOWN: &str = "unknown";
 
@@ -53,7 +57,11 @@ pub(crate) fn make(name: &str, flat: &Flat, class: &Class, world: World<'_>) -> 
         flat,
         world,
         class,
-        pipeline: Map::from_iter([("name".to_owned(), json!(name)), ("tasks".to_owned(), json!("1"))]),
+        // No part of it stands for anything.
+        pipeline: Map::from_iter([
+            ("name".to_owned(), json!(name.replace("${", "$${"))),
+            ("tasks".to_owned(), json!("1")),
+        ]),
         own: Map::from_iter([("type".to_owned(), json!(class.type_name))]),
         kafka: Map::new(),
         transforms: Vec::new(),
@@ -64,6 +72,7 @@ pub(crate) fn make(name: &str, flat: &Flat, class: &Class, world: World<'_>) -> 
     maker.kafka = maker.connection();
     maker.paths.extend([("name", "name"), ("tasks", "tasks.max")].map(|(path, key)| (path.to_owned(), key.to_owned())));
     maker.kafka_side(name);
+    maker.converter();
     maker.transforms();
     flat.iter().for_each(|(key, text)| maker.key(key, text));
     maker.errors();
@@ -139,9 +148,10 @@ impl Maker<'_> {
         if let Some(common) = common::find(key, self.is_source()) {
             return match common.takes {
                 Takes::Meaning => self.meaning(key, text),
+                Takes::Empty(_) if text.trim().is_empty() => {}
                 Takes::Only(those) if those.contains(&text) => {}
                 Takes::Only(those) => self.wrong.push(Invalid::not_among(key, text, common.kind, those)),
-                Takes::Nothing(why) => self.wrong.push(Invalid::unsupported(key, text, why)),
+                Takes::Empty(why) | Takes::Nothing(why) => self.wrong.push(Invalid::unsupported(key, text, why)),
             };
         }
         if key.starts_with("transforms.") {
@@ -220,6 +230,28 @@ impl Maker<'_> {
         }
     }
 
+    /// What `JsonConverter` asks of the values that a sink connector is given: that they are JSON, and by default in an envelope
+    /// with a schema, of which the payload is what counts.
+    fn converter(&mut self) {
+        if self.flat.get(CONVERTER) != Some(common::JSON) {
+            return;
+        }
+        let is_in_envelope = self.flat.get(ENVELOPE) != Some("false");
+        if self.is_source() && is_in_envelope {
+            let why = format!("no envelope with a schema is put around values: say {ENVELOPE}=false");
+            return self.wrong.push(Invalid::unsupported(CONVERTER, common::JSON, &why));
+        }
+        if self.is_source() {
+            return;
+        }
+        let step = match is_in_envelope {
+            true => json!({"name": CONVERTER, "type": "extract", "field": "payload"}),
+            false => json!({"name": CONVERTER, "type": "require"}),
+        };
+        self.transforms.extend(step.as_object().cloned());
+        self.paths.push(("transforms[0]".to_owned(), CONVERTER.to_owned()));
+    }
+
     fn transforms(&mut self) {
         let mut aliases: Vec<&str> = Vec::new();
         for alias in self.flat.list("transforms") {
@@ -228,14 +260,15 @@ impl Maker<'_> {
                 continue;
             }
             aliases.push(alias);
-            self.transform(alias, aliases.len() - 1);
+            self.transform(alias);
         }
         let strays =
             self.flat.within("transforms.").filter(|(rest, _)| !aliases.iter().any(|alias| is_of(rest, alias)));
         self.wrong.extend(strays.map(|(rest, _)| Invalid::undefined(&format!("transforms.{rest}"))));
     }
 
-    fn transform(&mut self, alias: &str, number: usize) {
+    fn transform(&mut self, alias: &str) {
+        let number = self.transforms.len();
         let prefix = format!("transforms.{alias}.");
         let mut transform = Map::from_iter([("name".to_owned(), json!(alias))]);
         let type_key = format!("{prefix}type");

@@ -1,9 +1,9 @@
 //! `/admin/loggers`: what is logged, while the server runs.
 //!
-//! A logger is a module, such as `catchwater_engine`; what is set of one holds for those within it. The log is the process's
-//! own, and so is what is remembered here.
+//! A logger is a module that logs, such as `catchwater_engine::topology`; what is set of one holds for those within it, whatever
+//! was set of them before. The log is the process's own, and so is what is remembered here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::extract::RawQuery;
@@ -22,12 +22,16 @@ use crate::server::Server;
 
 /// The logger that all others are within.
 const ROOT: &str = "root";
+/// So many can have a level of their own. (Invariant 9)
+const LOGGERS_MAX: usize = 1000;
 const LEVELS: &[&str] = &["OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
 type Change = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 static CHANGE: OnceLock<Change> = OnceLock::new();
-static LEVELS_NOW: Mutex<BTreeMap<String, Level>> = Mutex::new(BTreeMap::new());
+static LEVELS_NOW: Mutex<Levels> = Mutex::new(Levels(BTreeMap::new()));
+/// Not within the levels: modules are also found while those are changed.
+static MODULES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 /// The level of a logger, and since when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,6 +40,10 @@ struct Level {
     /// In milliseconds since the epoch.
     last_modified: Option<i64>,
 }
+
+/// Those of loggers that have one of their own; the others have that of the one around them.
+#[derive(Clone, Debug, Default)]
+struct Levels(BTreeMap<String, Level>);
 
 #[derive(Deserialize)]
 struct Wish {
@@ -46,7 +54,13 @@ struct Wish {
 /// `catchwater_engine=debug`, which come on top of those. Called once.
 pub fn on_level_change(begun_with: &str, change: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) {
     assert!(CHANGE.set(Box::new(change)).is_ok(), "the log is started once");
-    *levels() = begun(begun_with);
+    *lock(&LEVELS_NOW) = begun(begun_with);
+}
+
+/// Whoever started the log says here which modules have something to say. Called for each of them at least once, also while
+/// levels change.
+pub fn on_logger(module: &'static str) {
+    lock(&MODULES).insert(module);
 }
 
 pub(super) fn router() -> Router<Server> {
@@ -59,17 +73,18 @@ pub(super) fn router() -> Router<Server> {
 }
 
 async fn list() -> Json<BTreeMap<String, Level>> {
-    Json(levels().clone())
+    Json(lock(&LEVELS_NOW).all(&modules()))
 }
 
 async fn show(Path(logger): Path<String>) -> Result<Json<Level>, Failure> {
-    levels().get(&logger).cloned().map(Json).ok_or_else(|| unknown(&logger))
+    lock(&LEVELS_NOW).all(&modules()).remove(&logger).map(Json).ok_or_else(|| unknown(&logger))
 }
 
 fn unknown(logger: &str) -> Failure {
     Failure::not_found(format!("Logger {logger} not found."))
 }
 
+/// Answers with the loggers that have another level now.
 async fn set(
     Path(logger): Path<String>,
     RawQuery(query): RawQuery,
@@ -84,22 +99,72 @@ async fn set(
     if !is_module(&logger) {
         return Err(unknown(&logger));
     }
-    change(&logger, level).map_err(Failure::bad_request)?;
+    let changed = change(&logger, level).map_err(Failure::bad_request)?;
     let for_cluster = parameters(query.as_deref()).any(|(name, text)| name == "scope" && text == "cluster");
-    Ok(if for_cluster { StatusCode::NO_CONTENT.into_response() } else { Json(vec![logger]).into_response() })
+    Ok(if for_cluster { StatusCode::NO_CONTENT.into_response() } else { Json(changed).into_response() })
 }
 
-fn change(logger: &str, level: String) -> Result<(), String> {
-    let mut all = levels();
-    let mut wanted = all.clone();
-    wanted.insert(logger.to_owned(), Level { level, last_modified: Some(SystemClock.now_micros() / 1000) });
-    let changed = wanted.iter().filter(|(_, level)| level.last_modified.is_some());
-    let directives: Vec<_> = changed.map(|(logger, level)| directive(logger, &level.level)).collect();
-    if let Some(change) = CHANGE.get() {
-        change(&directives.join(",")).map_err(|error| format!("log {logger} otherwise: {error}"))?;
+fn change(logger: &str, level: String) -> Result<Vec<String>, String> {
+    let modules = modules();
+    let mut all = lock(&LEVELS_NOW);
+    let (wanted, changed) = all.with(logger, level, SystemClock.now_micros() / 1000, &modules)?;
+    if let Some(change) = CHANGE.get().filter(|_| !changed.is_empty()) {
+        change(&wanted.directives()).map_err(|error| format!("log {logger} otherwise: {error}"))?;
     }
     *all = wanted;
-    Ok(())
+    Ok(changed)
+}
+
+// === impl Levels ===
+
+impl Levels {
+    /// All loggers there are, each with its level and when that was set.
+    fn all(&self, modules: &BTreeSet<&str>) -> BTreeMap<String, Level> {
+        let named = modules.iter().copied().chain(self.0.keys().map(String::as_str));
+        named.map(|logger| (logger.to_owned(), self.of(logger))).collect()
+    }
+
+    /// The level of the logger, or of the nearest one around it.
+    fn of(&self, logger: &str) -> Level {
+        let around = self.0.iter().filter(|(name, _)| holds(name, logger));
+        let nearest = around.max_by_key(|(name, _)| if *name == ROOT { 0 } else { name.len() });
+        nearest.map_or_else(|| Level { level: "OFF".to_owned(), last_modified: None }, |(_, level)| level.clone())
+    }
+
+    /// These with another level of a logger and of all within it, and the names of those for which it is another.
+    fn with(
+        &self,
+        logger: &str,
+        level: String,
+        now: i64,
+        modules: &BTreeSet<&str>,
+    ) -> Result<(Levels, Vec<String>), String> {
+        let mut wanted = self.clone();
+        // It is there from now on, also where nothing else changes.
+        wanted.0.entry(logger.to_owned()).or_insert_with(|| self.of(logger));
+        if wanted.0.len() > LOGGERS_MAX {
+            return Err(format!("{LOGGERS_MAX} loggers have a level of their own, and there can be no more"));
+        }
+        let within = wanted.all(modules).into_iter().filter(|(name, _)| holds(logger, name));
+        let changed: Vec<_> = within.filter(|(_, before)| before.level != level).map(|(name, _)| name).collect();
+        if !changed.is_empty() {
+            let set = Level { level, last_modified: Some(now) };
+            let of_its_own = wanted.0.iter_mut().filter(|(name, _)| holds(logger, name));
+            of_its_own.for_each(|(_, level)| *level = set.clone());
+        }
+        Ok((wanted, changed))
+    }
+
+    /// What differs from what the log began with.
+    fn directives(&self) -> String {
+        let changed = self.0.iter().filter(|(_, level)| level.last_modified.is_some());
+        changed.map(|(logger, level)| directive(logger, &level.level)).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Whether a logger is within another, or is that: as the log's own filter sees it, by the beginning of its name.
+fn holds(outer: &str, logger: &str) -> bool {
+    outer == ROOT || logger.starts_with(outer)
 }
 
 /// In the words of the log's own filter, which has no `FATAL`.
@@ -114,7 +179,7 @@ fn is_module(logger: &str) -> bool {
 }
 
 /// The levels of the directives that the log begins with. Those that look closer than at a module are no loggers.
-fn begun(directives: &str) -> BTreeMap<String, Level> {
+fn begun(directives: &str) -> Levels {
     let unchanged = |level: LevelFilter| Level { level: level.to_string().to_uppercase(), last_modified: None };
     // Without a word about all modules those that are not named are silent, and without any word there are errors.
     let of_others = if directives.trim().is_empty() { LevelFilter::ERROR } else { LevelFilter::OFF };
@@ -130,11 +195,15 @@ fn begun(directives: &str) -> BTreeMap<String, Level> {
             all.insert(logger.to_owned(), unchanged(level));
         }
     }
-    all
+    Levels(all)
 }
 
-fn levels() -> MutexGuard<'static, BTreeMap<String, Level>> {
-    LEVELS_NOW.lock().unwrap_or_else(PoisonError::into_inner)
+fn modules() -> BTreeSet<&'static str> {
+    lock(&MODULES).clone()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -150,7 +219,7 @@ mod tests {
     #[test]
     fn the_log_begins_as_its_directives_say() {
         let check = |directives: &str, expected: &[(&str, &str)]| {
-            let levels = begun(directives);
+            let levels = begun(directives).0;
             let levels: Vec<_> = levels.iter().map(|(logger, level)| (logger.as_str(), level.level.as_str())).collect();
             assert_eq!(levels, expected, "{directives}");
         };
@@ -159,6 +228,45 @@ mod tests {
         check("a=warn,b", &[("a", "WARN"), ("b", "TRACE"), ("root", "OFF")]);
         check("warn,[span{x=1}]=debug", &[("root", "WARN")]);
         check("", &[("root", "ERROR")]);
+    }
+
+    #[test]
+    fn a_level_holds_for_all_within_and_tells_which_have_another_now() {
+        let modules = BTreeSet::from(["a::b", "a::c", "other"]);
+        let mut levels = begun("info,a::c=debug");
+        let mut check = |logger: &str, level: &str, expected: &[&str], directives: &str| {
+            let (next, changed) = levels.with(logger, level.to_owned(), 7, &modules).expect("there is room");
+            levels = next;
+            assert_eq!(changed, expected, "{logger}");
+            assert_eq!(levels.directives(), directives);
+        };
+        check("com.example.A", "INFO", &[], "");
+        check("a", "DEBUG", &["a", "a::b"], "a=debug,a::c=debug");
+        check("a::b", "WARN", &["a::b"], "a=debug,a::b=warn,a::c=debug");
+        check("a", "ERROR", &["a", "a::b", "a::c"], "a=error,a::b=error,a::c=error");
+        check(
+            "root",
+            "ERROR",
+            &["com.example.A", "other", "root"],
+            "a=error,a::b=error,a::c=error,com.example.A=error,error",
+        );
+    }
+
+    #[test]
+    fn all_loggers_have_the_level_of_the_nearest_around_them() {
+        let all = begun("warn,a=debug").all(&BTreeSet::from(["a::b", "b"]));
+        let all: Vec<_> = all.iter().map(|(logger, level)| format!("{logger} {}", level.level)).collect();
+        assert_eq!(all, ["a DEBUG", "a::b DEBUG", "b WARN", "root WARN"]);
+    }
+
+    #[test]
+    fn only_so_many_loggers_are_remembered() {
+        let names =
+            (0..LOGGERS_MAX).map(|number| (format!("l{number}"), Level { level: "INFO".into(), last_modified: None }));
+        let full = Levels(names.collect());
+        assert!(full.with("l7", "WARN".into(), 0, &BTreeSet::new()).is_ok());
+        let said = full.with("another", "WARN".into(), 0, &BTreeSet::new()).expect_err("there is no room");
+        assert!(said.contains("1000 loggers"), "{said}");
     }
 
     #[test]

@@ -33,12 +33,12 @@ mod worker;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, any, get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use axum::{Extension, Router};
 
 use self::cluster::Cluster;
 use self::failure::Failure;
-pub use self::loggers::on_level_change;
+pub use self::loggers::{on_level_change, on_logger};
 use crate::server::Server;
 
 /// Everything of it.
@@ -74,11 +74,13 @@ pub(crate) fn router(server: Server) -> Router {
             router = router.route(&format!("{path}/"), methods);
         }
     }
-    // A path that begins as one of its own is answered as it would be, whatever stands behind.
-    let unknown = || async { Failure::http(StatusCode::NOT_FOUND) };
-    let router = router.route("/connectors/{name}/{*rest}", any(unknown));
     let router = router.merge(loggers::router()).method_not_allowed_fallback(other_method);
     router.layer(from_fn(request::wants_json)).layer(Extension(Cluster::default())).with_state(server)
+}
+
+/// Whoever asks for what there is not expects an answer of this API.
+pub(crate) async fn unknown() -> Response {
+    Failure::http(StatusCode::NOT_FOUND).into_response()
 }
 
 /// `OPTIONS` asks which methods there are, which the router says with each answer to one that is not.

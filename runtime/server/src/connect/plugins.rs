@@ -8,6 +8,7 @@ use catchwater_sdk::config::{Catalog, Role};
 use super::body::{Health, Plugin, Worker as WorkerBody};
 use super::check::{Validated, check};
 use super::class::{Class, VERSION};
+use super::common::CONVERTERS;
 use super::connectors::{refuse_too_many, with_secrets, world, wrong_name};
 use super::definitions::{self, Definition};
 use super::failure::Failure;
@@ -31,7 +32,7 @@ pub(super) async fn health() -> Json<Health> {
     Json(Health { status: "healthy", message })
 }
 
-/// The connectors; with `connectorsOnly=false` the steps as well.
+/// The connectors; with `connectorsOnly=false` the steps and converters as well.
 pub(super) async fn list(worker: Worker, RawQuery(query): RawQuery) -> Json<Vec<Plugin>> {
     let registry = worker.server.registry();
     let plugin = |class: Class| Plugin { class: class.name(), kind: class.kind(), version: VERSION };
@@ -40,6 +41,8 @@ pub(super) async fn list(worker: Worker, RawQuery(query): RawQuery) -> Json<Vec<
         let transforms = registry.names(Role::Transform).into_iter();
         let plugin = |name: &str| Plugin { class: name.to_owned(), kind: "transformation", version: VERSION };
         plugins.extend(transforms.map(plugin));
+        let converter = |&(class, kind): &(&str, _)| Plugin { class: class.to_owned(), kind, version: VERSION };
+        plugins.extend(CONVERTERS.iter().map(converter));
     }
     Json(plugins)
 }
@@ -49,10 +52,10 @@ pub(super) async fn definitions(worker: Worker, Path(name): Path<String>) -> Res
     if let Some(class) = Class::find(&name, false, &**registry) {
         return Ok(Json(definitions::of_class(&class, registry)));
     }
-    match registry.schema(Role::Transform, &name) {
-        Some(schema) => Ok(Json(definitions::of_schema(Some(schema), "", None))),
-        None => Err(Failure::not_found(format!("Unknown plugin {name}."))),
-    }
+    let transform =
+        registry.schema(Role::Transform, &name).map(|schema| definitions::of_schema(Some(schema), "", None));
+    let found = transform.or_else(|| definitions::of_converter(&name));
+    found.map(Json).ok_or_else(|| Failure::not_found(format!("Unknown plugin {name}.")))
 }
 
 /// Says what is wrong with a configuration, and changes nothing.

@@ -49,6 +49,11 @@ impl Unreadable {
         Unreadable { status, error }
     }
 
+    /// What there is not.
+    pub(super) async fn path(uri: Uri) -> Unreadable {
+        Unreadable::new(StatusCode::NOT_FOUND, format!("there is no {}", uri.path()))
+    }
+
     /// A method that a path does not have; the header `Allow` says which it has.
     pub(super) async fn method(method: Method, uri: Uri) -> Unreadable {
         Unreadable::new(StatusCode::METHOD_NOT_ALLOWED, format!("there is no {method} of {}", uri.path()))

@@ -10,7 +10,7 @@ mod request;
 mod shapes;
 
 use axum::http::Method;
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Json, Router};
 
 use self::answer::Unreadable;
@@ -30,6 +30,7 @@ pub(crate) fn router(server: Server) -> Router {
     let description = "Pipelines of a Catchwater server: made, changed, paused, watched.";
     let (router, document) = routes().into_parts("Catchwater", description);
     let router = router.route("/v1/openapi.json", get(move || async move { Json(document) }));
+    let router = router.route("/v1/{*rest}", any(Unreadable::path));
     router.method_not_allowed_fallback(Unreadable::method).with_state(server)
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::connection::Connection;
+use crate::kafka::plain;
 
 /// Writes records to topics of Apache Kafka, or of anything that speaks its protocol.
 ///
@@ -207,7 +208,7 @@ fn give_up_after_ms() -> String {
 }
 
 fn client_id(context: &Context) -> String {
-    format!("catchwater-{}", context.pipeline)
+    plain(&format!("catchwater-{}", context.pipeline))
 }
 
 #[cfg(test)]

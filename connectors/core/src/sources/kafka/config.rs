@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::start::Start;
 use crate::kafka::connection::Connection;
-use crate::kafka::{default_group, reading};
+use crate::kafka::{default_group, plain, reading};
 
 /// Reads topics of Apache Kafka, or of anything that speaks its protocol.
 ///
@@ -153,12 +153,6 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
         ("fetch.max.bytes", "8388608".into()),
     ];
     config.connection.client_config(&[&reading()[..], &defaults].concat(), OURS)
-}
-
-/// Kafka allows letters, digits, `.`, `_` and `-` in such names, and 249 of them.
-fn plain(name: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
-    name.chars().map(allowed).take(249).collect()
 }
 
 #[cfg(test)]

@@ -151,7 +151,24 @@ fn checks_choices_ranges_and_units() {
             "14:16 sinks[0].file_size: `Mb` is no unit [did you mean `256MiB`?]",
         ],
     );
-    replaced("name: p", "name: a/b\ntasks: 0", &["1:7 name: must be a name", "2:8 tasks: must be at least 1"]);
+    replaced("name: p", "name: a/b\ntasks: 0", &["2:8 tasks: must be at least 1"]);
+}
+
+#[test]
+fn a_pipeline_is_called_as_one_likes_and_a_component_as_a_file_may_be() {
+    let (long, longest) = ("\u{e4}".repeat(41), "\u{e4}".repeat(40));
+    for name in ["my sink", "a/b", "..a", "1.5", "\"${{x\"", longest.as_str()] {
+        replaced("name: p", &format!("name: {}", name.replace("${{", "$${")), &[]);
+    }
+    let count = "of what is neither a letter or digit of ASCII nor `-` or `_`, each byte counts as three";
+    let name = |written: &str, problem: &str| {
+        replaced("name: p", &format!("name: {written}"), &[&format!("1:7 name: must {problem}")]);
+    };
+    name("\"\"", "not be empty");
+    name("..", "be another name than `.` and `..`, which lead elsewhere in a URL");
+    name("\"a\\nb\"", "be a name without line breaks and other controls");
+    name("\" a\"", "be a name without spaces around it");
+    name(&long, &format!("be a name of at most 240 bytes [{count}]"));
 }
 
 #[test]

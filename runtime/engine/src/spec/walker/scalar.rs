@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use catchwater_query::Query;
 use catchwater_sdk::config::{Duration, Node, Problem, Scalar, Size, Template, float, integer, record_placeholder};
+use catchwater_sdk::files::file_name;
 use catchwater_sdk::nearest;
 use serde_json::Value;
 
@@ -71,6 +72,7 @@ impl Walker<'_> {
             "when" if scalar.text == OTHERWISE => {}
             "when" => self.query(node, scalar),
             "name" => self.refuse(node, name(&scalar.text)),
+            "pipeline" => self.refuse(node, pipeline(&scalar.text)),
             _ => self.refuse(node, length(&scalar.text, schema)),
         }
     }
@@ -175,6 +177,28 @@ fn list_of(choices: &[&str]) -> String {
     match choices {
         [only] => format!("`{only}`"),
         _ => format!("one of {}", choices.join(", ")),
+    }
+}
+
+/// The longest name of a file is 255 bytes, and behind a pipeline's name comes what kind of file it is.
+const PIPELINE_BYTES_MAX: usize = 240;
+
+/// Whoever makes a connector calls it as they like. Where its name becomes that of a file, it is written as a file system takes it.
+fn pipeline(text: &str) -> Option<Problem> {
+    match text {
+        "" => Some(Problem::new("must not be empty")),
+        "." | ".." => Some(Problem::new("must be another name than `.` and `..`, which lead elsewhere in a URL")),
+        _ if text.contains(char::is_control) => {
+            Some(Problem::new("must be a name without line breaks and other controls"))
+        }
+        _ if text.trim() != text => Some(Problem::new("must be a name without spaces around it")),
+        _ if file_name(text).len() > PIPELINE_BYTES_MAX => {
+            let problem = Problem::new(format!("must be a name of at most {PIPELINE_BYTES_MAX} bytes"));
+            Some(
+                problem.help("of what is neither a letter or digit of ASCII nor `-` or `_`, each byte counts as three"),
+            )
+        }
+        _ => None,
     }
 }
 

@@ -114,7 +114,38 @@ fn steps_and_dead_letters_are_put_in_their_places() {
 }
 
 #[test]
+fn json_is_taken_out_of_its_envelope_or_asked_for() {
+    let converter = ("value.converter", common::JSON);
+    let steps = |entries: &[(&str, &str)]| {
+        let made = made(Role::Sink, &[&[("topics", "a"), converter], entries].concat());
+        assert_eq!(made.wrong, [], "{entries:?}");
+        (made.document["transforms"].clone(), made.key_of("transforms[0].type"), made.key_of("transforms[1].where"))
+    };
+    let filter = [("transforms", "one"), ("transforms.one.type", "filter"), ("transforms.one.where", "x")];
+    let (transforms, first, second) = steps(&filter);
+    let envelope = json!({"name": "value.converter", "type": "extract", "field": "payload"});
+    assert_eq!(transforms, json!([envelope, {"name": "one", "type": "filter", "where": "x"}]));
+    assert_eq!((first.as_str(), second.as_str()), ("value.converter", "transforms.one.where"));
+    let required = json!({"name": "value.converter", "type": "require", "on_error": "drop"});
+    let (transforms, ..) = steps(&[("value.converter.schemas.enable", "false"), ("errors.tolerance", "all")]);
+    assert_eq!(transforms, json!([required]));
+    let wrong = made(Role::Source, &[("topic", "t"), converter]).wrong;
+    assert!(wrong[0].message.contains("say value.converter.schemas.enable=false"), "{wrong:?}");
+    let bare = made(Role::Source, &[("topic", "t"), converter, ("value.converter.schemas.enable", "false")]);
+    assert_eq!((bare.wrong.len(), bare.document.get("transforms")), (0, None));
+}
+
+#[test]
+fn a_name_stands_for_itself() {
+    let flat: Flat = [("topics".to_owned(), "a".to_owned())].into_iter().collect();
+    let world = World { registry: &registry(), kafka: Some(&Map::new()) };
+    let made = make("${env:HOME}", &flat, &Class::new(Role::Sink, "lake"), world);
+    assert_eq!(made.document["name"], "$${env:HOME}");
+}
+
+#[test]
 fn what_would_not_be_heeded_is_refused_by_name() {
+    refused(&[("topics", "a"), ("predicates", " ")], &[]);
     refused(&[("topics", "a"), ("predicates", "p"), ("colour", "red")], &["predicates", "colour"]);
     refused(&[("topics", "a"), ("errors.log.enable", "true")], &["errors.log.enable"]);
     refused(&[("topics", "a"), ("consumer.override.group.id", "")], &["consumer.override.group.id"]);

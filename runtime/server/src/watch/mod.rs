@@ -1,10 +1,13 @@
 //! The folder and the files that its pipelines name: when one changes, everything is read again.
 //!
-//! A look twice a second at what every file is: which one, how large, of when. So an editor that writes a draft and renames
-//! it, a Kubernetes volume whose `..data` link is swung round, a network's file system that tells nobody anything, and a file
-//! that was touched and is the same need no rule each. It costs a few system calls.
+//! A look at what every file is: which one, how large, of when; once the operating system says that something has happened
+//! ([`events`]), and twice a second in any case. So an editor that writes a draft and renames it, a Kubernetes volume whose
+//! `..data` link is swung round, a network's file system that tells nobody anything, and a file that was touched and is the same
+//! need no rule each. It costs a few system calls.
 
-use std::collections::BTreeMap;
+mod events;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -13,9 +16,10 @@ use catchwater_engine::spec::is_yaml;
 use tokio::time::sleep;
 use tracing::info;
 
+use self::events::Events;
 use crate::server::{Reload, Server};
 
-/// How often is looked.
+/// How often is looked, whatever is heard.
 const EVERY: Duration = Duration::from_millis(500);
 /// Files that are written one after the other are one change.
 const QUIET: Duration = Duration::from_millis(200);
@@ -37,12 +41,15 @@ impl Watch {
     /// Reloads whenever files have changed; never ends.
     pub async fn watch(self) {
         let Watch { server, mut seen } = self;
+        let mut events = Events::default();
         loop {
             seen = seen.naming(&server.view().files);
-            sleep(EVERY).await;
+            events.listen(seen.folders());
+            events.wait(EVERY).await;
             let now = seen.again();
             if now != seen {
                 seen = quiet(now).await;
+                events.forget();
                 info!(folder = %server.folder().display(), "files have changed");
                 let _ = server.reload(Reload::File).await; // it has said itself what is wrong
             }
@@ -88,6 +95,13 @@ pub(crate) struct Look {
 impl Seen {
     fn of(folder: &Path) -> Seen {
         Seen { folder: folder.to_owned(), yaml: looks(yaml_in(folder)), named: Looks::new() }
+    }
+
+    /// Where all of them are.
+    fn folders(&self) -> BTreeSet<PathBuf> {
+        let of_named = self.named.keys().filter_map(|path| path.parent());
+        let here = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
+        of_named.chain([&*self.folder]).map(here).collect()
     }
 
     /// What is seen now of the same folder and files.

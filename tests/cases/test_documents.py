@@ -8,7 +8,7 @@ import pytest
 from harness.plugins import COMPILE_SECONDS_MAX, share_compiled
 
 REPOSITORY = Path(__file__).parents[2]
-CONNECTORS = ["kafka", "file", "stdin", "stdout", "generate", "lake", "http", "s3", "jq", "mask", "rename", "drop", "dedupe", "sample", "throttle"]
+CONNECTORS = ["kafka", "file", "stdin", "stdout", "generate", "lake", "http", "s3", "jq", "mask", "rename", "drop", "extract", "dedupe", "sample", "throttle"]
 EXAMPLES = sorted((REPOSITORY / "pipelines").glob("*.yaml"))
 
 

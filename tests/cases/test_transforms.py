@@ -56,6 +56,14 @@ def test_fields_are_dropped_and_renamed_where_they_stand(workspace):
     ]
 
 
+def test_a_record_is_taken_out_of_its_envelope(workspace):
+    lines = [b'{"payload":{"before":null,"after":{"id":1.50, "note":"\\u0041"}}}', b'{"payload":{"before":{"id":1},"after":null}}', b'{"payload":7}']
+    run(workspace, lines, {"type": "extract", "field": "payload.after"}, dead_letters=to_file("letters.ndjson", encoding="json")).succeeded()
+    assert out(workspace) == [b'{"id":1.50, "note":"\\u0041"}']
+    letters = b"".join(out(workspace, "letters.ndjson"))
+    assert [letters.count(reason) for reason in (b"a tombstone has no line", b"the payload has no field `payload.after`", b'"position"')] == [1, 1, 2], letters
+
+
 def test_what_cannot_be_looked_into_or_changed_becomes_a_dead_letter(workspace):
     lines = [b"not JSON", b'{"a":1,"b":2}', b"[" * 600 + b"]" * 600, b'{"a":3}']
     finished = run(
@@ -78,6 +86,7 @@ def test_settings_that_cannot_be_meant_are_named_with_their_place(workspace):
         ({"type": "mask", "fields": ["a"], "how": "hash"}, "secret"),
         ({"type": "mask", "fields": ["a..b"], "how": "redact"}, "a key without a name"),
         ({"type": "mask", "how": "redact"}, "nothing to mask"),
+        ({"type": "extract", "field": "a..b"}, "a field needs a name"),
         ({"type": "drop", "fields": ["a.**"]}, "names nothing"),
         ({"type": "rename", "fields": {"a.b": "b"}}, "called `b` already"),
         ({"type": "sample", "rate": 2.0}, "1"),

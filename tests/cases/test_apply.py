@@ -246,11 +246,18 @@ def test_offsets_of_a_source_that_keeps_none_itself_are_moved_as_well(server):
     tell(server, "pipelines", "stop", "lines").succeeded()
     [offset] = server.get("/v1/pipelines/lines/offsets")
     assert offset["position"] == lines.stat().st_size and offset["committed"]
-    tell(server, "pipelines", "offsets", "lines", "--to", "earliest").failed().says("a file source", "set numbers instead")
+    for to in ("latest", "1h", "-3"):
+        tell(server, "pipelines", "offsets", "lines", "--to", to).failed().says("a file source begins at `earliest` or at numbers", f"`{to}`")
     tell(server, "pipelines", "offsets", "lines", "--set", f"{offset['stream']}/{offset['partition']}=-1").failed().says("cannot go on at -1")
     tell(server, "pipelines", "offsets", "lines", "--set", f"{offset['stream']}/{offset['partition']}=0").succeeded()
     tell(server, "pipelines", "resume", "lines").succeeded()
     server.until("all come again", lambda: len(out.read_bytes().splitlines()) == 20)
+    tell(server, "pipelines", "stop", "lines").succeeded()
+    tell(server, "pipelines", "offsets", "lines", "--to", "earliest").succeeded()
+    [offset] = server.get("/v1/pipelines/lines/offsets")
+    assert offset["position"] == 0 and not offset["committed"]
+    tell(server, "pipelines", "resume", "lines").succeeded()
+    server.until("all come once more", lambda: len(out.read_bytes().splitlines()) == 30)
 
 
 def test_one_file_of_many_is_moved_by_its_name(server):

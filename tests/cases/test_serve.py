@@ -54,7 +54,8 @@ def test_an_empty_folder_is_a_good_one_to_begin_with(server):
     server.start()
     assert server.get("/v1/pipelines") == []
     server.ask("GET", "/v1/pipelines/none").says(404, "there is no pipeline `none`")
-    server.ask("GET", "/v2").says(404, "/v2")
+    server.ask("GET", "/v1/none").says(404, "/v1/none")
+    server.ask("GET", "/v2").says(404, "HTTP 404 Not Found")
 
 
 def test_a_pipeline_made_by_api_is_kept_changed_and_deleted(server):

@@ -38,8 +38,8 @@ pub(crate) enum What {
         /// Another place for a partition, such as `orders/0=1500`; may be given several times.
         #[arg(long = "set", value_name = "STREAM/PARTITION=POSITION")]
         moves: Vec<Move>,
-        /// Another place for every partition of a Kafka source: earliest, latest, a time (RFC 3339, a date, or an age such as
-        /// 1h), or -N for the last N offsets of each.
+        /// Another place for every partition: earliest; of a Kafka source also latest, a time (RFC 3339, a date, or an age such
+        /// as 1h), or -N for the last N offsets of each.
         #[arg(long, value_name = "PLACE", allow_hyphen_values = true, conflicts_with = "moves")]
         to: Option<String>,
     },

@@ -12,6 +12,9 @@ use super::{Described, Server, Wanted};
 use crate::connect::brokers::GroupOffset;
 use crate::wrong::Wrong;
 
+/// Where everything begins.
+const EARLIEST: &str = "earliest";
+
 impl Server {
     /// Where each partition goes on: what is committed in the data folder, or was elsewhere since the start of a pipeline
     /// that runs; or what the source of one that does not run says.
@@ -47,12 +50,17 @@ impl Server {
         let name = name.to_owned();
         self.undisturbed(move |server, topology| {
             Box::pin(async move {
-                let refused = topology.refuse_moves_in_vain(&server.stopped(&name)?.planned).await;
-                refused.map_err(|error| Wrong::Conflict(error.chain()))?;
-                Ok(positions::forget(&server.0.data_dir, &name)?)
+                let planned = server.stopped(&name)?.planned;
+                server.forget(topology, &planned).await
             })
         })
         .await
+    }
+
+    async fn forget(&self, topology: &mut Topology, planned: &Arc<Planned>) -> Result<(), Wrong> {
+        let refused = topology.refuse_moves_in_vain(planned).await;
+        refused.map_err(|error| Wrong::Conflict(error.chain()))?;
+        Ok(positions::forget(&self.0.data_dir, &planned.spec.name)?)
     }
 
     /// Moves a stopped pipeline to other places.
@@ -64,12 +72,17 @@ impl Server {
         .await
     }
 
-    /// Moves every partition of a stopped pipeline to where one begins at `earliest`, `latest`, a time or `-N`.
+    /// Moves every partition of a stopped pipeline to where one begins at `earliest`, `latest`, a time or `-N`. Only brokers know
+    /// all of these; a source whose offsets are kept here begins at the earliest once none are.
     pub async fn reset_offsets(&self, name: &str, begin: String) -> Result<Vec<Offset>, Wrong> {
         let name = name.to_owned();
         self.undisturbed(move |server, topology| {
             Box::pin(async move {
                 let planned = server.stopped(&name)?.planned;
+                if begin == EARLIEST && planned.keeps_offsets_here() {
+                    server.forget(topology, &planned).await?;
+                    return Ok(topology.offsets(&planned).await?);
+                }
                 let offsets = topology.offsets(&planned).await?;
                 let moves = server.begins(&planned, &offsets, &begin).await?;
                 shift(topology, &planned, &moves).await
@@ -104,9 +117,8 @@ impl Server {
     async fn begins(&self, planned: &Planned, offsets: &[Offset], begin: &str) -> Result<Vec<Move>, Wrong> {
         let source = &planned.spec.source;
         let Some(brokers) = self.brokers().filter(|_| source.type_name == "kafka") else {
-            let text =
-                format!("nobody knows where a {} source begins at `{begin}`; set numbers instead", source.type_name);
-            return Err(Wrong::Conflict(text));
+            let begins = format!("a {} source begins at `{EARLIEST}` or at numbers that are set", source.type_name);
+            return Err(Wrong::Conflict(format!("{begins}, and nobody knows where that is for `{begin}`")));
         };
         let partition = |offset: &Offset| (offset.partition.stream.to_string(), offset.partition.number);
         let begins = brokers.begins(&source.node, offsets.iter().map(partition).collect(), begin).await;

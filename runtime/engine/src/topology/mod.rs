@@ -30,13 +30,15 @@ const SINK_MEMORY_MIN: u64 = 8 << 20;
 /// How long a changed pipeline may take to connect before what ran before it is put back.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The running pipelines of a process.
+/// The running pipelines of a process, or a part of them.
 pub struct Topology {
     registry: Arc<Registry>,
     host: Host,
     recovery: Option<Retry>,
     patience: Duration,
     running: BTreeMap<String, Running>,
+    /// How many run elsewhere: in what this is a part of.
+    others: usize,
     /// Also of pipelines that do not run now: their counters go on where they were.
     statuses: BTreeMap<String, Arc<Status>>,
 }
@@ -50,6 +52,7 @@ impl Topology {
             recovery: None,
             patience: PATIENCE,
             running: BTreeMap::new(),
+            others: 0,
             statuses: BTreeMap::new(),
         }
     }
@@ -64,6 +67,30 @@ impl Topology {
         Topology { patience, ..self }
     }
 
+    /// The part with these names: what is done to it takes its own time, and goes on beside what is done to other parts. Until it
+    /// is given back they are nobody else's.
+    pub fn lend(&mut self, names: &[&str]) -> Topology {
+        let running: BTreeMap<_, _> = names.iter().filter_map(|name| self.running.remove_entry(*name)).collect();
+        let known = |name: &&str| Some(((*name).to_owned(), Arc::clone(self.statuses.get(*name)?)));
+        let statuses = names.iter().filter_map(known).collect();
+        Topology {
+            registry: Arc::clone(&self.registry),
+            host: self.host.clone(),
+            recovery: self.recovery.clone(),
+            patience: self.patience,
+            running,
+            others: self.others + self.running.len(),
+            statuses,
+        }
+    }
+
+    /// Takes a part back that was lent by these names.
+    pub fn take_back(&mut self, names: &[&str], part: Topology) {
+        names.iter().for_each(|name| drop(self.statuses.remove(*name)));
+        self.statuses.extend(part.statuses);
+        self.running.extend(part.running);
+    }
+
     /// Makes what runs what should run; pipelines that are the same in both are not touched. (Invariant 7)
     ///
     /// What leaves is stopped, what can change while it runs does, and what has to be replaced drains, all at once, so that
@@ -73,7 +100,7 @@ impl Topology {
         let running = self.running.iter().map(|(name, running)| (name.clone(), Arc::clone(&running.planned))).collect();
         let Changes { stop, adapt, mut replace, start } = diff(&running, plan);
         let mut turned = self.stop_each(&stop).await;
-        let pipelines = self.running.len() + start.len();
+        let pipelines = self.others + self.running.len() + start.len();
         // One that waits for another system may wait for long: it is replaced without mercy.
         let (adapt, waiting) = adapt.into_iter().partition(|after| self.running[&after.spec.name].works());
         replace.extend::<Vec<_>>(waiting);
@@ -104,7 +131,7 @@ impl Topology {
         if let Some(error) = running.drain(false).await.error() {
             warn!(pipeline = %name, error = %error.chain(), "what was not stored is read again");
         }
-        self.start(planned, self.running.len() + 1);
+        self.start(planned, self.others + self.running.len() + 1);
     }
 
     /// Asks every pipeline to drain, commit and stop for good.

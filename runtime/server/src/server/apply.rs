@@ -104,7 +104,15 @@ impl Server {
                     return Err(Wrong::Conflict(text.into()));
                 }
                 edit.documents.keys().try_for_each(|name| server.wish_at_first(name, Wanted::Running))?;
-                server.carry_out(topology, &edit, intended).await
+                let mut part = topology.lend(&edit.names());
+                let done = match server.promise(&mut part, &edit, &intended) {
+                    Ok(()) => server.fulfil(&mut part, &edit, intended).await,
+                    Err(wrong) => Err(wrong),
+                };
+                topology.take_back(&edit.names(), part);
+                let done = done?;
+                server.try_again(topology).await?;
+                Ok(done)
             })
         })
         .await

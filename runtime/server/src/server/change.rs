@@ -6,53 +6,39 @@ use catchwater_engine::plan::Plan;
 use catchwater_engine::topology::Topology;
 
 use super::plan::Edit;
-use super::{Described, Origin, Server, Wanted};
+use super::turns::to_the_end;
+use super::{Described, Origin, Reloaded, Server, Wanted};
 use crate::wrong::Wrong;
 
 impl Server {
     /// Makes a pipeline out of its document and keeps it on disk. `wanted` says whether it starts.
     pub async fn create(&self, text: String, wanted: Wanted) -> Result<Described, Wrong> {
-        self.undisturbed(move |server, topology| {
-            Box::pin(async move {
-                let name = server.name_in(&text)?;
-                if server.view().pipelines.contains_key(&name) {
-                    return Err(Wrong::Exists(name));
-                }
-                server.put(topology, name, text, wanted).await
-            })
-        })
-        .await
+        let name = self.name_in(&text)?;
+        let is_new = |server: &Server, name: &str| match server.view().pipelines.contains_key(name) {
+            true => Err(Wrong::Exists(name.to_owned())),
+            false => Ok(()),
+        };
+        let edit = Edit { documents: [(name.clone(), text)].into(), ..Edit::default() };
+        self.edit(&name, edit, wanted, is_new).await?;
+        self.get(&name)
     }
 
     /// Puts another document in the place of a pipeline's, or makes the pipeline.
     pub async fn replace(&self, name: &str, text: String) -> Result<Described, Wrong> {
-        let name = name.to_owned();
-        self.undisturbed(move |server, topology| {
-            Box::pin(async move {
-                let within = server.name_in(&text)?;
-                if within != name {
-                    return Err(Wrong::Malformed(format!("the document is of pipeline `{within}`, not of `{name}`")));
-                }
-                server.own_or_new(&name)?;
-                server.put(topology, name, text, Wanted::Running).await
-            })
-        })
-        .await
+        let (name, within) = (name.to_owned(), self.name_in(&text)?);
+        if within != name {
+            return Err(Wrong::Malformed(format!("the document is of pipeline `{within}`, not of `{name}`")));
+        }
+        let edit = Edit { documents: [(name.clone(), text)].into(), ..Edit::default() };
+        self.edit(&name, edit, Wanted::Running, Server::own_or_new).await?;
+        self.get(&name)
     }
 
     /// Stops a pipeline and forgets it; what was committed stays committed.
     pub async fn delete(&self, name: &str) -> Result<(), Wrong> {
-        let name = name.to_owned();
-        self.undisturbed(move |server, topology| {
-            Box::pin(async move {
-                server.get(&name)?;
-                server.own_or_new(&name)?;
-                let edit = Edit { gone: vec![name], ..Edit::default() };
-                let intended = server.intend_edit(&edit)?;
-                server.carry_out(topology, &edit, intended).await.map(drop)
-            })
-        })
-        .await
+        let edit = Edit { gone: vec![name.to_owned()], ..Edit::default() };
+        let is_own = |server: &Server, name: &str| server.get(name).and_then(|_| server.own_or_new(name));
+        self.edit(name, edit, Wanted::Running, is_own).await
     }
 
     /// Stops it for now.
@@ -73,64 +59,90 @@ impl Server {
     /// Stops it and starts it from where it was; also one that waits to be tried again, or that has ended. One that could not be
     /// planned is planned again.
     pub async fn restart(&self, name: &str) -> Result<Described, Wrong> {
-        let name = name.to_owned();
-        self.undisturbed(move |server, topology| {
-            Box::pin(async move {
-                let before = server.get(&name)?;
-                if before.wanted != Wanted::Running {
-                    let state = before.state();
-                    return Err(Wrong::Conflict(format!("pipeline `{name}` is {state}; resume it instead")));
-                }
-                match server.sound(&name) {
-                    Some(_) => topology.restart(&name).await,
-                    None => server.try_again(topology).await?,
-                }
-                server.get(&name)
-            })
+        let (server, name) = (self.clone(), name.to_owned());
+        to_the_end(async move {
+            if !server.undisturbed_of(&name, |server, part, name| Box::pin(server.begin_again(part, name))).await? {
+                server.undisturbed(|server, topology| Box::pin(server.try_again(topology))).await?;
+            }
+            server.get(&name)
         })
         .await
     }
 
+    /// Answers whether it is sound enough.
+    async fn begin_again(&self, part: &mut Topology, name: &str) -> Result<bool, Wrong> {
+        let before = self.get(name)?;
+        if before.wanted != Wanted::Running {
+            let state = before.state();
+            return Err(Wrong::Conflict(format!("pipeline `{name}` is {state}; resume it instead")));
+        }
+        let is_sound = self.sound(name).is_some();
+        if is_sound {
+            part.restart(name).await;
+        }
+        Ok(is_sound)
+    }
+
     async fn want(&self, name: &str, wanted: Wanted) -> Result<Described, Wrong> {
-        let name = name.to_owned();
-        self.undisturbed(move |server, topology| {
+        self.undisturbed_of(name, move |server, part, name| {
             Box::pin(async move {
-                let wanted = wanted.after(server.get(&name)?.wanted);
-                server.wish(&name, wanted)?;
-                server.turn(topology, &name, wanted).await;
-                server.get(&name)
+                let wanted = wanted.after(server.get(name)?.wanted);
+                server.wish(name, wanted)?;
+                server.turn(part, name, wanted).await;
+                server.get(name)
             })
         })
         .await
     }
 
     /// Starts or stops what is known already, whatever has become of the files meanwhile.
-    async fn turn(&self, topology: &mut Topology, name: &str, wanted: Wanted) {
-        if let Some(shown) = self.view().pipelines.get_mut(name) {
+    async fn turn(&self, part: &mut Topology, name: &str, wanted: Wanted) {
+        let runs = self.view().pipelines.get_mut(name).and_then(|shown| {
             shown.wanted = wanted;
-        }
-        let plan = {
-            let view = self.view();
-            let running = view.pipelines.values().filter(|shown| shown.wanted == Wanted::Running);
-            let pipelines = running.filter_map(|shown| shown.runs().map(Arc::clone)).collect();
-            Plan { pipelines, destinations: Vec::new() }
-        };
-        topology.apply(&plan).await;
+            shown.runs().filter(|_| wanted == Wanted::Running).map(Arc::clone)
+        });
+        part.apply(&Plan { pipelines: runs.into_iter().collect(), destinations: Vec::new() }).await;
     }
 
-    /// Keeps a document once it was planned; `wanted` is for one that is new.
-    async fn put(
+    /// Changes one pipeline, if that is allowed; `wanted` is for one that is new. Planned is one change at a time, beside what was
+    /// planned before; made so are many at once.
+    async fn edit(
         &self,
-        topology: &mut Topology,
-        name: String,
-        text: String,
+        name: &str,
+        edit: Edit,
         wanted: Wanted,
-    ) -> Result<Described, Wrong> {
-        let edit = Edit { documents: [(name.clone(), text)].into(), ..Edit::default() };
+        is_allowed: fn(&Server, &str) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
+        let (server, name) = (self.clone(), name.to_owned());
+        to_the_end(async move {
+            let change = server.undisturbed_of(&name, move |server, part, name| {
+                Box::pin(server.change(part, name, edit, wanted, is_allowed))
+            });
+            change.await?;
+            let was_refused = server.view().found.pipelines.is_some();
+            match was_refused {
+                true => server.undisturbed(|server, topology| Box::pin(server.try_again(topology))).await,
+                false => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        part: &mut Topology,
+        name: &str,
+        edit: Edit,
+        wanted: Wanted,
+        is_allowed: fn(&Server, &str) -> Result<(), Wrong>,
+    ) -> Result<Reloaded, Wrong> {
+        let planning = self.0.planning.lock().await;
+        is_allowed(self, name)?;
         let intended = self.intend_edit(&edit)?;
-        self.wish_at_first(&name, wanted)?;
-        self.carry_out(topology, &edit, intended).await?;
-        self.get(&name)
+        self.wish_at_first(name, wanted)?;
+        self.promise(part, &edit, &intended)?;
+        drop(planning);
+        self.fulfil(part, &edit, intended).await
     }
 
     /// The name of the one pipeline in a document.
@@ -157,6 +169,7 @@ impl Server {
     }
 
     pub(super) fn wish(&self, name: &str, wanted: Wanted) -> Result<(), Wrong> {
+        let _wishing = self.wishing();
         let mut wishes = self.0.store.wishes()?;
         let before = match wanted {
             Wanted::Running => wishes.remove(name),

@@ -7,6 +7,7 @@ mod offsets;
 mod plan;
 mod reload;
 mod shapes;
+mod turns;
 mod view;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use catchwater_sdk::{Registry, Result};
 pub use self::apply::{Differs, Expected, Outlook, PassedOver, Wish, WishedFile};
 pub use self::reload::{Reload, Reloaded};
 pub use self::shapes::{Described, Origin, Wanted};
+use self::turns::Turns;
 pub(crate) use self::view::View;
 use crate::connect::brokers::Brokers;
 use crate::store::Store;
@@ -47,8 +49,13 @@ struct Inner {
     data_dir: Arc<Path>,
     /// Tells one run of the server from another.
     started_micros: i64,
-    /// Whoever changes what runs holds it; one change at a time.
-    topology: tokio::sync::Mutex<Topology>,
+    /// What runs.
+    turns: Turns,
+    /// Whoever plans a change beside what there is holds it until that is shown: of two that want the same, one gets it. Planning
+    /// contacts nobody.
+    planning: tokio::sync::Mutex<()>,
+    /// Whoever changes in the store what is wanted of a pipeline holds it.
+    wishing: Mutex<()>,
     /// What is shown; never held while anything is waited for.
     view: Mutex<View>,
 }
@@ -64,7 +71,9 @@ impl Server {
             store,
             data_dir: topology.data_dir(),
             started_micros: SystemClock.now_micros(),
-            topology: tokio::sync::Mutex::new(topology),
+            turns: Turns::new(topology),
+            planning: tokio::sync::Mutex::default(),
+            wishing: Mutex::default(),
             view: Mutex::new(View::default()),
         };
         Ok(Server(Arc::new(inner)))
@@ -104,6 +113,10 @@ impl Server {
     /// The folder that is watched.
     pub fn folder(&self) -> &std::path::Path {
         &self.0.folder
+    }
+
+    fn wishing(&self) -> MutexGuard<'_, ()> {
+        self.0.wishing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {

@@ -33,8 +33,8 @@ impl Server {
             };
             return Ok(committed.iter().map(offset).collect());
         }
-        self.undisturbed(move |_, topology| Box::pin(async move { Ok(topology.offsets(&described.planned).await?) }))
-            .await
+        let planned = described.planned;
+        self.undisturbed_of(name, move |_, part, _| Box::pin(async move { Ok(part.offsets(&planned).await?) })).await
     }
 
     /// What is committed in the data folder, whether or not the pipeline runs; nothing of one that has another place.
@@ -47,27 +47,25 @@ impl Server {
 
     /// Forgets what is committed in the data folder of a stopped pipeline.
     pub(crate) async fn forget_offsets(&self, name: &str) -> Result<(), Wrong> {
-        let name = name.to_owned();
-        self.undisturbed(move |server, topology| {
+        self.undisturbed_of(name, move |server, part, name| {
             Box::pin(async move {
-                let planned = server.stopped(&name)?.planned;
-                server.forget(topology, &planned).await
+                let planned = server.stopped(name)?.planned;
+                server.forget(part, &planned).await
             })
         })
         .await
     }
 
-    async fn forget(&self, topology: &mut Topology, planned: &Arc<Planned>) -> Result<(), Wrong> {
-        let refused = topology.refuse_moves_in_vain(planned).await;
+    async fn forget(&self, part: &mut Topology, planned: &Arc<Planned>) -> Result<(), Wrong> {
+        let refused = part.refuse_moves_in_vain(planned).await;
         refused.map_err(|error| Wrong::Conflict(error.chain()))?;
         Ok(positions::forget(&self.0.data_dir, &planned.spec.name)?)
     }
 
     /// Moves a stopped pipeline to other places.
     pub async fn set_offsets(&self, name: &str, moves: Vec<Move>) -> Result<Vec<Offset>, Wrong> {
-        let name = name.to_owned();
-        self.undisturbed(move |server, topology| {
-            Box::pin(async move { shift(topology, &server.stopped(&name)?.planned, &moves).await })
+        self.undisturbed_of(name, move |server, part, name| {
+            Box::pin(async move { shift(part, &server.stopped(name)?.planned, &moves).await })
         })
         .await
     }
@@ -75,17 +73,16 @@ impl Server {
     /// Moves every partition of a stopped pipeline to where one begins at `earliest`, `latest`, a time or `-N`. Only brokers know
     /// all of these; a source whose offsets are kept here begins at the earliest once none are.
     pub async fn reset_offsets(&self, name: &str, begin: String) -> Result<Vec<Offset>, Wrong> {
-        let name = name.to_owned();
-        self.undisturbed(move |server, topology| {
+        self.undisturbed_of(name, move |server, part, name| {
             Box::pin(async move {
-                let planned = server.stopped(&name)?.planned;
+                let planned = server.stopped(name)?.planned;
                 if begin == EARLIEST && planned.keeps_offsets_here() {
-                    server.forget(topology, &planned).await?;
-                    return Ok(topology.offsets(&planned).await?);
+                    server.forget(part, &planned).await?;
+                    return Ok(part.offsets(&planned).await?);
                 }
-                let offsets = topology.offsets(&planned).await?;
+                let offsets = part.offsets(&planned).await?;
                 let moves = server.begins(&planned, &offsets, &begin).await?;
-                shift(topology, &planned, &moves).await
+                shift(part, &planned, &moves).await
             })
         })
         .await
@@ -133,9 +130,9 @@ impl Server {
     /// Refuses where to move a stopped pipeline would have no effect.
     pub(crate) async fn refuse_moves_in_vain(&self, pipeline: &Described) -> Result<(), Wrong> {
         let planned = self.get_sound(pipeline.name())?.planned;
-        self.undisturbed(move |_, topology| {
+        self.undisturbed_of(pipeline.name(), move |_, part, _| {
             Box::pin(async move {
-                let refused = topology.refuse_moves_in_vain(&planned).await;
+                let refused = part.refuse_moves_in_vain(&planned).await;
                 refused.map_err(|error| Wrong::Conflict(error.chain()))
             })
         })
@@ -143,7 +140,7 @@ impl Server {
     }
 }
 
-async fn shift(topology: &mut Topology, planned: &Arc<Planned>, moves: &[Move]) -> Result<Vec<Offset>, Wrong> {
-    topology.set_offsets(planned, moves).await.map_err(|error| Wrong::Conflict(error.chain()))?;
-    Ok(topology.offsets(planned).await?)
+async fn shift(part: &mut Topology, planned: &Arc<Planned>, moves: &[Move]) -> Result<Vec<Offset>, Wrong> {
+    part.set_offsets(planned, moves).await.map_err(|error| Wrong::Conflict(error.chain()))?;
+    Ok(part.offsets(planned).await?)
 }

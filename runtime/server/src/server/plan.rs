@@ -193,6 +193,16 @@ impl Server {
 }
 
 impl Edit {
+    /// The pipelines that it concerns.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.documents.keys().chain(&self.gone).map(String::as_str).collect()
+    }
+
+    /// What is planned of them.
+    pub(super) fn own<'p>(&self, plan: &'p Plan) -> impl Iterator<Item = &'p Arc<Planned>> {
+        plan.pipelines.iter().filter(|planned| self.documents.contains_key(&planned.spec.name))
+    }
+
     pub(super) fn concerns(&self, name: &str) -> bool {
         self.documents.contains_key(name) || self.gone.iter().any(|gone| gone == name)
     }

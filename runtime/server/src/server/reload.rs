@@ -11,11 +11,14 @@ use serde::Serialize;
 use tracing::{error, info};
 
 use super::plan::{Edit, Intended, REFUSED, origin};
-use super::view::{PutBack, Shown};
+use super::view::{PutBack, Shown, View};
 use super::{Server, Wanted};
 use crate::connect::settings;
 use crate::store::Wishes;
 use crate::wrong::Wrong;
+
+/// Changes that did not work, by pipeline.
+type PutBacks = BTreeMap<String, PutBack>;
 
 /// Who wants a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,29 +66,9 @@ impl Server {
     /// Drains and stops everything; what is wanted stays wanted.
     pub async fn stop_all(&self) {
         let none = Plan { pipelines: Vec::new(), destinations: Vec::new() };
-        let mut topology = self.0.topology.lock().await;
-        topology.apply(&none).await;
-    }
-
-    /// Does it to the end, also when nobody waits for it any more, and nothing else meanwhile.
-    pub(super) async fn undisturbed<T, F>(&self, work: F) -> Result<T, Wrong>
-    where
-        T: Send + 'static,
-        F: for<'a> FnOnce(
-                &'a Server,
-                &'a mut Topology,
-            ) -> std::pin::Pin<Box<dyn Future<Output = Result<T, Wrong>> + Send + 'a>>
-            + Send
-            + 'static,
-    {
-        let server = self.clone();
-        let done = tokio::spawn(async move {
-            let mut topology = server.0.topology.lock().await;
-            work(&server, &mut topology).await
-        });
-        done.await.unwrap_or_else(|panic| {
-            Err(Wrong::Failed(catchwater_sdk::Error::bug("a change of what runs died").because(panic)))
-        })
+        let stopped =
+            self.undisturbed(move |_, topology| Box::pin(async move { Ok(topology.apply(&none).await) })).await;
+        drop(stopped); // what could not be stored is logged, and read again
     }
 
     async fn reload_in(&self, topology: &mut Topology, why: Reload) -> Result<Reloaded, Wrong> {
@@ -111,13 +94,8 @@ impl Server {
         is_sound
     }
 
-    /// Keeps what an edit asks for, and makes it so.
-    pub(super) async fn carry_out(
-        &self,
-        topology: &mut Topology,
-        edit: &Edit,
-        intended: Intended,
-    ) -> Result<Reloaded, Wrong> {
+    /// Keeps what an edit asks for, and shows it: whoever plans from now on plans beside it. What goes is shown until it has gone.
+    pub(super) fn promise(&self, part: &mut Topology, edit: &Edit, intended: &Intended) -> Result<(), Wrong> {
         for (name, document) in &edit.documents {
             self.0.store.keep(name, document)?;
         }
@@ -125,9 +103,33 @@ impl Server {
             self.0.store.remove(name)?;
             self.wish(name, Wanted::Running)?;
         }
-        let made = self.make(topology, intended, |name| edit.concerns(name)).await?;
-        self.try_again(topology).await?;
-        Ok(made)
+        let wishes = self.0.store.wishes()?;
+        let shown: Vec<_> = edit.own(&intended.plan).map(|planned| self.shown(part, planned, &wishes, None)).collect();
+        let mut view = self.view();
+        view.pipelines.extend(shown.into_iter().map(|shown| (shown.planned.spec.name.clone(), shown)));
+        view.files.extend(intended.files.clone());
+        Ok(())
+    }
+
+    /// Makes so what an edit has promised, in the part that it concerns.
+    pub(super) async fn fulfil(&self, part: &mut Topology, edit: &Edit, intended: Intended) -> Result<Reloaded, Wrong> {
+        let wishes = self.0.store.wishes()?;
+        let plan = Plan { pipelines: edit.own(&intended.plan).map(Arc::clone).collect(), destinations: Vec::new() };
+        let (turned, mut put_back) = turn(part, &plan, &wishes, &BTreeMap::new()).await;
+        let outcome = outcome(intended.outcome, &put_back);
+        let shown = plan.pipelines.iter().map(|planned| {
+            let name = planned.spec.name.clone();
+            let put_back = put_back.remove(&name);
+            (name, self.shown(part, planned, &wishes, put_back))
+        });
+        let shown: Vec<_> = shown.collect();
+        let mut view = self.view();
+        view.pipelines.extend(shown);
+        for gone in &edit.gone {
+            view.pipelines.remove(gone);
+            part.forget(gone);
+        }
+        Ok(tell(&mut view, outcome, &turned))
     }
 
     /// What was refused may work by now: a pipeline of the same name is gone, or what was wrong with one was put right.
@@ -139,40 +141,27 @@ impl Server {
         Ok(())
     }
 
-    /// The one place where what runs is changed. (Invariant 7) A change that was put back is tried again where `tries` says so.
-    pub(super) async fn make(
+    /// Makes all that runs what should run. (Invariant 7) A change that was put back is tried again where `tries` says so.
+    async fn make(
         &self,
         topology: &mut Topology,
         intended: Intended,
         tries: impl Fn(&str) -> bool + Send,
     ) -> Result<Reloaded, Wrong> {
         let wishes = self.wishes_for(&intended)?;
-        let Intended { plan, unsound, error, files, outcome } = intended;
-        let wanted = |planned: &Planned| wishes.get(&planned.spec.name).copied().unwrap_or_default();
-        let refused = self.refused_before(&plan, tries);
-        let pipelines = plan.pipelines.iter().filter(|planned| wanted(planned) == Wanted::Running);
-        let pipelines =
-            pipelines.map(|planned| refused.get(&planned.spec.name).map_or(planned, |put_back| &put_back.runs));
-        let pipelines = pipelines.map(Arc::clone).collect();
-        let turned = topology.apply(&Plan { pipelines, destinations: Vec::new() }).await;
-        let new: Vec<_> = turned.iter().filter_map(|turned| new_refusal(turned, &plan, topology)).collect();
-        let outcome = if new.is_empty() { outcome } else { "put_back" };
-        let mut put_back = refused;
+        let Intended { plan, unsound, error, files, outcome: planned } = intended;
+        let mut put_back = self.refused_before(&plan, tries);
+        let (turned, new) = turn(topology, &plan, &wishes, &put_back).await;
+        let outcome = outcome(planned, &new);
         put_back.extend(new);
-        let sound = plan.pipelines.into_iter().map(|planned| (planned, None));
-        let unsound = unsound.into_iter().map(|(outline, reason)| (outline, Some(reason)));
         let mut shown = BTreeMap::new();
-        for (planned, unsound) in sound.chain(unsound) {
-            let name = planned.spec.name.clone();
-            let pipeline = Shown {
-                origin: origin(&planned, &self.0.store),
-                wanted: wanted(&planned),
-                status: topology.status(&name),
-                put_back: put_back.remove(&name),
-                unsound,
-                planned,
-            };
-            shown.insert(name, pipeline);
+        for planned in &plan.pipelines {
+            let put_back = put_back.remove(&planned.spec.name);
+            shown.insert(planned.spec.name.clone(), self.shown(topology, planned, &wishes, put_back));
+        }
+        for (outline, reason) in unsound {
+            let pipeline = Shown { unsound: Some(reason), ..self.shown(topology, &outline, &wishes, None) };
+            shown.insert(outline.spec.name.clone(), pipeline);
         }
         let mut view = self.view();
         for gone in view.pipelines.keys().filter(|name| !shown.contains_key(*name)) {
@@ -180,20 +169,31 @@ impl Server {
         }
         (view.pipelines, view.files) = (shown, files);
         view.found.pipelines = error;
-        *view.outcomes.entry(outcome).or_default() += 1;
-        view.last = Reloaded {
-            generation: view.last.generation + u64::from(!turned.is_empty()),
-            at: now(),
-            error: view.found.report(),
-            changes: turned.iter().map(changed).collect(),
-        };
-        info!(generation = view.last.generation, changes = turned.len(), pipelines = view.pipelines.len(), "loaded");
-        Ok(view.last.clone())
+        Ok(tell(&mut view, outcome, &turned))
+    }
+
+    fn shown(
+        &self,
+        topology: &mut Topology,
+        planned: &Arc<Planned>,
+        wishes: &Wishes,
+        put_back: Option<PutBack>,
+    ) -> Shown {
+        let name = &planned.spec.name;
+        Shown {
+            origin: origin(planned, &self.0.store),
+            wanted: wishes.get(name).copied().unwrap_or_default(),
+            status: topology.status(name),
+            put_back,
+            unsound: None,
+            planned: Arc::clone(planned),
+        }
     }
 
     /// What is wanted of which pipeline. Of one that went while this server looked on, nothing is any more: the next one of its
     /// name is another. Of those that were not there at the start something still is: their folder may come late.
     fn wishes_for(&self, intended: &Intended) -> Result<Wishes, Wrong> {
+        let _wishing = self.wishing();
         let mut wishes = self.0.store.wishes()?;
         let outlines = intended.unsound.iter().map(|(outline, _)| outline);
         let names: BTreeSet<_> =
@@ -207,7 +207,7 @@ impl Server {
     }
 
     /// Changes that were put back and are still wanted the same.
-    fn refused_before(&self, plan: &Plan, tries: impl Fn(&str) -> bool) -> BTreeMap<String, PutBack> {
+    fn refused_before(&self, plan: &Plan, tries: impl Fn(&str) -> bool) -> PutBacks {
         let view = self.view();
         let still = |shown: &Shown| {
             let name = &shown.planned.spec.name;
@@ -228,6 +228,36 @@ impl Server {
         view.found.pipelines = Some(text);
         (view.last.at, view.last.error, view.last.changes) = (now(), view.found.report(), Vec::new());
     }
+}
+
+/// The one place where what runs is changed: what is wanted of a plan, or where that was refused before, what ran instead. Answers
+/// what was done, and what is put back.
+async fn turn(topology: &mut Topology, plan: &Plan, wishes: &Wishes, refused: &PutBacks) -> (Vec<Turned>, PutBacks) {
+    let is_wanted = |name: &str| wishes.get(name).copied().unwrap_or_default() == Wanted::Running;
+    let wanted = plan.pipelines.iter().filter(|planned| is_wanted(&planned.spec.name));
+    let runs = wanted.map(|planned| refused.get(&planned.spec.name).map_or(planned, |put_back| &put_back.runs));
+    let runs = Plan { pipelines: runs.map(Arc::clone).collect(), destinations: Vec::new() };
+    let turned = topology.apply(&runs).await;
+    let put_back = turned.iter().filter_map(|turned| new_refusal(turned, plan, topology)).collect();
+    (turned, put_back)
+}
+
+/// How a change is counted.
+fn outcome(planned: &'static str, put_back: &PutBacks) -> &'static str {
+    if put_back.is_empty() { planned } else { "put_back" }
+}
+
+/// Shows how a change went.
+fn tell(view: &mut View, outcome: &'static str, turned: &[Turned]) -> Reloaded {
+    *view.outcomes.entry(outcome).or_default() += 1;
+    view.last = Reloaded {
+        generation: view.last.generation + u64::from(!turned.is_empty()),
+        at: now(),
+        error: view.found.report(),
+        changes: turned.iter().map(changed).collect(),
+    };
+    info!(generation = view.last.generation, changes = turned.len(), pipelines = view.pipelines.len(), "loaded");
+    view.last.clone()
 }
 
 fn new_refusal(turned: &Turned, plan: &Plan, topology: &Topology) -> Option<(String, PutBack)> {

@@ -1,5 +1,6 @@
 //! The numbers of all pipelines, as Prometheus reads them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -53,7 +54,7 @@ impl Collector for Numbers {
         for (name, help, count) in COUNTS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for pipeline in &pipelines {
-                let labels = [("pipeline", pipeline.name())];
+                let labels = [("pipeline", label(pipeline.name()))];
                 ConstCounter::new(count(pipeline)).encode(family.encode_family(&labels)?)?;
             }
         }
@@ -90,7 +91,7 @@ impl Numbers {
         let help = "1 for the state that the pipeline is in";
         let mut family = encoder.encode_descriptor("pipeline_state", help, None, MetricType::Gauge)?;
         for pipeline in pipelines {
-            let labels = [("pipeline", pipeline.name()), ("state", pipeline.state())];
+            let labels = [("pipeline", label(pipeline.name())), ("state", pipeline.state().into())];
             ConstGauge::new(1_i64).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
@@ -123,6 +124,7 @@ fn counters(encoder: &mut DescriptorEncoder<'_>, pipelines: &[Described]) -> fmt
     for pipeline in pipelines {
         for (component, name, count) in pipeline.status.counters.all() {
             let labels = [("pipeline", pipeline.name()), ("component", &component), ("counter", &name)];
+            let labels = labels.map(|(name, text)| (name, label(text)));
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
     }
@@ -139,8 +141,27 @@ fn gauge(
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for pipeline in pipelines {
         if let Some(number) = number(pipeline) {
-            ConstGauge::new(number).encode(family.encode_family(&[("pipeline", pipeline.name())])?)?;
+            ConstGauge::new(number).encode(family.encode_family(&[("pipeline", label(pipeline.name()))])?)?;
         }
     }
     Ok(())
+}
+
+/// The library writes a label's value as it stands, and a quote in it would make all numbers unreadable.
+fn label(text: &str) -> Cow<'_, str> {
+    match text.contains(['\\', '"', '\n']) {
+        true => text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").into(),
+        false => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_ends_where_its_value_does() {
+        assert_eq!(label("my sink"), "my sink");
+        assert_eq!(label("a{b=\"c\"}\\\n"), r#"a{b=\"c\"}\\\n"#);
+    }
 }

@@ -13,9 +13,13 @@ pub(crate) mod trouble;
 use std::time::Duration;
 
 use catchwater_sdk::{Error, Result, ResultExt};
+use twox_hash::XxHash3_64;
 
 /// How long the brokers may take to answer a question before they count as away.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// As much of a pipeline's name stands in those of clients and members: there is more in them.
+const PLAIN_MAX: usize = 100;
 
 /// What all have in common that read messages.
 pub(crate) fn reading() -> [(&'static str, String); 5] {
@@ -36,10 +40,12 @@ pub(crate) fn default_group(pipeline: &str) -> String {
     format!("catchwater-{pipeline}")
 }
 
-/// Kafka allows letters, digits, `.`, `_` and `-` in the names of clients and members, and 249 of them.
-pub(crate) fn plain(name: &str) -> String {
+/// A pipeline's name as a part of those of clients and members, in which Kafka allows letters, digits, `.`, `_` and `-`, 249 in
+/// all. Where it has to be another, its hash tells it from others.
+pub(crate) fn plain(pipeline: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
-    name.chars().map(allowed).take(249).collect()
+    let plain: String = pipeline.chars().map(allowed).take(PLAIN_MAX).collect();
+    if plain == pipeline { plain } else { format!("{plain}-{:016x}", XxHash3_64::oneshot(pipeline.as_bytes())) }
 }
 
 /// Asks the brokers something with a call that blocks, off the threads that run tasks.
@@ -54,4 +60,20 @@ pub(crate) fn unknown_topics(names: &[String], brokers: &str) -> Error {
     Error::refused(format!(
         "{topics} {names} {are} not known to the brokers at {brokers}: create {them}, or mend the name"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_kafka_does_not_take_are_still_those_of_different_pipelines() {
+        assert_eq!(plain("orders-2.a_b"), "orders-2.a_b");
+        let (long, longer) = ("b".repeat(101), "b".repeat(102));
+        let names = ["p q", "p/q", "p-q", "\u{e4}", "\u{f6}", &long, &longer].map(plain);
+        let is_plain = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        assert!(names.iter().all(|name| name.len() <= PLAIN_MAX + 17 && is_plain(name)), "{names:?}");
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+    }
 }

@@ -208,7 +208,7 @@ fn give_up_after_ms() -> String {
 }
 
 fn client_id(context: &Context) -> String {
-    plain(&format!("catchwater-{}", context.pipeline))
+    format!("catchwater-{}", plain(&context.pipeline))
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Plan {
         config.connection.note_files(context);
         check_topics(&config.topics)?;
         let group = config.group.clone().unwrap_or_else(|| default_group(&context.pipeline));
-        let member = plain(&format!("catchwater-{}-{}-{}", context.instance, context.pipeline, context.task));
+        let member = format!("catchwater-{}-{}-{}", plain(&context.instance), plain(&context.pipeline), context.task);
         let client = client(&config, context, &group, &member)?;
         let what = format!("the name `{member}` in group `{group}` of {}", config.connection.brokers);
         context.claim(Claim { what, within: Within::Process, key: "group" });
@@ -136,7 +136,7 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
     // A quarter of a share: one more fetch is under way, and with large messages one more is in memory a second time, as a batch.
     let prefetch = config.prefetch.bytes().min(context.memory_bytes / 4).max(1 << 20);
     let defaults = [
-        ("client.id", plain(&format!("catchwater-{}", context.pipeline))),
+        ("client.id", format!("catchwater-{}", plain(&context.pipeline))),
         ("group.id", group.to_owned()),
         ("group.instance.id", member.to_owned()),
         ("group.protocol", "classic".into()),
@@ -180,7 +180,7 @@ mod tests {
     fn a_member_keeps_its_name_over_restarts() {
         let context = |task| Context { task, ..Context::unattached("orders to lake", "/nowhere".into()) };
         let member = |task| Plan::new(read("{brokers: b, topics: [t]}"), &context(task)).expect("valid").member;
-        assert_eq!(member(0), "catchwater-unattached-orders-to-lake-0");
+        assert_eq!(member(0), "catchwater-unattached-orders-to-lake-d7f2b5216d4b1fb5-0");
         assert_ne!(member(0), member(1));
     }
 

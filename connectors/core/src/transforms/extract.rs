@@ -1,12 +1,13 @@
 //! Makes the payload what one of its fields holds.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use catchwater_sdk::transform::{Output, Transform};
 use catchwater_sdk::{Batch, Error, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Makes the payload what one of its fields holds, byte for byte: takes a record out of its envelope.
@@ -20,6 +21,11 @@ pub(crate) struct Config {
     /// The field; `payload.after` is `after` within `payload`, or one key with a dot.
     #[schemars(extend("examples" = ["payload", "payload.after"], "x-names" = ["path", "fields"]))]
     field: String,
+
+    /// What an envelope has beside that, and nothing else: what is no such envelope is rejected. Without it anything may stand
+    /// there.
+    #[schemars(extend("examples" = [["schema"]]))]
+    beside: Option<Vec<String>>,
 }
 
 pub(crate) fn register(registry: &mut Registry) {
@@ -28,6 +34,7 @@ pub(crate) fn register(registry: &mut Registry) {
 
 struct Extract {
     field: String,
+    beside: Option<Vec<String>>,
 }
 
 // === impl Extract ===
@@ -36,7 +43,7 @@ impl Extract {
     fn new(config: Config) -> Result<Extract> {
         match config.field.split('.').any(str::is_empty) {
             true => Err(Error::config("a field needs a name").at_key("field")),
-            false => Ok(Extract { field: config.field }),
+            false => Ok(Extract { field: config.field, beside: config.beside }),
         }
     }
 
@@ -44,8 +51,28 @@ impl Extract {
     fn value<'p>(&self, payload: &'p [u8]) -> Result<Option<&'p [u8]>, String> {
         let whole: &RawValue =
             serde_json::from_slice(payload).map_err(|error| format!("the payload is not JSON: {error}"))?;
-        let value = find(whole, &self.field).ok_or_else(|| format!("the payload has no field `{}`", self.field))?;
+        self.check_envelope(whole)?;
+        let value = find(whole, &self.field)?.ok_or_else(|| format!("the payload has no field `{}`", self.field))?;
         Ok(Some(value.get().as_bytes()).filter(|value| *value != b"null"))
+    }
+}
+
+impl Extract {
+    fn check_envelope(&self, whole: &RawValue) -> Result<(), String> {
+        let Some(beside) = &self.beside else { return Ok(()) };
+        let mut missing: Vec<&str> = beside.iter().map(String::as_str).collect();
+        let mut stray = None;
+        let mut key = |key: &str| match missing.iter().position(|name| *name == key) {
+            Some(at) => drop(missing.swap_remove(at)),
+            None if leads(&self.field, key).is_some() || beside.iter().any(|name| name == key) => {}
+            None => stray = Some(key.to_owned()),
+        };
+        read(whole, Keys(&mut key))?;
+        match (missing.first(), stray) {
+            (Some(name), _) => Err(format!("the payload is no envelope: it has no field `{name}`")),
+            (None, Some(name)) => Err(format!("the payload is no envelope: it has a field `{name}`")),
+            (None, None) => Ok(()),
+        }
     }
 }
 
@@ -66,16 +93,35 @@ impl Transform for Extract {
     }
 }
 
-/// What stands at a path in a value that is known to be sound; of a key that is there twice, the last.
-fn find<'p>(value: &'p RawValue, path: &str) -> Option<&'p RawValue> {
-    serde_json::Deserializer::from_str(value.get()).deserialize_any(Way(path)).ok()?
+/// What stands at a path in a value; of a key that is there twice, the last.
+fn find<'p>(value: &'p RawValue, path: &str) -> Result<Option<&'p RawValue>, String> {
+    read(value, Way(path)).map(Option::flatten)
+}
+
+/// What a visitor finds in an object; none in what is no object. That a text ends where it should is known, but not that all in it
+/// are characters.
+fn read<'p, V: Visitor<'p>>(value: &'p RawValue, visitor: V) -> Result<Option<V::Value>, String> {
+    match serde_json::Deserializer::from_str(value.get()).deserialize_any(visitor) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_data() => Ok(None),
+        Err(error) => Err(format!("the payload is not JSON: {error}")),
+    }
+}
+
+/// How a path goes on behind a key, if it leads there; at its end with nothing.
+fn leads<'w>(path: &'w str, key: &str) -> Option<&'w str> {
+    let rest = path.strip_prefix(key)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
 }
 
 /// Looks for the value at a path.
 struct Way<'w>(&'w str);
 
-/// Answers how a path goes on behind a key, if it leads there; at its end with nothing.
+/// Says how a path goes on behind a key.
 struct Key<'w>(&'w str);
+
+/// Says each key.
+struct Keys<'k>(&'k mut dyn FnMut(&str));
 
 impl<'p> Visitor<'p> for Way<'_> {
     type Value = Option<&'p RawValue>;
@@ -89,11 +135,27 @@ impl<'p> Visitor<'p> for Way<'_> {
         while let Some(rest) = map.next_key_seed(Key(self.0))? {
             match rest {
                 Some("") => found = Some(map.next_value()?),
-                Some(rest) => found = find(map.next_value()?, rest).or(found),
+                Some(rest) => found = find(map.next_value()?, rest).map_err(A::Error::custom)?.or(found),
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(found)
+    }
+}
+
+impl<'p> Visitor<'p> for Keys<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            (self.0)(&key);
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
     }
 }
 
@@ -113,8 +175,7 @@ impl<'w> Visitor<'_> for Key<'w> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        let rest = self.0.strip_prefix(key);
-        Ok(rest.and_then(|rest| if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }))
+        Ok(leads(self.0, key))
     }
 }
 
@@ -124,7 +185,7 @@ mod tests {
     use crate::testing::{transform, try_transform};
 
     fn check(field: &str, payload: Option<&str>, expected: &str) {
-        let config = format!("field: {field}");
+        let config = format!("{{field: {field}}}");
         assert_eq!(apply(&mut transform("extract", &config), &[], &[payload]), [expected]);
     }
 
@@ -161,6 +222,25 @@ mod tests {
         let deep = "[".repeat(100_000);
         let said = apply(&mut transform("extract", "field: a"), &[], &[Some(&deep)]);
         assert!(said[0].contains("the payload is not JSON"), "{}", &said[0][100_000..]);
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_rejected() {
+        let check = |payload: &str, expected: &str| check("payload, beside: [schema]", Some(payload), expected);
+        check(r#"{"schema":null,"payload":{"n":1}}"#, r#"kept {"n":1}"#);
+        check(r#"{"payload":1,"schema":{},"schema":{}}"#, "kept 1");
+        let missing = r#"{"payload":1}"#;
+        check(missing, &format!("rejected {missing} for the payload is no envelope: it has no field `schema`"));
+        let stray = r#"{"schema":{},"payload":1,"more":2}"#;
+        check(stray, &format!("rejected {stray} for the payload is no envelope: it has a field `more`"));
+        check("7", "rejected 7 for the payload is no envelope: it has no field `schema`");
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_told() {
+        let payload = r#"{"\ud800":1,"payload":{"lone":1}}"#;
+        let said = apply(&mut transform("extract", "field: payload"), &[], &[Some(payload)]);
+        assert!(said[0].contains("for the payload is not JSON: ") && said[0].contains("hex escape"), "{said:?}");
     }
 
     #[test]

@@ -57,11 +57,7 @@ pub(crate) fn make(name: &str, flat: &Flat, class: &Class, world: World<'_>) -> 
         flat,
         world,
         class,
-        // No part of it stands for anything.
-        pipeline: Map::from_iter([
-            ("name".to_owned(), json!(name.replace("${", "$${"))),
-            ("tasks".to_owned(), json!("1")),
-        ]),
+        pipeline: Map::from_iter([("name".to_owned(), json!(literal(name))), ("tasks".to_owned(), json!("1"))]),
         own: Map::from_iter([("type".to_owned(), json!(class.type_name))]),
         kafka: Map::new(),
         transforms: Vec::new(),
@@ -109,7 +105,7 @@ impl Maker<'_> {
             }
             return;
         }
-        self.kafka.insert("group".to_owned(), json!(format!("connect-{name}")));
+        self.kafka.insert("group".to_owned(), json!(format!("connect-{}", literal(name))));
         self.kafka.insert("start".to_owned(), json!("earliest"));
         let (topics, regex) = (self.flat.list("topics"), self.flat.get("topics.regex").unwrap_or_default());
         let both = ["topics", "topics.regex"];
@@ -150,6 +146,7 @@ impl Maker<'_> {
                 Takes::Meaning => self.meaning(key, text),
                 Takes::Empty(_) if text.trim().is_empty() => {}
                 Takes::Only(those) if those.contains(&text) => {}
+                Takes::Only(those) if common.kind == "BOOLEAN" && those.contains(&switch(text).as_str()) => {}
                 Takes::Only(those) => self.wrong.push(Invalid::not_among(key, text, common.kind, those)),
                 Takes::Empty(why) | Takes::Nothing(why) => self.wrong.push(Invalid::unsupported(key, text, why)),
             };
@@ -236,7 +233,7 @@ impl Maker<'_> {
         if self.flat.get(CONVERTER) != Some(common::JSON) {
             return;
         }
-        let is_in_envelope = self.flat.get(ENVELOPE) != Some("false");
+        let is_in_envelope = self.flat.get(ENVELOPE).is_none_or(|text| switch(text) != "false");
         if self.is_source() && is_in_envelope {
             let why = format!("no envelope with a schema is put around values: say {ENVELOPE}=false");
             return self.wrong.push(Invalid::unsupported(CONVERTER, common::JSON, &why));
@@ -245,7 +242,7 @@ impl Maker<'_> {
             return;
         }
         let step = match is_in_envelope {
-            true => json!({"name": CONVERTER, "type": "extract", "field": "payload"}),
+            true => json!({"name": CONVERTER, "type": "extract", "field": "payload", "beside": ["schema"]}),
             false => json!({"name": CONVERTER, "type": "require"}),
         };
         self.transforms.extend(step.as_object().cloned());
@@ -345,6 +342,16 @@ impl Maker<'_> {
 /// What stands before the properties of the client on Kafka's side.
 pub(crate) fn client_prefix(role: Role) -> &'static str {
     if role == Role::Source { "producer.override." } else { "consumer.override." }
+}
+
+/// A name of which no part stands for anything.
+fn literal(name: &str) -> String {
+    name.replace("${", "$${")
+}
+
+/// A BOOLEAN as it is meant.
+fn switch(text: &str) -> String {
+    text.trim().to_lowercase()
 }
 
 /// Whether what stands behind `transforms.` belongs to an alias.

@@ -123,11 +123,11 @@ fn json_is_taken_out_of_its_envelope_or_asked_for() {
     };
     let filter = [("transforms", "one"), ("transforms.one.type", "filter"), ("transforms.one.where", "x")];
     let (transforms, first, second) = steps(&filter);
-    let envelope = json!({"name": "value.converter", "type": "extract", "field": "payload"});
+    let envelope = json!({"name": "value.converter", "type": "extract", "field": "payload", "beside": ["schema"]});
     assert_eq!(transforms, json!([envelope, {"name": "one", "type": "filter", "where": "x"}]));
     assert_eq!((first.as_str(), second.as_str()), ("value.converter", "transforms.one.where"));
     let required = json!({"name": "value.converter", "type": "require", "on_error": "drop"});
-    let (transforms, ..) = steps(&[("value.converter.schemas.enable", "false"), ("errors.tolerance", "all")]);
+    let (transforms, ..) = steps(&[("value.converter.schemas.enable", " False"), ("errors.tolerance", "all")]);
     assert_eq!(transforms, json!([required]));
     let wrong = made(Role::Source, &[("topic", "t"), converter]).wrong;
     assert!(wrong[0].message.contains("say value.converter.schemas.enable=false"), "{wrong:?}");
@@ -141,6 +141,7 @@ fn a_name_stands_for_itself() {
     let world = World { registry: &registry(), kafka: Some(&Map::new()) };
     let made = make("${env:HOME}", &flat, &Class::new(Role::Sink, "lake"), world);
     assert_eq!(made.document["name"], "$${env:HOME}");
+    assert_eq!(made.document["source"]["group"], "connect-$${env:HOME}");
 }
 
 #[test]

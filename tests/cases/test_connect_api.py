@@ -1,6 +1,7 @@
 """Kafka Connect's REST API: the answers of a real worker, and what a connector does once it is made."""
 
 import json
+import re
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -97,14 +98,18 @@ def test_a_sink_connector_writes_what_its_topics_have(server, kafka, workspace):
     wait_until("the offsets are committed", lambda: server.offsets("copy") == {(topic, 0): 2})
 
 
-@pytest.mark.parametrize("name", ["my sink", "a/b", "Z\u00fcrich", "100% ${env:HOME} #1?"])
+@pytest.mark.parametrize("name", ["my sink", "a/b", "Z\u00fcrich", "100% ${env:HOME} #1?", 'a{b="c"}\\', "b" * 240])
 def test_a_connector_is_called_as_one_likes(server, kafka, workspace, name):
     topic, out = kafka.topic(), workspace.folder / "out.txt"
     kafka.produce(topic, [b"one"])
-    server.make(name, **{"connector.class": "FileSink", "topics": topic, "path": str(out)})
+    server.make(name, **{"connector.class": "FileSink", "topics": topic, "path": str(out), "tasks.max": "2"})
     path = f"/connectors/{quote(name, safe='')}"
     wait_until("it is written", lambda: out.exists() and out.read_bytes() == b"one\n")
     wait_until("the offsets are committed", lambda: server.offsets(quote(name, safe="")) == {(topic, 0): 1})
+    assert kafka.committed(f"connect-{name}", topic) == {0: 1}
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    assert f'catchwater_pipeline_records_total{{pipeline="{escaped}"}} 1\n' in server.request("GET", "/metrics").body
+    assert not re.search(r"fenced|retrying", server.process.err), server.process.err
     told = workspace.command("pipelines", "pause", name, "--server", f"http://{server.host}")
     assert told.succeeded().out == f"{name}: paused\n"
     server.stop()
@@ -119,18 +124,26 @@ def test_a_connector_is_called_as_one_likes(server, kafka, workspace, name):
     assert server.json("/connectors") == [] and not list((workspace.data_dir / "server" / "pipelines").glob("*.yaml"))
 
 
+def test_names_that_kafka_does_not_take_share_a_group_as_others_do(server, kafka, workspace):
+    topic, out = kafka.topic(partitions=2), workspace.folder / "out.txt"
+    for name in ("\u00e4", "\u00f6"):
+        server.make(name, **{"connector.class": "FileSink", "topics": topic, "path": str(out) + name, "consumer.override.group.id": "shared"})
+    wait_until("each has a partition", lambda: kafka.holders("shared") == 2)
+
+
 def test_json_is_taken_out_of_its_envelope_and_what_is_none_is_a_dead_letter(server, kafka, workspace):
     topic, dead = kafka.topic(), kafka.topic("dead")
-    kafka.produce(topic, [b'{"schema":null,"payload":{"n": 1.0}}', b"text", b'{"n":2}'])
+    kafka.produce(topic, [b'{"schema":null,"payload":{"n": 1.0}}', b"text", b'{"n":2}', b'{"payload":"mine","id":3}'])
     common = {"connector.class": "FileSink", "topics": topic, "value.converter": "org.apache.kafka.connect.json.JsonConverter",
               "errors.tolerance": "all", "errors.deadletterqueue.topic.name": dead}
+    others = [b"text", b'{"n":2}', b'{"payload":"mine","id":3}']
     taken, asked = workspace.folder / "taken.txt", workspace.folder / "asked.txt"
     server.make("taken", **common, path=str(taken))
     wait_until("what was in it is written", lambda: taken.exists() and taken.read_bytes() == b'{"n": 1.0}\n')
-    wait_until("the others are dead letters", lambda: [message.payload for message in kafka.consume(dead)] == [b"text", b'{"n":2}'])
+    wait_until("the others are dead letters", lambda: [message.payload for message in kafka.consume(dead)] == others)
     server.make("asked", **common, path=str(asked), **{"value.converter.schemas.enable": "false"})
-    wait_until("JSON is written", lambda: asked.exists() and asked.read_bytes() == b'{"schema":null,"payload":{"n": 1.0}}\n{"n":2}\n')
-    wait_until("what is none is a dead letter", lambda: [message.payload for message in kafka.consume(dead)][2:] == [b"text"])
+    wait_until("JSON is written", lambda: asked.exists() and asked.read_bytes() == b'{"schema":null,"payload":{"n": 1.0}}\n{"n":2}\n{"payload":"mine","id":3}\n')
+    wait_until("what is none is a dead letter", lambda: [message.payload for message in kafka.consume(dead)][3:] == [b"text"])
     made = server.request("POST", "/connectors", {"name": "s", "config": {
         "connector.class": "FileSource", "topic": topic, "path": "x", "value.converter": common["value.converter"]}})
     assert made.status == 400 and "value.converter.schemas.enable=false" in made.body, made.body

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use catchwater_engine::plan::Plan;
 use catchwater_engine::status::State;
 use catchwater_engine::topology::{Change, Topology};
 use catchwater_sdk::ErrorKind;
@@ -254,4 +255,25 @@ async fn a_removed_sink_stores_what_it_has_before_it_goes() {
     ended(topology).await.expect("ends well");
     assert_eq!(positions(&scene.topic, 0), all(BEFORE + AFTER));
     assert_eq!(positions(&scene.lake, 0), kept);
+}
+
+#[tokio::test]
+async fn a_part_is_changed_while_another_part_drains() {
+    let (scene, mut topology) = running(LAKE_AND_TOPIC).await;
+    let plan = scene.plan(LAKE_AND_TOPIC);
+    let nothing = Plan { pipelines: Vec::new(), destinations: Vec::new() };
+    let (mut part, mut unknown) = (topology.lend(&["p"]), topology.lend(&["unknown"]));
+    assert!(
+        topology.apply(&nothing).await.is_empty() && unknown.apply(&nothing).await.is_empty(),
+        "it is in the part alone"
+    );
+    assert!(part.apply(&plan).await.is_empty(), "it runs there");
+    let turned = part.apply(&nothing).await;
+    assert_eq!(turned.iter().map(|turned| turned.change).collect::<Vec<_>>(), [Change::Stop]);
+    part.apply(&plan).await;
+    topology.take_back(&["unknown"], unknown);
+    topology.take_back(&["p"], part);
+    assert_eq!(topology.statuses().len(), 1, "nobody is known that never ran");
+    assert!(topology.apply(&plan).await.is_empty(), "it runs on");
+    go_on(&scene, topology).await;
 }

@@ -24,6 +24,7 @@ use crate::server::Server;
 const ROOT: &str = "root";
 /// So many can have a level of their own. (Invariant 9)
 const LOGGERS_MAX: usize = 1000;
+const NAME_BYTES_MAX: usize = 256;
 const LEVELS: &[&str] = &["OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
 type Change = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -175,7 +176,7 @@ fn directive(logger: &str, level: &str) -> String {
 
 /// What may be the name of a module, here or in Java. Anything else would be a directive of its own, or several.
 fn is_module(logger: &str) -> bool {
-    logger.chars().all(|c| c.is_ascii_alphanumeric() || "_:.-$".contains(c))
+    logger.len() <= NAME_BYTES_MAX && logger.chars().all(|c| c.is_ascii_alphanumeric() || "_:.-$".contains(c))
 }
 
 /// The levels of the directives that the log begins with. Those that look closer than at a module are no loggers.
@@ -189,6 +190,7 @@ fn begun(directives: &str) -> Levels {
             Ok(_) => (ROOT, directive),
             Err(_) => (directive, "TRACE"),
         });
+        let level = if level.is_empty() { "TRACE" } else { level };
         if let Ok(level) = level.parse()
             && is_module(logger)
         {
@@ -225,7 +227,7 @@ mod tests {
         };
         check("debug", &[("root", "DEBUG")]);
         check("info, catchwater_engine::topology=off", &[("catchwater_engine::topology", "OFF"), ("root", "INFO")]);
-        check("a=warn,b", &[("a", "WARN"), ("b", "TRACE"), ("root", "OFF")]);
+        check("a=warn,b,c=", &[("a", "WARN"), ("b", "TRACE"), ("c", "TRACE"), ("root", "OFF")]);
         check("warn,[span{x=1}]=debug", &[("root", "WARN")]);
         check("", &[("root", "ERROR")]);
     }
@@ -274,7 +276,7 @@ mod tests {
         for logger in ["root", "catchwater_engine::topology", "com.example.A$B", "r2d2-pool"] {
             assert!(is_module(logger), "{logger}");
         }
-        for logger in ["x=trace,y", "a b", "[span]", "x/y", "\u{e4}"] {
+        for logger in ["x=trace,y", "a b", "[span]", "x/y", "\u{e4}", &"a".repeat(257)] {
             assert!(!is_module(logger), "{logger}");
         }
     }

@@ -30,7 +30,8 @@ pub(crate) fn router(server: Server) -> Router {
     let description = "Pipelines of a Catchwater server: made, changed, paused, watched.";
     let (router, document) = routes().into_parts("Catchwater", description);
     let router = router.route("/v1/openapi.json", get(move || async move { Json(document) }));
-    let router = router.route("/v1/{*rest}", any(Unreadable::path));
+    let unknown = || any(Unreadable::path);
+    let router = router.route("/v1", unknown()).route("/v1/", unknown()).route("/v1/{*rest}", unknown());
     router.method_not_allowed_fallback(Unreadable::method).with_state(server)
 }
 

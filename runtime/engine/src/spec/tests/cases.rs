@@ -166,7 +166,9 @@ fn a_pipeline_is_called_as_one_likes_and_a_component_as_a_file_may_be() {
     };
     name("\"\"", "not be empty");
     name("..", "be another name than `.` and `..`, which lead elsewhere in a URL");
-    name("\"a\\nb\"", "be a name without line breaks and other controls");
+    for unseen in ["\\n", "\\u2028", "\\u202e", "\\u200d", "\\ufffe"] {
+        name(&format!("\"a{unseen}b\""), "be a name without line breaks and other characters that are not seen");
+    }
     name("\" a\"", "be a name without spaces around it");
     name(&long, &format!("be a name of at most 240 bytes [{count}]"));
 }

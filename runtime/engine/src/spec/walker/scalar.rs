@@ -188,8 +188,8 @@ fn pipeline(text: &str) -> Option<Problem> {
     match text {
         "" => Some(Problem::new("must not be empty")),
         "." | ".." => Some(Problem::new("must be another name than `.` and `..`, which lead elsewhere in a URL")),
-        _ if text.contains(char::is_control) => {
-            Some(Problem::new("must be a name without line breaks and other controls"))
+        _ if text.contains(is_unseen) => {
+            Some(Problem::new("must be a name without line breaks and other characters that are not seen"))
         }
         _ if text.trim() != text => Some(Problem::new("must be a name without spaces around it")),
         _ if file_name(text).len() > PIPELINE_BYTES_MAX => {
@@ -200,6 +200,14 @@ fn pipeline(text: &str) -> Option<Problem> {
         }
         _ => None,
     }
+}
+
+/// By which a name would be shown as another, or not be one line: controls, ends of lines and paragraphs, what has no width or turns
+/// the direction of writing, and what is no character.
+fn is_unseen(c: char) -> bool {
+    let is_unseen =
+        matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    c.is_control() || is_unseen || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// A name becomes part of file names, metrics and URLs.

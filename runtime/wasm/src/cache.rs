@@ -22,7 +22,7 @@ const FILES_MAX: usize = 96;
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// The folder of compiled plugins. A file's name is made of what decides whether its code is the right one: the digest of
-/// the plugin, and the engine's version, settings and processor.
+/// the plugin, and the engine's version, settings and processor, with the version of what is left out before it compiles.
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,

@@ -18,6 +18,7 @@ use crate::footprint;
 use crate::journal::plain;
 use crate::machine::Machine;
 use crate::plugin::componentize;
+use crate::trim::trim;
 
 /// What compiling a plugin may take.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +149,9 @@ fn precompile(file: Vec<u8>) -> Result<Vec<u8>, String> {
     let component = componentize(file)?;
     check_version(&component)?;
     footprint::check(&component)?;
-    let code = machine.engine.precompile_component(&component);
+    // The engine checks what is left of it as it would check all of it. What is wrong is told of the file as it is.
+    let trimmed = trim(&component).and_then(|trimmed| machine.engine.precompile_component(&trimmed).ok());
+    let code = trimmed.map_or_else(|| machine.engine.precompile_component(&component), Ok);
     code.map_err(|error| format!("is no sound WASM component, or a part of one: {error:#}"))
 }
 

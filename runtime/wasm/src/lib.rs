@@ -43,6 +43,7 @@ mod step;
 mod tests;
 mod transform;
 mod trial;
+mod trim;
 mod wants;
 mod warm;
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use catchwater_sdk::{Error, Result};
 use wasmtime::{Config, Engine};
 
+use crate::trim;
 use crate::warm::Shelf;
 
 /// How exactly a plugin's time is kept.
@@ -18,7 +19,8 @@ pub(crate) const STACK_BYTES: usize = 512 << 10;
 /// The engine of a process.
 pub(crate) struct Machine {
     pub(crate) engine: Engine,
-    /// What of its version, settings and processor decides whether it can run what another compiled.
+    /// What of its version, settings and processor decides whether it can run what another compiled, and what was made of a
+    /// plugin before that.
     pub(crate) kin: u64,
     /// Its instances that wait for a step.
     pub(crate) shelf: Arc<Shelf>,
@@ -36,6 +38,7 @@ impl Machine {
         keep_time(&engine, Arc::clone(&shelf))?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        trim::VERSION.hash(&mut hasher);
         Ok(Machine { engine, kin: hasher.finish(), shelf })
     }
 

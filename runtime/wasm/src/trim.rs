@@ -6,7 +6,7 @@
 
 use wasmparser::{
     BinaryReader, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef,
-    Export, ExternalKind, FromReader, Imports, Instance, Parser, Payload, SectionLimited,
+    Export, ExternalKind, FromReader, Imports, Instance, Parser, Payload, SectionLimited, Validator, WasmFeatures,
 };
 
 use self::links::{Links, Names};
@@ -28,11 +28,14 @@ const ALIAS_SECTION: u8 = 6;
 /// by short names. Components in it are left as they are. Nothing where somebody else could see its modules, or where it is
 /// written in a way that is not known here.
 ///
-/// What it makes must be checked as if it were what a stranger sent: where the component is wrong, this is wrong too.
+/// What it makes must be checked as if it were what a stranger sent: functions, which stay as they are, are not looked into here.
 pub(crate) fn trim(component: &[u8]) -> Option<Vec<u8>> {
     let mut links = Links::default();
+    // What goes must have been right too.
+    let mut validator = Validator::new_with_features(WasmFeatures::all());
     for part in parts(component) {
         let (place, payload) = part?;
+        validator.payload(&payload).ok()?;
         (!shows_modules(&payload)?).then_some(())?;
         links.note(place, payload)?;
     }

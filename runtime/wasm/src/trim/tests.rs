@@ -132,6 +132,8 @@ fn what_is_wrong_stays_wrong() {
     wrong(r#"(component (core instance (instantiate 0)))"#);
     wrong(r#"(component (alias core export 0 "f" (core func)))"#);
     wrong(r#"(component (core module (func (result i32))))"#);
+    wrong(r#"(component (core module (func $f) (export "nobody" (func $f)) (export "nobody" (func $f))))"#);
+    wrong(r#"(component (core module (func (export "nobody")) (export "more" (func 1))))"#);
 }
 
 #[test]

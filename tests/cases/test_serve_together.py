@@ -1,15 +1,19 @@
 """`catchwater serve`: many who change pipelines at once."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
 
+from harness.connect import Connect
+from harness.exchanges import Answer
 from harness.http import Reply
 from harness.http import Server as Sink
 from harness.pipelines import generated, pipeline, to_file
 from harness.server import Server
+from harness.waiting import wait_until
 from services.server import free_ports
 
 
@@ -63,3 +67,37 @@ def test_of_two_that_want_the_same_one_gets_it(server):
             rivals = list(others.map(lambda rival: server.ask("POST", "/v1/pipelines", here(rival)), [f"{name}-a", f"{name}-b"]))
             assert sorted(answer.status for answer in rivals) == [201, 422], [answer.body for answer in rivals]
     assert len(server.get("/v1/pipelines")) == 3
+
+
+def test_ten_connectors_are_made_changed_and_deleted_at_once_as_terraforms_provider_does(workspace, kafka):
+    """Its client gives each request 10 s, and asks until what it sent is what it is shown."""
+    server = Connect(workspace, kafka).start()
+    topics = [kafka.topic(), kafka.topic()]
+
+    def ask(method: str, path: str, body: dict | None = None) -> Answer:
+        asked = time.monotonic()
+        answer = server.request(method, path, body)
+        assert time.monotonic() - asked < 10, f"{method} {path}"
+        return answer
+
+    def until(name: str, what: str, is_so) -> None:
+        wait_until(f"{name}: {what}", lambda: is_so(ask("GET", f"/connectors/{name}{what}")), 120)
+
+    def live(name: str) -> None:
+        config = {"connector.class": "FileSink", "topics": topics[0], "path": str(workspace.folder / name), "tasks.max": "1"}
+        assert ask("GET", f"/connectors/{name}").status == 404
+        assert ask("POST", "/connectors", {"name": name, "config": config}).status == 201
+        until(name, "", lambda answer: answer.status == 200)
+        until(name, "/status", lambda answer: json.loads(answer.body)["tasks"][0]["state"] == "RUNNING")
+        changed = {**config, "topics": topics[1], "tasks.max": "2"}
+        assert ask("PUT", f"/connectors/{name}/config", changed).status == 200
+        until(name, "/config", lambda answer: json.loads(answer.body) == {**changed, "name": name})
+        for what, state in (("pause", "PAUSED"), ("resume", "RUNNING")):
+            assert ask("PUT", f"/connectors/{name}/{what}").status == 202
+            until(name, "/status", lambda answer: json.loads(answer.body)["connector"]["state"] == state)
+        assert ask("DELETE", f"/connectors/{name}").status == 204
+        until(name, "", lambda answer: answer.status == 404)
+
+    with ThreadPoolExecutor(10) as others:
+        list(others.map(live, [f"c{number}" for number in range(10)]))
+    assert server.json("/connectors") == []

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from harness.connect import Connect
-from harness.exchanges import Exchange, ask, differences, left_out, read
+from harness.exchanges import Answer, Exchange, ask, differences, left_out, read
 from harness.waiting import wait_until
 
 TABLE = Path(__file__).parents[1] / "connect" / "exchanges.txt"

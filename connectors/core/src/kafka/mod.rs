@@ -48,6 +48,11 @@ pub(crate) fn plain(pipeline: &str) -> String {
     if plain == pipeline { plain } else { format!("{plain}-{:016x}", XxHash3_64::oneshot(pipeline.as_bytes())) }
 }
 
+/// What the brokers' own logs and metrics call the clients of a pipeline.
+pub(crate) fn client_id(pipeline: &str) -> String {
+    format!("catchwater-{}", plain(pipeline))
+}
+
 /// Asks the brokers something with a call that blocks, off the threads that run tasks.
 pub(crate) async fn ask<T: Send + 'static>(question: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(question).await.or_bug(|| "ask the brokers".into())?

@@ -57,8 +57,7 @@ impl Server {
     }
 
     async fn forget(&self, part: &mut Topology, planned: &Arc<Planned>) -> Result<(), Wrong> {
-        let refused = part.refuse_moves_in_vain(planned).await;
-        refused.map_err(|error| Wrong::Conflict(error.chain()))?;
+        refuse_in_vain(part, planned).await?;
         Ok(positions::forget(&self.0.data_dir, &planned.spec.name)?)
     }
 
@@ -132,13 +131,14 @@ impl Server {
     pub(crate) async fn refuse_moves_in_vain(&self, pipeline: &Described) -> Result<(), Wrong> {
         let planned = self.get_sound(pipeline.name())?.planned;
         self.undisturbed_of(pipeline.name(), move |_, part, _| {
-            Box::pin(async move {
-                let refused = part.refuse_moves_in_vain(&planned).await;
-                refused.map_err(|error| Wrong::Conflict(error.chain()))
-            })
+            Box::pin(async move { refuse_in_vain(part, &planned).await })
         })
         .await
     }
+}
+
+async fn refuse_in_vain(part: &mut Topology, planned: &Arc<Planned>) -> Result<(), Wrong> {
+    part.refuse_moves_in_vain(planned).await.map_err(|error| Wrong::Conflict(error.chain()))
 }
 
 async fn shift(part: &mut Topology, planned: &Arc<Planned>, moves: &[Move]) -> Result<Vec<Offset>, Wrong> {

@@ -115,16 +115,12 @@ impl Server {
     pub(super) async fn fulfil(&self, part: &mut Topology, edit: &Edit, intended: Intended) -> Result<Reloaded, Wrong> {
         let wishes = self.0.store.wishes()?;
         let plan = Plan { pipelines: edit.own(&intended.plan).map(Arc::clone).collect(), destinations: Vec::new() };
-        let (turned, mut put_back) = turn(part, &plan, &wishes, &BTreeMap::new()).await;
+        let (turned, put_back) = turn(part, &plan, &wishes, &BTreeMap::new()).await;
         let outcome = outcome(intended.outcome, &put_back);
-        let shown = plan.pipelines.iter().map(|planned| {
-            let name = planned.spec.name.clone();
-            let put_back = put_back.remove(&name);
-            (name, self.shown(part, planned, &wishes, put_back))
-        });
-        let shown: Vec<_> = shown.collect();
         let mut view = self.view();
-        view.pipelines.extend(shown);
+        for (name, put_back) in put_back {
+            view.pipelines.get_mut(&name).expect("it is shown since it was promised").put_back = Some(put_back);
+        }
         for gone in &edit.gone {
             view.pipelines.remove(gone);
             part.forget(gone);

@@ -6,8 +6,8 @@ use rdkafka::ClientConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::kafka::client_id;
 use crate::kafka::connection::Connection;
-use crate::kafka::plain;
 
 /// Writes records to topics of Apache Kafka, or of anything that speaks its protocol.
 ///
@@ -183,7 +183,7 @@ fn client(config: &Config, context: &Context, buffer: u64) -> Result<ClientConfi
         Compression::Zstd => "zstd",
     };
     let defaults = [
-        ("client.id", client_id(context)),
+        ("client.id", client_id(&context.pipeline)),
         ("acks", acks.into()),
         ("enable.idempotence", (config.acks == Acks::All).to_string()),
         ("max.in.flight.requests.per.connection", in_flight.into()),
@@ -205,10 +205,6 @@ fn client(config: &Config, context: &Context, buffer: u64) -> Result<ClientConfi
 fn give_up_after_ms() -> String {
     fail::fail_point!("kafka::give_up_after_ms", |ms| ms.unwrap_or_default());
     "600000".to_owned()
-}
-
-fn client_id(context: &Context) -> String {
-    format!("catchwater-{}", plain(&context.pipeline))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::start::Start;
 use crate::kafka::connection::Connection;
-use crate::kafka::{default_group, plain, reading};
+use crate::kafka::{client_id, default_group, plain, reading};
 
 /// Reads topics of Apache Kafka, or of anything that speaks its protocol.
 ///
@@ -136,7 +136,7 @@ fn client(config: &Config, context: &Context, group: &str, member: &str) -> Resu
     // A quarter of a share: one more fetch is under way, and with large messages one more is in memory a second time, as a batch.
     let prefetch = config.prefetch.bytes().min(context.memory_bytes / 4).max(1 << 20);
     let defaults = [
-        ("client.id", format!("catchwater-{}", plain(&context.pipeline))),
+        ("client.id", client_id(&context.pipeline)),
         ("group.id", group.to_owned()),
         ("group.instance.id", member.to_owned()),
         ("group.protocol", "classic".into()),

@@ -200,6 +200,37 @@ def test_a_patch_does_not_take_a_connectors_name_away(server, workspace):
     assert server.json("/connectors/f/config")["name"] == "f"
 
 
+def test_a_connector_keeps_its_name_whatever_a_patch_says(server, kafka, workspace):
+    topic, out = kafka.topic(), workspace.folder / "out.txt"
+    config = {"connector.class": "FileSink", "topics": topic, "path": str(out)}
+    server.make("f", **config)
+    for name in ("zz", "zz/\u00e4"):
+        answer = server.request("PATCH", "/connectors/f/config", {"name": name})
+        assert (answer.status, json.loads(answer.body)["name"], json.loads(answer.body)["config"]["name"]) == (200, "f", name), answer.body
+    answer = server.request("PATCH", "/connectors/f/config", {"name": "a\nb"})
+    assert answer.status == 400 and "control sequences" in answer.body, answer.body
+    server.stop()
+    server.start()
+    assert server.json("/connectors") == ["f"] and server.json("/connectors/f/config")["name"] == "zz/\u00e4"
+    kafka.produce(topic, [b"one"])
+    wait_until("it goes on", lambda: out.exists() and out.read_bytes() == b"one\n")
+    assert kafka.holders("connect-f") == 1
+    answer = server.request("PUT", "/connectors/f/config", {**config, "name": "zz"})
+    assert answer.status == 400 and "doesn't match connector name in the URL (f)" in answer.body, answer.body
+    assert server.request("PUT", "/connectors/f/config", {**config, "name": "f"}).status == 200
+    assert server.json("/connectors/f/config")["name"] == "f"
+
+
+def test_what_a_converter_takes_is_what_it_lists(server, workspace):
+    json_converter = "org.apache.kafka.connect.json.JsonConverter"
+    keys = json.loads(server.request("GET", f"/connector-plugins/{json_converter}/config").body)
+    filled_in = {f"value.converter.{key['name']}": key["default_value"] or "value" for key in keys}
+    path = str(workspace.folder / "out.txt")
+    assert len(filled_in) == 5 and invalid(server, {"path": path, "value.converter": json_converter, **filled_in}) == {}
+    for key, value in (("replace.null.with.default", "true"), ("decimal.format", "OTHER"), ("schemas.cache.size", "5"), ("converter.type", "key")):
+        assert set(invalid(server, {"path": path, f"value.converter.{key}": value})) == {f"value.converter.{key}"}
+
+
 def test_a_name_that_is_no_text_is_refused_in_kafka_connects_words(server):
     for method, path in (("GET", "/connectors/%ff"), ("DELETE", "/connectors/%ff"), ("GET", "/connectors/%ff/status"),
                          ("PUT", "/connectors/%ff/pause"), ("GET", "/connectors/%ff/offsets"),

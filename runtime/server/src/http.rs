@@ -3,7 +3,7 @@
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -37,7 +37,10 @@ fn router(server: Server, access: Access) -> Router {
         .route("/metrics", get(numbers))
         .with_state(server.clone());
     let api = Router::new().merge(connect::router(server.clone())).merge(v1::router(server)).merge(health);
-    api.fallback(connect::unknown).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(from_fn_with_state(access, guard))
+    let api = api.fallback(connect::unknown).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let api = api.layer(from_fn_with_state(access, guard));
+    // The methods of a path are only told in what comes out of all of it.
+    Router::new().fallback_service(api).layer(map_response(connect::with_options))
 }
 
 /// The server answers as soon as it has started everything once; pipelines in trouble are named, and are no reason to send

@@ -23,6 +23,8 @@ pub(crate) enum Of {
     All,
     Sinks,
     Sources,
+    /// Of a converter, and so not listed with connectors: only `JsonConverter` has any.
+    Converter,
 }
 
 /// What may be said with it.
@@ -97,7 +99,11 @@ const KEYS: &[Common] = &[
     key("key.converter", "CLASS", Only(&[BYTES, STRING]), "Keys pass byte for byte.").default(BYTES).shown("Key converter class", "LOW"),
     key("key.converter.schemas.enable", "BOOLEAN", Only(&["false"]), "No envelope of a schema is taken off or put around keys.").default("false").shown("Schemas in keys", "LOW"),
     key("value.converter", "CLASS", Only(&[BYTES, STRING, JSON]), "Payloads pass byte for byte; steps that ask for fields read them as JSON. With `JsonConverter` a sink takes nothing but JSON.").default(BYTES).shown("Value converter class", "LOW"),
+    key("value.converter.converter.type", "STRING", Only(&["value"]), "What is converted.").of(Of::Converter).shown("converter.type", "LOW"),
     key("value.converter.schemas.enable", "BOOLEAN", Only(&["true", "false"]), "Whether the values that `JsonConverter` reads stand in an envelope with their schema, which is taken off. None is put around values that are written.").default("true").shown("Schemas in values", "LOW"),
+    key("value.converter.schemas.cache.size", "INT", Only(&["1000"]), "No schema is kept.").of(Of::Converter).default("1000").group("Schemas").shown("Schema Cache Size", "HIGH"),
+    key("value.converter.decimal.format", "STRING", Only(&["BASE64", "NUMERIC"]), "Numbers stay as they are written.").of(Of::Converter).default("BASE64").group("Serialization").shown("Decimal Format", "LOW"),
+    key("value.converter.replace.null.with.default", "BOOLEAN", Only(&["false"]), "A field that is null stays null, whatever default its schema has.").of(Of::Converter).default("false").group("Serialization").shown("Replace null with default", "LOW"),
     key("header.converter", "CLASS", Only(&[BYTES, STRING, SIMPLE]), "Headers pass byte for byte.").default(BYTES).shown("Header converter class", "LOW"),
     key("transforms", "LIST", Meaning, "Names for the steps that records pass on their way, in this order.").default("").group("Transforms").shown("Transforms", "LOW"),
     key("predicates", "LIST", Empty("give a transform `transforms.NAME.when`, a query"), "A transform has conditions of its own: `transforms.NAME.when`, a query.").default("").group("Predicates").shown("Predicates", "LOW"),
@@ -120,16 +126,22 @@ const KEYS: &[Common] = &[
     key("offsets.storage.topic", "STRING", Nothing("offsets are kept in the server's data folder"), "").of(Of::Sources),
 ];
 
-/// Those of sinks, or of sources.
+/// Those that are listed of sinks, or of sources.
 pub(crate) fn keys(is_source: bool) -> impl Iterator<Item = &'static Common> {
     KEYS.iter().filter(move |key| match key.of {
         Of::All => true,
         Of::Sinks => !is_source,
         Of::Sources => is_source,
+        Of::Converter => false,
     })
+}
+
+/// Those of `JsonConverter`, by the names that it has for them itself.
+pub(crate) fn of_json() -> impl Iterator<Item = (&'static str, &'static Common)> {
+    KEYS.iter().filter_map(|key| Some((key.name.strip_prefix("value.converter.")?, key)))
 }
 
 /// The key of that name.
 pub(crate) fn find(name: &str, is_source: bool) -> Option<&'static Common> {
-    keys(is_source).find(|key| key.name == name)
+    keys(is_source).chain(of_json().map(|(_, key)| key)).find(|key| key.name == name)
 }

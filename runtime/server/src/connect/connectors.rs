@@ -89,9 +89,10 @@ pub(super) async fn patch(worker: Worker, Path(name): Path<String>, Body(patch):
     refuse_too_many(patch.len())?;
     let mut flat = before.patched(patch);
     refuse_too_many(flat.len())?;
-    is_named(&name, &flat)?;
-    // No patch takes it away: a connector has its name in any case.
-    flat.set("name", &name);
+    // No patch takes a connector's name away, nor makes it another: what it says is shown, as it is there.
+    if flat.get("name").is_none() {
+        flat.set("name", &name);
+    }
     set(&worker, &name, flat).await
 }
 
@@ -114,9 +115,11 @@ async fn set(worker: &Worker, name: &str, flat: Flat) -> Answer<Response> {
     })
 }
 
+/// A connector that was made is shown before it has tasks.
 fn created(worker: &Worker, made: &Described) -> Response {
     let location = format!("http://{}{}", worker.id, path_of(made.name()));
-    (StatusCode::CREATED, [(LOCATION, location)], Json(worker.info(made))).into_response()
+    let info = Info { tasks: Vec::new(), ..worker.info(made) };
+    (StatusCode::CREATED, [(LOCATION, location)], Json(info)).into_response()
 }
 
 fn path_of(name: &str) -> String {
@@ -161,23 +164,12 @@ pub(super) fn refuse_too_many(keys: usize) -> Answer<()> {
     if keys > KEYS_MAX { Err(Failure::too_many_keys()) } else { Ok(()) }
 }
 
-fn is_named(name: &str, flat: &Flat) -> Answer<()> {
-    match flat.get("name") {
-        Some(said) if said != name => {
-            let message =
-                format!("Connector name configuration ({said}) doesn't match connector name in the URL ({name})");
-            Err(Failure::bad_request(message))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The text to keep, where the configuration can become a pipeline.
 fn sound_text(worker: &Worker, name: &str, flat: Flat) -> Answer<String> {
     let registry = worker.server.registry();
     let class =
         Class::of(&flat, &**registry).map_err(|unknown| plugins::no_class(unknown.as_deref(), &flat, registry))?;
-    if let Some(wrong) = wrong_name(name) {
+    if let Some(wrong) = wrong_name(flat.get("name").unwrap_or_default()) {
         return Err(Failure::invalid(&[wrong]));
     }
     let kafka = settings::kafka(worker.server.folder())?;

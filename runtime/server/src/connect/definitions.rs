@@ -55,8 +55,7 @@ pub(crate) fn of_transform(alias: &str, type_name: &str, registry: &Registry) ->
 pub(crate) fn of_converter(name: &str) -> Option<Vec<Definition>> {
     let is_it = |class: &str| class == name || class.rsplit('.').next() == Some(name);
     let (class, _) = common::CONVERTERS.iter().find(|(class, _)| is_it(class))?;
-    let own = common::keys(false).filter(|_| *class == common::JSON);
-    let own = own.filter_map(|key| Some((key.name.strip_prefix("value.converter.")?, key)));
+    let own = common::of_json().filter(|_| *class == common::JSON);
     Some(own.map(|(name, key)| Definition { name: name.to_owned(), ..of_common(key, 0) }).collect())
 }
 

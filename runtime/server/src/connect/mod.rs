@@ -30,7 +30,8 @@ pub(crate) mod settings;
 mod show;
 mod worker;
 
-use axum::http::{Method, StatusCode};
+use axum::http::header::ALLOW;
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post, put};
@@ -89,6 +90,17 @@ async fn other_method(method: Method) -> Response {
         true => StatusCode::OK.into_response(),
         false => Failure::http(StatusCode::METHOD_NOT_ALLOWED).into_response(),
     }
+}
+
+/// Which methods a path has: who asks is told of `OPTIONS` too.
+pub(crate) async fn with_options(mut response: Response) -> Response {
+    let allowed = response.headers().get(ALLOW).filter(|_| response.status() == StatusCode::OK);
+    if let Some(Ok(allowed)) =
+        allowed.map(|allowed| HeaderValue::from_bytes(&[allowed.as_bytes(), b",OPTIONS"].concat()))
+    {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
 }
 
 /// What workers of one cluster say to each other; there is one here.

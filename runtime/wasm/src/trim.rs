@@ -1,8 +1,8 @@
 //! A component without what nothing in it asks for.
 //!
 //! The engine keeps the names of all functions, exports and imports of each module, and reads them all again at each start. An
-//! interpreter, whose libraries are linked with each other by name, exports thousands that nobody imports; what is left of its
-//! names need not be longer than it takes to tell them apart.
+//! interpreter, whose libraries are linked with each other by name, exports thousands that nobody imports. So its modules become
+//! one; what is left of its names need not be longer than it takes to tell them apart.
 
 use wasmparser::{
     BinaryReader, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef,
@@ -11,10 +11,11 @@ use wasmparser::{
 
 use self::links::{Links, Names};
 
+mod join;
 mod links;
 
 /// Another one where something else is made of a component: what was compiled before is compiled anew then.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The numbers of sections, as the format has them: the first is one of a component, the others are of a module.
 const MODULE_SECTION: u8 = 1;
@@ -24,12 +25,17 @@ const EXPORT_SECTION: u8 = 7;
 const INSTANCE_SECTION: u8 = 2;
 const ALIAS_SECTION: u8 = 6;
 
-/// The component, its own modules without the names of their functions and without the exports that nothing asks for, and linked
-/// by short names. Components in it are left as they are. Nothing where somebody else could see its modules, or where it is
-/// written in a way that is not known here.
+/// The component, its own modules joined where that can be done, without the names of their functions and without the exports that
+/// nothing asks for, and linked by short names. Components in it are left as they are. Nothing where somebody else could see its
+/// modules, or where it is written in a way that is not known here.
 ///
-/// What it makes must be checked as if it were what a stranger sent: functions, which stay as they are, are not looked into here.
+/// What it makes must be checked as if it were what a stranger sent: functions that stay are not looked into here.
 pub(crate) fn trim(component: &[u8]) -> Option<Vec<u8>> {
+    let joined = join::join(component);
+    shorten(joined.as_deref().unwrap_or(component))
+}
+
+fn shorten(component: &[u8]) -> Option<Vec<u8>> {
     let mut links = Links::default();
     // What goes must have been right too.
     let mut validator = Validator::new_with_features(WasmFeatures::all());
@@ -178,14 +184,22 @@ fn items<'a, T: FromReader<'a>>(
     section: SectionLimited<'a, T>,
     mut made_of: impl FnMut(&[u8], T) -> Option<Option<Vec<u8>>>,
 ) -> Option<Vec<u8>> {
-    let end = section.range().end;
-    let items: Vec<_> = section.into_iter_with_offsets().collect::<Result<_, _>>().ok()?;
-    let begins: Vec<_> = items.iter().map(|(begin, _)| *begin).chain([end]).collect();
     let mut made = Vec::new();
-    for ((begin, item), end) in items.into_iter().zip(begins.into_iter().skip(1)) {
-        made.extend(made_of(component.get(begin..end)?, item)?);
+    for (written, item) in pieces(component, section)? {
+        made.extend(made_of(written, item)?);
     }
     Some([number(made.len()), made.concat()].concat())
+}
+
+/// The items of a section, as they are written and what they mean.
+fn pieces<'c, 'a, T: FromReader<'a>>(
+    component: &'c [u8],
+    section: SectionLimited<'a, T>,
+) -> Option<Vec<(&'c [u8], T)>> {
+    let end = section.range().end;
+    let items: Vec<_> = section.into_iter_with_offsets().collect::<Result<_, _>>().ok()?;
+    let ends: Vec<_> = items.iter().map(|(begin, _)| *begin).skip(1).chain([end]).collect();
+    items.into_iter().zip(ends).map(|((begin, item), end)| Some((component.get(begin..end)?, item))).collect()
 }
 
 /// A core instance that is made of others' exports.

@@ -150,7 +150,8 @@ fn precompile(file: Vec<u8>) -> Result<Vec<u8>, String> {
     check_version(&component)?;
     footprint::check(&component)?;
     // The engine checks what is left of it as it would check all of it. What is wrong is told of the file as it is.
-    let trimmed = trim(&component).and_then(|trimmed| machine.engine.precompile_component(&trimmed).ok());
+    let trimmed = trim(&machine.engine, &component);
+    let trimmed = trimmed.and_then(|trimmed| machine.engine.precompile_component(&trimmed).ok());
     let code = trimmed.map_or_else(|| machine.engine.precompile_component(&component), Ok);
     code.map_err(|error| format!("is no sound WASM component, or a part of one: {error:#}"))
 }

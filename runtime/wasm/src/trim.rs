@@ -8,6 +8,7 @@ use wasmparser::{
     BinaryReader, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef,
     Export, ExternalKind, FromReader, Imports, Instance, Parser, Payload, SectionLimited, Validator, WasmFeatures,
 };
+use wasmtime::Engine;
 
 use self::links::{Links, Names};
 
@@ -30,8 +31,8 @@ const ALIAS_SECTION: u8 = 6;
 /// modules, or where it is written in a way that is not known here.
 ///
 /// What it makes must be checked as if it were what a stranger sent: functions that stay are not looked into here.
-pub(crate) fn trim(component: &[u8]) -> Option<Vec<u8>> {
-    let joined = join::join(component);
+pub(crate) fn trim(engine: &Engine, component: &[u8]) -> Option<Vec<u8>> {
+    let joined = join::join(engine, component);
     shorten(joined.as_deref().unwrap_or(component))
 }
 

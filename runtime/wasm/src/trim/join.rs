@@ -5,6 +5,7 @@
 //! may ask for it. All of that is gone once it is one module, and so are the functions that nothing in it calls.
 
 use wasmparser::{CanonicalFunction, CanonicalOption, Instance};
+use wasmtime::{Engine, Module};
 
 use self::members::Members;
 use self::survey::{FUNCTION, KINDS, MEMORY, Step, Survey};
@@ -22,9 +23,11 @@ const HEADER_BYTES: usize = 8;
 
 /// Nothing where there is nothing to join, where somebody could notice, or where something is not understood. What it makes must
 /// be checked as if it were what a stranger sent.
-pub(super) fn join(component: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn join(engine: &Engine, component: &[u8]) -> Option<Vec<u8>> {
     let survey = Survey::of(component)?;
     let members = Members::of(&survey)?;
+    // What goes must have been right too, to the last instruction, and the engine does not see it again.
+    members.modules(&survey).try_for_each(|module| Module::validate(engine, module.written).ok())?;
     let union = Union::of(&survey, &members)?;
     let made = component.get(..HEADER_BYTES)?.to_vec();
     let mut writer = Writer { survey: &survey, members: &members, made, counts: Counts::default() };

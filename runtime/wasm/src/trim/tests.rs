@@ -1,5 +1,5 @@
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, Store};
+use wasmtime::{Config, Engine, Store, Trap};
 
 use super::*;
 
@@ -149,7 +149,7 @@ fn functions(component: &[u8]) -> Vec<u32> {
 /// What it answers to `ask` before and after, and how many functions its modules have then.
 fn asked(text: &str) -> (i32, Vec<u32>) {
     let component = parsed(text);
-    let trimmed = trim(&component).expect("it is understood");
+    let trimmed = trim(&engine(), &component).expect("it is understood");
     let [answer] = answers(&component, ["ask"]);
     assert_eq!(answers(&trimmed, ["ask"]), [answer], "{text}");
     (answer, functions(&trimmed))
@@ -158,32 +158,32 @@ fn asked(text: &str) -> (i32, Vec<u32>) {
 fn is_left_alone(text: &str) {
     let component = parsed(text);
     Component::new(&engine(), &component).expect("it is sound");
-    assert_eq!(trim(&component), None, "{text}");
+    assert_eq!(trim(&engine(), &component), None, "{text}");
 }
 
 #[test]
 fn what_is_linked_in_each_way_does_the_same_and_what_nobody_asks_for_is_gone() {
     let component = parsed(LINKED);
-    let trimmed = trim(&component).expect("it is understood");
+    let trimmed = trim(&engine(), &component).expect("it is understood");
     let functions = ["one", "two", "seven"];
     assert_eq!(answers(&component, functions), [112, 1111, 7]);
     assert_eq!(answers(&trimmed, functions), [112, 1111, 7]);
     assert_eq!((has(&component, "nobody"), has(&trimmed, "nobody")), (3, 1), "but for the component's in it");
     assert_eq!((has(&component, "memory") > 0, has(&trimmed, "memory")), (true, 0));
     assert_eq!(has(&trimmed, "own"), 2);
-    assert_eq!(trim(&trimmed).map(|again| again.len()), Some(trimmed.len()));
+    assert_eq!(trim(&engine(), &trimmed).map(|again| again.len()), Some(trimmed.len()));
 }
 
 #[test]
 fn modules_that_are_linked_with_each_other_are_one_without_what_nothing_calls() {
     let component = parsed(LIBRARY);
-    let trimmed = trim(&component).expect("it is understood");
+    let trimmed = trim(&engine(), &component).expect("it is understood");
     let names = ["listed", "named", "copied", "bytes", "doubled"];
     assert_eq!(answers(&component, names), [11, 40, 700, 13, 202]);
     assert_eq!(answers(&trimmed, names), [11, 40, 700, 13, 202]);
     assert_eq!(functions(&component), [1, 0, 0, 12, 5]);
     assert_eq!(functions(&trimmed), [14, 0], "without the pair that calls itself and what is exported to nobody");
-    assert_eq!(trim(&trimmed).map(|again| again.len()), Some(trimmed.len()));
+    assert_eq!(trim(&engine(), &trimmed).map(|again| again.len()), Some(trimmed.len()));
 }
 
 /// Two that could be one, and what stands before, between and behind them.
@@ -218,6 +218,53 @@ fn what_is_made_of_them_is_made_in_the_same_order() {
 }
 
 #[test]
+fn they_are_made_before_anything_runs() {
+    let engine = engine();
+    let trap = |component: &[u8]| {
+        let component = Component::new(&engine, component).expect("it is sound");
+        let made = Linker::new(&engine).instantiate(&mut Store::new(&engine, ()), &component);
+        made.map(drop).expect_err("it traps").downcast_ref::<Trap>().copied()
+    };
+    let runs = "(core module $runs (func $start unreachable) (start $start)) (core instance (instantiate $runs))";
+    let whole = r#"(component $whole (core module $it (func $start unreachable) (start $start))
+        (core instance (instantiate $it))) (instance (instantiate $whole))"#;
+    for starts in [runs, whole] {
+        let component =
+            parsed(&linked(["", "", starts]).replace("(i32.const 0) \"\\02\"", "(i32.const 70000) \"\\02\""));
+        let trimmed = trim(&engine, &component).expect("it is understood");
+        assert!(functions(&component).len() > functions(&trimmed).len());
+        assert_eq!((trap(&component), trap(&trimmed)), (Some(Trap::MemoryOutOfBounds), Some(Trap::MemoryOutOfBounds)));
+    }
+}
+
+#[test]
+fn functions_of_which_references_are_made_are_declared() {
+    let component = linked(["", "", ""]).replace(
+        r#"(func (export "ask") (result i32) (call $byte))"#,
+        r#"(func $it (export "it")) (func (export "ask") (result i32) (i32.add (call $byte) (ref.is_null (ref.func $it))))"#,
+    );
+    assert_eq!(asked(&component), (2, vec![3]));
+}
+
+#[test]
+fn what_the_engine_does_not_take_is_not_hidden_from_it() {
+    for part in [
+        "(memory $own 1) (func (drop (i32.atomic.load (i32.const 0))))",
+        "(func (block $all (try_table (catch_all $all))))",
+        "(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))",
+        "(func (param externref))",
+        "(type (func (param externref)))",
+        "(global exnref (ref.null exn))",
+        "(global (shared i32) (i32.const 0))",
+        "(type $shared (shared (func))) (func $it (type $shared)) (elem declare func $it)",
+    ] {
+        let component = parsed(&linked(["", "", ""]).replace("(func (export \"nobody\"))", part));
+        assert!(Component::new(&engine(), &component).is_err(), "{part}");
+        assert_eq!(join::join(&engine(), &component), None, "{part}");
+    }
+}
+
+#[test]
 fn one_that_somebody_gets_as_a_whole_or_that_runs_on_its_own_is_not_joined() {
     let whole = r#"(core module $whole (import "first" "memory" (memory 1)))"#;
     let twice = r#"(core instance (instantiate $whole (with "first" (instance $first))))"#;
@@ -249,22 +296,22 @@ fn constants_of_others_are_said_anew_where_they_are_one_instruction() {
 #[test]
 fn one_with_something_that_is_not_known_here_is_not_joined() {
     let with = |part: &str| linked(["", "", ""]).replace("(func (export \"nobody\"))", part);
-    assert!(join::join(&parsed(&with("(func $nobody)"))).is_some());
-    assert!(join::join(&parsed(&with("(tag)"))).is_none());
-    assert!(join::join(&parsed(&with("(type (struct))"))).is_none());
-    assert!(join::join(&parsed(&with("(rec (type (func)) (type (func)))"))).is_none());
+    assert!(join::join(&engine(), &parsed(&with("(func $nobody)"))).is_some());
+    assert!(join::join(&engine(), &parsed(&with("(tag)"))).is_none());
+    assert!(join::join(&engine(), &parsed(&with("(type (struct))"))).is_none());
+    assert!(join::join(&engine(), &parsed(&with("(rec (type (func)) (type (func)))"))).is_none());
     // Who makes a resource says by its number which function is called when one goes.
     let drops = r#"(type (resource (rep i32) (dtor (func $first "drop"))))"#;
     let component =
         linked(["", "", drops]).replace(r#"(func (export "nobody"))"#, r#"(func (export "drop") (param i32))"#);
-    assert!(join::join(&parsed(&component)).is_none());
+    assert!(join::join(&engine(), &parsed(&component)).is_none());
 }
 
 #[test]
 fn functions_lose_their_names_and_other_sections_stay() {
     let text =
         r#"(component (core module (func $called-so) (@custom "kept" "as it is")) (@custom "name" "a component's"))"#;
-    let (component, trimmed) = (parsed(text), trim(&parsed(text)).expect("it is understood"));
+    let (component, trimmed) = (parsed(text), trim(&engine(), &parsed(text)).expect("it is understood"));
     assert_eq!((has(&component, "called-so"), has(&trimmed, "called-so")), (1, 0));
     assert_eq!((has(&trimmed, "as it is"), has(&trimmed, "a component's")), (1, 1));
 }
@@ -293,7 +340,7 @@ fn one_whose_modules_somebody_else_could_see_is_left_alone() {
 fn what_is_wrong_stays_wrong() {
     let wrong = |text: &str| {
         let component = parsed(text);
-        let trimmed = trim(&component);
+        let trimmed = trim(&engine(), &component);
         assert!(Component::new(&engine(), component).is_err(), "{text}");
         assert!(trimmed.is_none_or(|trimmed| Component::new(&engine(), trimmed).is_err()), "{text}");
     };
@@ -317,12 +364,13 @@ fn what_is_wrong_stays_wrong() {
 
 #[test]
 fn one_that_is_cut_or_has_other_bytes_in_it_ends() {
+    let engine = engine();
     for (text, bytes) in [(LINKED, &[0, 1, 0x7f, 0x80, 0xff][..]), (LIBRARY, &[0x80])] {
         let component = parsed(text);
         for place in 0..component.len() {
-            let _ = trim(&component[..place]);
+            let _ = trim(&engine, &component[..place]);
             for byte in bytes {
-                let _ = trim(&[&component[..place], &[*byte], &component[place + 1..]].concat());
+                let _ = trim(&engine, &[&component[..place], &[*byte], &component[place + 1..]].concat());
             }
         }
     }

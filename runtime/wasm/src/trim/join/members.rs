@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use wasmparser::Instance;
 
-use super::survey::{Item, Origin, Step, Survey, needs};
+use super::survey::{Item, Module, Origin, Step, Survey, needs};
 
 /// Who has more of them is left as it is: each is looked at several times.
 const INSTANCES_MAX: usize = 500;
+/// How often those that cannot be among them are looked for.
+const ROUNDS_MAX: usize = 20;
 
 /// Those that become one, and what others have of them.
 pub(super) struct Members {
@@ -17,7 +19,7 @@ pub(super) struct Members {
     pub(super) is_kept: Vec<bool>,
     /// The functions, tables, memories and globals of members that others need, with their kinds, in order.
     pub(super) shared: Vec<(usize, usize)>,
-    /// When the first of those is needed: the instance that they become must be there by then.
+    /// When the first of those is needed, or something runs: the instance that they become must be there by then.
     pub(super) turn: usize,
 }
 
@@ -25,17 +27,26 @@ impl Members {
     /// Nothing where there are no two that can become one.
     pub(super) fn of(survey: &Survey<'_>) -> Option<Members> {
         (survey.instances.len() <= INSTANCES_MAX).then_some(())?;
-        let mut is_member = candidates(survey)?;
-        loop {
-            let members = Members::with(survey, is_member)?;
-            match (0..survey.instances.len()).find(|&one| members.is_member[one] && !members.may_be_one(survey, one)) {
-                Some(one) => {
-                    is_member = members.is_member;
-                    is_member[one] = false;
-                }
-                None => return (members.count() > 1 && members.turn < survey.steps.len()).then_some(members),
+        let running = survey.steps.iter().position(|step| survey.runs(step)).unwrap_or(survey.steps.len());
+        let mut is_member = candidates(survey, running)?;
+        for _ in 0..ROUNDS_MAX {
+            let members = Members::with(survey, is_member, running)?;
+            let may_be_one = |one: usize| members.is_member[one] && members.may_be_one(survey, one);
+            is_member = (0..survey.instances.len()).map(may_be_one).collect();
+            if is_member == members.is_member {
+                return (members.modules(survey).count() > 1 && !members.shared.is_empty()).then_some(members);
             }
         }
+        None
+    }
+
+    /// The modules of members.
+    pub(super) fn modules<'m, 's, 'a>(
+        &'m self,
+        survey: &'s Survey<'a>,
+    ) -> impl Iterator<Item = &'s Module<'a>> + use<'m, 's, 'a> {
+        let members = self.is_member.iter().enumerate().filter(|(_, is_member)| **is_member);
+        members.filter_map(|(instance, _)| survey.module_of(instance))
     }
 
     /// Whether a module is one of a member's.
@@ -44,14 +55,10 @@ impl Members {
         survey.instances.iter().zip(&self.is_member).any(|(instance, is_member)| *is_member && is_of(instance))
     }
 
-    fn count(&self) -> usize {
-        self.is_member.iter().filter(|is_member| **is_member).count()
-    }
-
     /// What others have of these.
-    fn with(survey: &Survey<'_>, is_member: Vec<bool>) -> Option<Members> {
-        let mut members =
-            Members { is_kept: kept(survey, &is_member)?, is_member, shared: Vec::new(), turn: usize::MAX };
+    fn with(survey: &Survey<'_>, is_member: Vec<bool>, running: usize) -> Option<Members> {
+        let is_kept = kept(survey, &is_member)?;
+        let mut members = Members { is_kept, is_member, shared: Vec::new(), turn: running };
         let mut found = HashSet::new();
         for (turn, step) in survey.steps.iter().enumerate() {
             for (kind, item) in members.needed(survey, step)? {
@@ -105,19 +112,13 @@ impl Members {
 }
 
 /// Those whose modules are understood, and instantiated once, before anything runs.
-fn candidates(survey: &Survey<'_>) -> Option<Vec<bool>> {
+fn candidates(survey: &Survey<'_>, running: usize) -> Option<Vec<bool>> {
     let mut times = vec![0; survey.modules.len()];
     for instance in &survey.instances {
         if let Instance::Instantiate { module_index, .. } = instance {
             *times.get_mut(*module_index as usize)? += 1;
         }
     }
-    let begins = |step: &Step<'_>| match step {
-        Step::Other { runs, .. } => *runs,
-        Step::Instance(instance) => survey.module_of(*instance).is_some_and(|module| module.has_start),
-        _ => false,
-    };
-    let running = survey.steps.iter().position(begins).unwrap_or(survey.steps.len());
     let is_one = |instance: usize| match survey.instances[instance] {
         Instance::Instantiate { module_index, .. } => {
             let module = module_index as usize;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentInstance, ComponentType, Data, DataKind, Element,
     ElementKind, FuncType, FunctionBody, Global, Import, Instance, MemoryType, Payload, Table, TypeRef, ValType,
-    ValidPayload, Validator, WasmFeatures,
+    Validator, WasmFeatures,
 };
 
 use crate::trim::{Place, any, code, parts, pieces, shows_modules};
@@ -26,6 +26,9 @@ pub(super) struct Survey<'a> {
     /// All of it in its order. What has a turn comes at that place in here.
     pub(super) steps: Vec<Step<'a>>,
     pub(super) instance_turns: Vec<usize>,
+    /// By the names that each instance has for them: the instances that are handed to it, or the places of those exports of
+    /// others that it is made of.
+    names: Vec<HashMap<&'a str, usize>>,
 }
 
 /// A core function, table, memory or global of the component.
@@ -97,18 +100,13 @@ pub(super) enum Origin {
 // === impl Survey ===
 
 impl<'a> Survey<'a> {
-    /// Nothing where something in it is wrong, or not understood.
+    /// Nothing where something in it is wrong, or not understood. Functions are not looked into.
     pub(super) fn of(component: &'a [u8]) -> Option<Survey<'a>> {
         let mut survey = Survey::default();
-        // What goes must have been right too, to the last instruction.
-        let (mut validator, mut room) = (Validator::new_with_features(WasmFeatures::all()), Default::default());
+        let mut validator = Validator::new_with_features(WasmFeatures::all());
         for part in parts(component) {
             let (place, payload) = part?;
-            if let ValidPayload::Func(function, body) = validator.payload(&payload).ok()? {
-                let mut function = function.into_validator(room);
-                function.validate(&body).ok()?;
-                room = function.into_allocations();
-            }
+            validator.payload(&payload).ok()?;
             (!shows_modules(&payload)?).then_some(())?;
             match place {
                 Place::Component => survey.note(component, payload)?,
@@ -129,7 +127,9 @@ impl<'a> Survey<'a> {
                 for instance in section {
                     self.instance_turns.push(self.steps.len());
                     self.steps.push(Step::Instance(self.instances.len()));
-                    self.instances.push(instance.ok()?);
+                    let instance = instance.ok()?;
+                    self.names.push(names(&instance));
+                    self.instances.push(instance);
                 }
             }
             Payload::ComponentAliasSection(section) => {
@@ -177,7 +177,7 @@ impl<'a> Survey<'a> {
         loop {
             match self.instances.get(instance)? {
                 Instance::FromExports(exports) => {
-                    let export = exports.iter().find(|export| export.name == name)?;
+                    let export = exports.get(*self.names.get(instance)?.get(name)?)?;
                     let (kind, item) = (usize::from(code(export.kind)?), export.index as usize);
                     match *self.items.get(kind)?.get(item)? {
                         Item::ExportOf { instance: of, name: by } => (instance, name) = (of, by),
@@ -216,6 +216,15 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Whether something of the component's may work at a step.
+    pub(super) fn runs(&self, step: &Step<'_>) -> bool {
+        match step {
+            Step::Other { runs, .. } => *runs,
+            Step::Instance(instance) => self.module_of(*instance).is_some_and(|module| module.has_start),
+            _ => false,
+        }
+    }
+
     /// The instances that are handed to one as a whole.
     pub(super) fn all_handed(&self, instance: usize) -> impl Iterator<Item = usize> {
         let handed = match self.instances.get(instance) {
@@ -226,9 +235,16 @@ impl<'a> Survey<'a> {
     }
 
     fn handed(&self, instance: usize, by: &str) -> Option<usize> {
-        match self.instances.get(instance)? {
-            Instance::Instantiate { args, .. } => args.iter().find(|arg| arg.name == by).map(|arg| arg.index as usize),
-            Instance::FromExports(_) => None,
+        self.module_of(instance)?;
+        self.names.get(instance)?.get(by).copied()
+    }
+}
+
+fn names<'a>(instance: &Instance<'a>) -> HashMap<&'a str, usize> {
+    match instance {
+        Instance::Instantiate { args, .. } => args.iter().map(|arg| (arg.name, arg.index as usize)).collect(),
+        Instance::FromExports(exports) => {
+            exports.iter().enumerate().map(|(place, export)| (export.name, place)).collect()
         }
     }
 }
@@ -325,7 +341,11 @@ impl<'a> Module<'a> {
             TypeRef::Table(_) => TABLE,
             TypeRef::Memory(_) => MEMORY,
             TypeRef::Global(_) => GLOBAL,
-            TypeRef::Tag(_) | TypeRef::FuncExact(_) => {
+            TypeRef::FuncExact(_) => {
+                self.is_strange = true;
+                FUNCTION
+            }
+            TypeRef::Tag(_) => {
                 self.is_strange = true;
                 return;
             }

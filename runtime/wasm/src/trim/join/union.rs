@@ -3,17 +3,20 @@
 //! What one of them imports from another is the other's own then. Functions and globals that nothing asks for are left out. So
 //! are custom sections: they speak of what is no longer there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use wasm_encoder::reencode::{Error, Reencode};
+use wasm_encoder::reencode::{self, Error, Reencode};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Encode, ExportKind, ExportSection,
-    FunctionSection, GlobalSection, ImportSection, MemorySection, Module, TableSection, TypeSection,
+    CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, Encode, ExportKind, ExportSection,
+    FunctionSection, GlobalSection, ImportSection, Instruction, MemorySection, Module, TableSection, TypeSection,
 };
 use wasmparser::{FuncType, Global, Operator};
 
 use super::members::Members;
 use super::survey::{FUNCTION, GLOBAL, Item, KINDS, MEMORY, Origin, Survey, TABLE};
+
+/// Through so many modules a constant is followed.
+const CONSTANTS_MAX: usize = 100;
 
 pub(super) struct Union {
     pub(super) module: Vec<u8>,
@@ -29,12 +32,15 @@ struct Plan<'s, 'a> {
     /// Of types that are the same, one will do.
     types: HashMap<&'s FuncType, u32>,
     type_section: TypeSection,
-    /// The functions that are imported, with the type that the first importer says.
+    /// The functions that are imported, with the type that the first importer says; and where each is among them.
     imports: Vec<(usize, u32)>,
+    import_places: HashMap<usize, u32>,
     spaces: [Space; KINDS],
     /// How many segments those before have, of elements and of data.
     elements_before: Vec<u32>,
     data_before: Vec<u32>,
+    /// The functions of which a function makes references, which a module has to say apart from that.
+    referred: BTreeSet<u32>,
 }
 
 /// All that the members have of one kind.
@@ -91,8 +97,19 @@ impl<'s, 'a> Plan<'s, 'a> {
     fn new(survey: &'s Survey<'a>, members: &Members) -> Option<Plan<'s, 'a>> {
         let members: Vec<_> = (0..survey.instances.len()).filter(|&one| members.is_member[one]).collect();
         let (type_section, spaces) = (TypeSection::new(), Default::default());
-        let (types, imports, elements_before, data_before) = Default::default();
-        let mut plan = Plan { survey, members, types, type_section, imports, spaces, elements_before, data_before };
+        let (types, imports, import_places, elements_before, data_before, referred) = Default::default();
+        let mut plan = Plan {
+            survey,
+            members,
+            types,
+            type_section,
+            imports,
+            import_places,
+            spaces,
+            elements_before,
+            data_before,
+            referred,
+        };
         plan.add_owners()?;
         plan.add_places()?;
         for kind in [TABLE, MEMORY] {
@@ -149,12 +166,12 @@ impl<'s, 'a> Plan<'s, 'a> {
     fn import(&mut self, member: usize, index: usize, item: usize) -> Option<Place> {
         let wasmparser::TypeRef::Func(ty) = self.module(member)?.imports[FUNCTION].get(index)?.ty else { return None };
         let ty = self.type_number(member, ty)?;
-        let found = self.imports.iter().position(|(known, _)| *known == item);
-        let place = found.unwrap_or(self.imports.len());
-        if place == self.imports.len() {
+        let next = self.imports.len() as u32;
+        let place = *self.import_places.entry(item).or_insert(next);
+        if place == next {
             self.imports.push((item, ty));
         }
-        Some(Place::Import(place as u32))
+        Some(Place::Import(place))
     }
 
     fn type_number(&mut self, member: usize, ty: u32) -> Option<u32> {
@@ -174,11 +191,14 @@ impl<'s, 'a> Plan<'s, 'a> {
 
     /// The module, of what was asked for.
     fn write(&mut self, members: &Members) -> Option<Vec<u8>> {
-        let (exports, elements, data) = (self.exports(members)?, self.elements()?, self.data()?);
+        let (exports, mut elements, data) = (self.exports(members)?, self.elements()?, self.data()?);
         let (tables, memories) = (self.tables()?, self.memories()?);
         // One asks for others, of either kind.
         let (mut functions, mut codes, mut globals) = Default::default();
         while self.write_functions(&mut functions, &mut codes)? | self.write_globals(&mut globals)? {}
+        if !self.referred.is_empty() {
+            elements.declared(Elements::Functions(self.referred.iter().copied().collect()));
+        }
         let mut imports = ImportSection::new();
         for (place, (_, ty)) in self.imports.iter().enumerate() {
             imports.import("", &place.to_string(), wasm_encoder::EntityType::Function(*ty));
@@ -202,7 +222,7 @@ impl<'s, 'a> Plan<'s, 'a> {
                     let imported = self.module(member)?.imports[is].len();
                     self.spaces[is].number(member, imported + own)?
                 }
-                Origin::Component { item } => self.imports.iter().position(|(import, _)| *import == item)? as u32,
+                Origin::Component { item } => *self.import_places.get(&item)?,
                 Origin::Instance { .. } => return None,
             };
             let kinds = [ExportKind::Func, ExportKind::Table, ExportKind::Memory, ExportKind::Global];
@@ -274,9 +294,10 @@ impl<'s, 'a> Plan<'s, 'a> {
     }
 
     /// Where a constant is that of a global of a member, it is said anew: nothing in a module may be made of its own globals.
-    /// Nothing where that takes more than one instruction.
+    /// Nothing where that takes more than one instruction, or is handed on too often.
     fn constant(&self, mut member: usize, mut operator: Operator<'a>) -> Option<(usize, Operator<'a>)> {
-        while let Operator::GlobalGet { global_index } = operator {
+        for _ in 0..CONSTANTS_MAX {
+            let Operator::GlobalGet { global_index } = operator else { return Some((member, operator)) };
             let space = &self.spaces[GLOBAL];
             let Place::Own(global) = space.place(member, global_index as usize)? else { return None };
             let own;
@@ -286,7 +307,7 @@ impl<'s, 'a> Plan<'s, 'a> {
             operator = operators.read().ok()?;
             (!ty.mutable && operators.is_end_then_eof()).then_some(())?;
         }
-        Some((member, operator))
+        None
     }
 }
 
@@ -354,6 +375,14 @@ impl Reencode for Writer<'_, '_, '_> {
 
     fn data_index(&mut self, data: u32) -> Written<u32> {
         known(self.plan.data_before[self.member].checked_add(data))
+    }
+
+    fn instruction<'i>(&mut self, operator: Operator<'i>) -> Written<Instruction<'i>> {
+        if let Operator::RefFunc { function_index } = operator {
+            let number = self.function_index(function_index)?;
+            self.plan.referred.insert(number);
+        }
+        reencode::utils::instruction(self, operator)
     }
 
     fn const_expr(&mut self, expression: wasmparser::ConstExpr<'_>) -> Written<ConstExpr> {

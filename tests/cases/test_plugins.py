@@ -240,7 +240,8 @@ def test_inspect_says_what_a_plugin_is(workspace):
 
 def test_a_new_project_builds_passes_its_tests_and_runs(workspace):
     plugin = Builder(workspace)
-    assert "plugin build small" in plugin("new", "small").succeeded().out
+    made = plugin("new", "small").succeeded().out
+    assert "plugin build small" in made and "transforms: [{type: wasm, plugin: small, config: {bytes_min: 4}}]" in made
     plugin("build", "small").succeeded()
     assert "2 cases passed" in plugin("test", "small").succeeded().out
     workspace.write("in.ndjson", b"a\nabcdef\n")

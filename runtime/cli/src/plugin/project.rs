@@ -56,7 +56,7 @@ const TRANSFORM: OfKind = of_kind!(
     "transform",
     wants: "",
     summary: "Drops records whose payloads are small",
-    uses: "transforms: [{type: wasm, plugin: NAME}]"
+    uses: "transforms: [{type: wasm, plugin: NAME, config: {bytes_min: 4}}]"
 );
 const SOURCE: OfKind = of_kind!(
     "source",
@@ -68,7 +68,7 @@ const SINK: OfKind = of_kind!(
     "sink",
     wants: "\"egress\"",
     summary: "Posts records to an HTTP server, one in a line",
-    uses: "sinks: [{type: wasm, plugin: NAME}]"
+    uses: "sinks: [{type: wasm, plugin: NAME, config: {url: http://HOST/PATH}, grants: {egress: [{to: http://HOST}]}}]"
 );
 
 const RUST: OfLanguage = OfLanguage {

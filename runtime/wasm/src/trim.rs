@@ -38,15 +38,21 @@ pub(crate) fn trim(engine: &Engine, component: &[u8]) -> Option<Vec<u8>> {
 
 fn shorten(component: &[u8]) -> Option<Vec<u8>> {
     let mut links = Links::default();
-    // What goes must have been right too.
+    each_checked(component, |place, payload| links.note(place, payload))?;
+    rewrite(component, &links.names())
+}
+
+/// Notes each part of a component: what goes must have been right too. Nothing where something is wrong, but for functions,
+/// which are not looked into, or where modules as such are handed on.
+fn each_checked<'a>(component: &'a [u8], mut note: impl FnMut(Place, Payload<'a>) -> Option<()>) -> Option<()> {
     let mut validator = Validator::new_with_features(WasmFeatures::all());
     for part in parts(component) {
         let (place, payload) = part?;
         validator.payload(&payload).ok()?;
         (!shows_modules(&payload)?).then_some(())?;
-        links.note(place, payload)?;
+        note(place, payload)?;
     }
-    rewrite(component, &links.names())
+    Some(())
 }
 
 /// Where in a component something stands.

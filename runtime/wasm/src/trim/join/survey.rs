@@ -5,10 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentInstance, ComponentType, Data, DataKind, Element,
     ElementKind, FuncType, FunctionBody, Global, Import, Instance, MemoryType, Payload, Table, TypeRef, ValType,
-    Validator, WasmFeatures,
 };
 
-use crate::trim::{Place, any, code, parts, pieces, shows_modules};
+use crate::trim::{Place, any, code, each_checked, pieces};
 
 /// The kinds of what modules export that is known here, as the format numbers them.
 pub(super) const FUNCTION: usize = 0;
@@ -103,17 +102,11 @@ impl<'a> Survey<'a> {
     /// Nothing where something in it is wrong, or not understood. Functions are not looked into.
     pub(super) fn of(component: &'a [u8]) -> Option<Survey<'a>> {
         let mut survey = Survey::default();
-        let mut validator = Validator::new_with_features(WasmFeatures::all());
-        for part in parts(component) {
-            let (place, payload) = part?;
-            validator.payload(&payload).ok()?;
-            (!shows_modules(&payload)?).then_some(())?;
-            match place {
-                Place::Component => survey.note(component, payload)?,
-                Place::Module(number) => survey.modules.get_mut(number)?.note(payload)?,
-                Place::Elsewhere => {}
-            }
-        }
+        each_checked(component, |place, payload| match place {
+            Place::Component => survey.note(component, payload),
+            Place::Module(number) => survey.modules.get_mut(number)?.note(payload),
+            Place::Elsewhere => Some(()),
+        })?;
         Some(survey)
     }
 

@@ -231,43 +231,47 @@ impl<'s, 'a> Plan<'s, 'a> {
         Some(section)
     }
 
-    fn elements(&mut self) -> Option<ElementSection> {
-        let mut section = ElementSection::new();
+    /// Writes what each member has of something.
+    fn write_each<T: 's>(
+        &mut self,
+        of: impl Fn(&'s super::survey::Module<'a>) -> &'s [T],
+        mut write: impl FnMut(&mut Writer<'_, 's, 'a>, &'s T) -> Written<()>,
+    ) -> Option<()> {
         for member in 0..self.members.len() {
-            for element in &self.module(member)?.elements {
-                self.writer(member).parse_element(&mut section, element.clone()).ok()?;
+            for item in of(self.module(member)?) {
+                write(&mut self.writer(member), item).ok()?;
             }
         }
+        Some(())
+    }
+
+    fn elements(&mut self) -> Option<ElementSection> {
+        let mut section = ElementSection::new();
+        self.write_each(|module| &module.elements, |to, element| to.parse_element(&mut section, element.clone()))?;
         Some(section)
     }
 
     fn data(&mut self) -> Option<DataSection> {
         let mut section = DataSection::new();
-        for member in 0..self.members.len() {
-            for data in &self.module(member)?.data {
-                self.writer(member).parse_data(&mut section, data.clone()).ok()?;
-            }
-        }
+        self.write_each(|module| &module.data, |to, data| to.parse_data(&mut section, data.clone()))?;
         Some(section)
     }
 
     fn tables(&mut self) -> Option<TableSection> {
         let mut section = TableSection::new();
-        for member in 0..self.members.len() {
-            for table in &self.module(member)?.tables {
-                self.writer(member).parse_table(&mut section, table.clone()).ok()?;
-            }
-        }
+        self.write_each(|module| &module.tables, |to, table| to.parse_table(&mut section, table.clone()))?;
         Some(section)
     }
 
     fn memories(&mut self) -> Option<MemorySection> {
         let mut section = MemorySection::new();
-        for member in 0..self.members.len() {
-            for memory in &self.module(member)?.memories {
-                section.memory(self.writer(member).memory_type(*memory).ok()?);
-            }
-        }
+        self.write_each(
+            |module| &module.memories,
+            |to, memory| {
+                section.memory(to.memory_type(*memory)?);
+                Ok(())
+            },
+        )?;
         Some(section)
     }
 
